@@ -1,0 +1,90 @@
+"""What the documentation shows works, and what it points to exists."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.architecture import pages
+from tests.architecture.pages import PAGES, ROOT, blocks_of
+
+LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)")
+
+
+def name_of(page: Path) -> str:
+    return page.relative_to(ROOT).as_posix()
+
+
+def run_page(page: Path, folder: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-W", "error", pages.__file__, str(page)]
+    return subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_the_examples_of_a_page_run(page: Path, tmp_path: Path) -> None:
+    ran = run_page(page, tmp_path)
+    assert ran.returncode == 0, ran.stderr
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_what_is_not_run_says_why(page: Path) -> None:
+    reasons = [block.reason for block in blocks_of(page, "python") if block.reason is not None]
+    assert all(reason.strip() for reason in reasons)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_json_is_json(page: Path) -> None:
+    for block in blocks_of(page, "json"):
+        json.loads(block.source)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_no_example_hides_from_these_tests(page: Path) -> None:
+    """An indented or an odd fence would be shown, and never run."""
+    text = page.read_text(encoding="utf-8")
+    shown = len(re.findall(r"(?:```|~~~)\s*(?:python|py|json)\b", text, re.IGNORECASE))
+    assert shown == len(blocks_of(page, "python")) + len(blocks_of(page, "json"))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_links_lead_somewhere(page: Path) -> None:
+    targets = LINK.findall(page.read_text(encoding="utf-8"))
+    assert [target for target in targets if not (page.parent / target).exists()] == []
+
+
+def test_the_readme_shows_an_example_that_runs() -> None:
+    assert any(block.reason is None for block in blocks_of(ROOT / "README.md", "python"))
+
+
+PAGE = """
+```python
+from __future__ import annotations
+import asyncio
+x = 1
+```
+Text.
+<!-- not run: it would stop -->
+```python
+raise SystemExit(3)
+```
+```python
+await asyncio.sleep(0)
+assert x == EXPECTED, "seen"
+```
+"""
+
+
+@pytest.mark.parametrize(("expected", "status"), [("1", 0), ("2", 1)])
+def test_blocks_run_in_order_in_one_namespace(tmp_path: Path, expected: str, status: int) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(PAGE.replace("EXPECTED", expected))
+    ran = run_page(page, tmp_path)
+    assert ran.returncode == status
+    assert ("line 14" in ran.stderr) == (status == 1)

@@ -1,0 +1,25 @@
+"""What all tests share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import hypothesis
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from tests.servers import tool
+
+# Under coverage, on two cores, an example may take its time; what it finds must not depend on it.
+hypothesis.settings.register_profile("sojourn", deadline=None, print_blob=True)
+hypothesis.settings.load_profile("sojourn")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A Chromium for one module, whose tests are plain functions: it brings an event loop along."""
+    arguments = ["--no-sandbox", "--disable-dev-shm-usage"]  # for root, and for small containers
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=tool("chromium"), args=arguments)
+        yield browser
+        browser.close()

@@ -1,0 +1,71 @@
+"""Garbage collection beside the application: a thread, or a task of the event loop.
+
+A sweep that fails is logged and tried again at its next turn.  A thread does not outlive a fork:
+start it in the worker, not before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import TYPE_CHECKING
+
+from sojourn._events import logger
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+
+class GcThread:
+    """Calls `sweep` every `interval` seconds in a daemon thread."""
+
+    def __init__(self, sweep: Callable[[], int], interval: float) -> None:
+        self._sweep = sweep
+        self._interval = interval
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="sojourn-gc", daemon=True)
+        self._thread.start()
+
+    @property
+    def runs(self) -> bool:
+        """Whether it still does; not so in the child of a fork."""
+        return self._thread.is_alive()
+
+    def stop(self) -> None:
+        """Let the sweep under way end, and no other begin."""
+        self._stopped.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stopped.wait(self._interval):
+            try:
+                self._sweep()
+            except Exception:  # noqa: BLE001 - whatever it was, the next sweep shall come
+                logger.exception("a sweep of the garbage collection failed")
+
+
+class GcTask:
+    """Calls `sweep` every `interval` seconds in a task of the running loop."""
+
+    def __init__(self, sweep: Callable[[], Awaitable[int]], interval: float) -> None:
+        self._sweep = sweep
+        self._interval = interval
+        self._task = asyncio.get_running_loop().create_task(self._run())
+
+    @property
+    def runs(self) -> bool:
+        """Whether it still does; not so once its loop is closed."""
+        return not self._task.done() and not self._task.get_loop().is_closed()
+
+    async def stop(self) -> None:
+        """End it, in the middle of a sweep too."""
+        self._task.cancel()
+        await asyncio.wait([self._task])
+
+    async def _run(self) -> None:
+        while True:
+            await asyncio.sleep(self._interval)
+            try:
+                await self._sweep()
+            except Exception:  # noqa: BLE001 - whatever it was, the next sweep shall come
+                logger.exception("a sweep of the garbage collection failed")

@@ -1,0 +1,67 @@
+"""What both managers share: the settings, the lifecycle made of them, and what lists show."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from sojourn._lifecycle import Lifecycle
+from sojourn.config import Config
+from sojourn.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from sojourn.record import Record
+
+GC_BATCH = 1000
+"""How many records one call of a provider takes away at most."""
+
+
+class SessionInfo(NamedTuple):
+    """A living session as lists show it; times are seconds since the epoch."""
+
+    id: str
+    user: str | None
+    created_at: float
+    seen_at: float
+    expires_at: float
+    about: Mapping[str, str]
+
+    @classmethod
+    def of(cls, record: Record) -> SessionInfo:
+        """Return what a record says of its session."""
+        times = record.created, record.seen, record.expires
+        return cls(record.id, record.user, *times, record.about or {})
+
+
+class Policy:
+    """The settings of a manager."""
+
+    def __init__(self, config: Config, clock: Callable[[], float]) -> None:
+        self._life = Lifecycle(config, clock)
+        self._started = False
+
+    @property
+    def config(self) -> Config:
+        """The settings in force; immutable."""
+        return self._life.config
+
+    def set_secure(self, value: Any) -> None:
+        """Set the cookie's Secure attribute: True, False, or "auto" as the request came."""
+        self._set(secure=value)
+
+    def set_hash_func(self, name: str, key: str | bytes = "") -> None:
+        """Set what ids are derived from tokens with: a hash function of hashlib, and a key.
+
+        Raises ConfigError once a session was started: every id would change under the clients.
+        """
+        if self._started:
+            msg = (
+                "set_hash_func: sessions were started already, and no token would find its "
+                "session any more. Set hash_func and hash_key before the first start"
+            )
+            raise ConfigError(msg)
+        self._set(hash_func=name, hash_key=key)
+
+    def _set(self, **settings: Any) -> None:
+        self._life = Lifecycle(self.config.replace(**settings), self._life.now)

@@ -1,0 +1,362 @@
+"""The managers: where a decision meets a provider.
+
+`Manager` and `AsyncManager` are written twice and read the same.  What they share stands in
+`_policy`, every decision in `_lifecycle`, and what has to do with threads and tasks in
+`_background`.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from sojourn._background import GcTask, GcThread
+from sojourn._calls import Create, Update
+from sojourn._context import Standing
+from sojourn._policy import GC_BATCH, Policy, SessionInfo
+from sojourn._tokens import is_id
+from sojourn.config import Config
+from sojourn.errors import CorruptRecord, SessionGone, StoreUnavailable
+from sojourn.providers.registry import async_provider_for, provider_for
+from sojourn.release import Release, ReleaseOutcome
+from sojourn.session import Session
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping
+
+    from sojourn._cookies import Headers
+    from sojourn._calls import Call
+    from sojourn.providers.base import AsyncProvider, Provider
+
+T = TypeVar("T")
+
+
+class Manager(Policy):
+    """Starts sessions from requests and releases them into responses."""
+
+    def __init__(
+        self,
+        provider: str | Provider,
+        config: str | Mapping[str, Any] | Config | None = None,
+        /,
+        *,
+        clock: Callable[[], float] = time.time,
+        **settings: Any,
+    ) -> None:
+        """Manage the sessions of `provider`: one of its own, or the name of a registered one.
+
+        config: JSON text, a mapping or a `Config`; `settings` are its keys and override it.
+            See `Config` for every key.  Raises ConfigError for what is wrong with any of them.
+        clock: returns the seconds since the epoch; for tests.
+        """
+        super().__init__(Config.load(config, **settings), clock)
+        self._provider = provider_for(provider, self.config.provider_config)
+        self._gc: GcThread | None = None
+
+    def start(self, headers: Headers, *, https: bool = False) -> Session:
+        """Return the session of a request with these headers; a new one if it has none.
+
+        headers: a mapping or pairs; names in any case, str or bytes.
+        https: whether the request came over https; proxies' headers are heeded besides.
+        """
+        self._started = True
+        life = self._life
+        arrival = life.arrive(headers, https=https)
+        for token in arrival.tokens:
+            id = life.id_of(token)
+            try:
+                record = self._provider.read(id)
+            except CorruptRecord:
+                life.report("corrupt", id)
+                continue
+            except StoreUnavailable:
+                if self.config.on_outage == "error":
+                    raise
+                return life.fresh(arrival, Standing.OUTAGE)
+            session = life.open(arrival, token, id, record)
+            if session is not None:
+                return session
+        return life.fresh(arrival)
+
+    def release(self, session: Session) -> Release:
+        """Store what the request did; return the outcome, and headers to add to the response.
+
+        Raises EncodeError or SessionTooLarge, and stores nothing, if the session holds what
+        cannot be stored; StoreUnavailable if the store is down and `on_outage` is "error".
+        """
+        steps = self._life.close(session)
+        if isinstance(steps, Release):
+            return steps
+        try:
+            return self._run(steps)
+        except StoreUnavailable:
+            if self.config.on_outage == "error":
+                raise
+            return self._life.answer.seal(session, ReleaseOutcome.OUTAGE)
+
+    @contextmanager
+    def open(self, headers: Headers, *, https: bool = False) -> Iterator[Session]:
+        """Start a session, and release it at the end of the block unless that raises.
+
+        The headers to add to the response are in `session.released.headers` then.
+        """
+        session = self.start(headers, https=https)
+        yield session
+        self.release(session)
+
+    @contextmanager
+    def open_id(self, id: str) -> Iterator[Session]:
+        """Work on a session without a request: in a job, or behind an open WebSocket.
+
+        It gets no cookie, no new id, and does not count as seen.  Raises SessionGone if there
+        is no living session, on leaving too if it ended meanwhile: then nothing was stored.
+        """
+        try:
+            record = self._provider.read(id) if is_id(id) else None
+        except CorruptRecord:
+            self._life.report("corrupt", id)
+            record = None
+        session = self._life.resume(record)
+        if session is None:
+            raise SessionGone(f"no living session has the id {id!r}")
+        yield session
+        release = self.release(session)
+        if release.outcome is ReleaseOutcome.LATE:
+            raise SessionGone(f"no living session has the id {id!r}")
+
+    def destroy(self, id: str) -> bool:
+        """End a session now, and where it went if its id was regenerated; whether one stood."""
+        return self._run(self._life.end(id))
+
+    def destroy_user(self, user: str, *, keep: str | None = None) -> int:
+        """End every session of a user but the one with the id `keep`; return how many.
+
+        Looks again until it finds none, so that one that got a new id meanwhile does not slip by.
+        """
+        ended = 0
+        while True:
+            found = [info.id for info in self.sessions(user) if info.id != keep]
+            for id in found:
+                ended += self.destroy(id)
+            if not found:
+                return ended
+
+    def sessions(self, user: str | None = None) -> Iterator[SessionInfo]:
+        """Yield the living sessions of a user, or all, in no order."""
+        for record in self._provider.find(user, self._life.now()):
+            yield SessionInfo.of(record)
+
+    def active_count(self) -> int:
+        """Return how many sessions live."""
+        return self._provider.count(self._life.now())
+
+    def gc(self) -> int:
+        """Take away everything that has expired, in batches; return how much it was."""
+        removed = 0
+        while True:
+            batch = self._provider.gc(self._life.now(), GC_BATCH)
+            removed += batch
+            if batch < GC_BATCH:
+                return removed
+
+    def check(self) -> list[str]:
+        """Ask the store whether it answers; return what is unsafe about it, in sentences.
+
+        Raises StoreError if it does not answer.
+        """
+        self._provider.read(self._life.unused_id())
+        check = getattr(self._provider, "check", None)
+        return [] if check is None else check()
+
+    def close(self) -> None:
+        """Stop the background and close the provider; the sessions stay."""
+        if self._gc is not None:
+            self._gc.stop()
+            self._gc = None
+        self._provider.close()
+
+    def start_gc(self) -> None:
+        """Sweep in a background thread every `gc_interval`, until `close`."""
+        if self._gc is None or not self._gc.runs:
+            self._gc = GcThread(self.gc, self.config.gc_interval)
+
+    def _run(self, steps: Generator[Call, Any, T]) -> T:
+        """Carry the calls of a decision to the provider, and its answers back."""
+        answer: Any = None
+        while True:
+            try:
+                call = steps.send(answer)
+            except StopIteration as end:
+                return cast("T", end.value)
+            if isinstance(call, Update):
+                answer = self._provider.update(call.record, call.changes)
+            elif isinstance(call, Create):
+                answer = self._provider.create(call.record)
+            else:
+                answer = self._provider.destroy(call.id)
+
+
+class AsyncManager(Policy):
+    """Starts sessions from requests and releases them into responses."""
+
+    def __init__(
+        self,
+        provider: str | Provider | AsyncProvider,
+        config: str | Mapping[str, Any] | Config | None = None,
+        /,
+        *,
+        clock: Callable[[], float] = time.time,
+        **settings: Any,
+    ) -> None:
+        """Manage the sessions of `provider`: one of its own, or the name of a registered one.
+
+        config: JSON text, a mapping or a `Config`; `settings` are its keys and override it.
+            See `Config` for every key.  Raises ConfigError for what is wrong with any of them.
+        clock: returns the seconds since the epoch; for tests.
+        """
+        super().__init__(Config.load(config, **settings), clock)
+        self._provider = async_provider_for(provider, self.config.provider_config)
+        self._gc: GcTask | None = None
+
+    async def start(self, headers: Headers, *, https: bool = False) -> Session:
+        """Return the session of a request with these headers; a new one if it has none.
+
+        headers: a mapping or pairs; names in any case, str or bytes.
+        https: whether the request came over https; proxies' headers are heeded besides.
+        """
+        self._started = True
+        life = self._life
+        arrival = life.arrive(headers, https=https)
+        for token in arrival.tokens:
+            id = life.id_of(token)
+            try:
+                record = await self._provider.read(id)
+            except CorruptRecord:
+                life.report("corrupt", id)
+                continue
+            except StoreUnavailable:
+                if self.config.on_outage == "error":
+                    raise
+                return life.fresh(arrival, Standing.OUTAGE)
+            session = life.open(arrival, token, id, record)
+            if session is not None:
+                return session
+        return life.fresh(arrival)
+
+    async def release(self, session: Session) -> Release:
+        """Store what the request did; return the outcome, and headers to add to the response.
+
+        Raises EncodeError or SessionTooLarge, and stores nothing, if the session holds what
+        cannot be stored; StoreUnavailable if the store is down and `on_outage` is "error".
+        """
+        steps = self._life.close(session)
+        if isinstance(steps, Release):
+            return steps
+        try:
+            return await self._run(steps)
+        except StoreUnavailable:
+            if self.config.on_outage == "error":
+                raise
+            return self._life.answer.seal(session, ReleaseOutcome.OUTAGE)
+
+    @asynccontextmanager
+    async def open(self, headers: Headers, *, https: bool = False) -> AsyncIterator[Session]:
+        """Start a session, and release it at the end of the block unless that raises.
+
+        The headers to add to the response are in `session.released.headers` then.
+        """
+        session = await self.start(headers, https=https)
+        yield session
+        await self.release(session)
+
+    @asynccontextmanager
+    async def open_id(self, id: str) -> AsyncIterator[Session]:
+        """Work on a session without a request: in a job, or behind an open WebSocket.
+
+        It gets no cookie, no new id, and does not count as seen.  Raises SessionGone if there
+        is no living session, on leaving too if it ended meanwhile: then nothing was stored.
+        """
+        try:
+            record = await self._provider.read(id) if is_id(id) else None
+        except CorruptRecord:
+            self._life.report("corrupt", id)
+            record = None
+        session = self._life.resume(record)
+        if session is None:
+            raise SessionGone(f"no living session has the id {id!r}")
+        yield session
+        release = await self.release(session)
+        if release.outcome is ReleaseOutcome.LATE:
+            raise SessionGone(f"no living session has the id {id!r}")
+
+    async def destroy(self, id: str) -> bool:
+        """End a session now, and where it went if its id was regenerated; whether one stood."""
+        return await self._run(self._life.end(id))
+
+    async def destroy_user(self, user: str, *, keep: str | None = None) -> int:
+        """End every session of a user but the one with the id `keep`; return how many.
+
+        Looks again until it finds none, so that one that got a new id meanwhile does not slip by.
+        """
+        ended = 0
+        while True:
+            found = [info.id async for info in self.sessions(user) if info.id != keep]
+            for id in found:
+                ended += await self.destroy(id)
+            if not found:
+                return ended
+
+    async def sessions(self, user: str | None = None) -> AsyncIterator[SessionInfo]:
+        """Yield the living sessions of a user, or all, in no order."""
+        async for record in self._provider.find(user, self._life.now()):
+            yield SessionInfo.of(record)
+
+    async def active_count(self) -> int:
+        """Return how many sessions live."""
+        return await self._provider.count(self._life.now())
+
+    async def gc(self) -> int:
+        """Take away everything that has expired, in batches; return how much it was."""
+        removed = 0
+        while True:
+            batch = await self._provider.gc(self._life.now(), GC_BATCH)
+            removed += batch
+            if batch < GC_BATCH:
+                return removed
+
+    async def check(self) -> list[str]:
+        """Ask the store whether it answers; return what is unsafe about it, in sentences.
+
+        Raises StoreError if it does not answer.
+        """
+        await self._provider.read(self._life.unused_id())
+        check = getattr(self._provider, "check", None)
+        return [] if check is None else await check()
+
+    async def close(self) -> None:
+        """Stop the background and close the provider; the sessions stay."""
+        if self._gc is not None:
+            await self._gc.stop()
+            self._gc = None
+        await self._provider.close()
+
+    def start_gc(self) -> None:
+        """Sweep in a task of the running event loop every `gc_interval`, until `close`."""
+        if self._gc is None or not self._gc.runs:
+            self._gc = GcTask(self.gc, self.config.gc_interval)
+
+    async def _run(self, steps: Generator[Call, Any, T]) -> T:
+        """Carry the calls of a decision to the provider, and its answers back."""
+        answer: Any = None
+        while True:
+            try:
+                call = steps.send(answer)
+            except StopIteration as end:
+                return cast("T", end.value)
+            if isinstance(call, Update):
+                answer = await self._provider.update(call.record, call.changes)
+            elif isinstance(call, Create):
+                answer = await self._provider.create(call.record)
+            else:
+                answer = await self._provider.destroy(call.id)

@@ -1,0 +1,1 @@
+"""Providers: the stores, one module each."""

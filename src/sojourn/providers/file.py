@@ -1,0 +1,277 @@
+"""Sessions in files: `<path>/x/s/xsnk…`, two levels of folders from the id's first two digits.
+
+What the file holds is the truth.  Its mtime is a hint of its expiry, and a tombstone is a file
+that its owner may not write (mode 0400), so that gc and count open nothing.  An empty file
+`<path>/users/ab/<digest of the user>.<id>` marks whose session it is: it is written before the
+session and taken away after it, so that it may be one too many but is never missing.
+
+An old and a new id share their first two digits, so a move happens in one locked folder.  Folders
+are 0700 and files 0600; names come only from ids, which are hex digits.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from stat import S_IWUSR
+from typing import ParamSpec, TypeVar
+
+from sojourn.errors import ConfigError, CorruptRecord, StoreError, StoreUnavailable
+from sojourn.providers.frame import pack, unpack
+from sojourn.providers.leaf import NEW, Leaf, entries, make_folder, read
+from sojourn.providers.markers import Markers
+from sojourn.record import Changes, Merged, Outcome, Record, is_live, merge
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+LIVE, TOMBSTONE = 0o600, 0o400
+LEAVES = [f"{a}/{b}" for a in "0123456789abcdef" for b in "0123456789abcdef"]
+
+
+def _translated(verb: Callable[P, T]) -> Callable[P, T]:
+    """Turn what the system refuses into StoreUnavailable."""
+
+    @functools.wraps(verb)
+    def call(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return verb(*args, **kwargs)
+        except OSError as error:
+            msg = f"the session folder refused: {error.strerror or error}"
+            raise StoreUnavailable(msg) from error
+
+    return call
+
+
+class FileProvider:
+    """Keeps records as files in a folder; any number of processes may share it."""
+
+    def __init__(self, path: str | os.PathLike[str], *, fsync: bool = False) -> None:
+        """Open the folder, making it if it is not there; raise ConfigError if it is no use.
+
+        fsync: wait for the disk at each write, so that what was acknowledged survives a power
+            failure.  Without it, it survives the death of the process.
+        """
+        self._path = _usable(path)
+        self._markers = Markers(f"{self._path}/users")
+        self._fsync = fsync
+        self._next = 0
+
+    @_translated
+    def read(self, id: str) -> Record | None:
+        """As the contract says; takes no lock."""
+        data = read(f"{self._path}/{id[0]}/{id[1]}/{id}")
+        return None if data is None else unpack(id, data)
+
+    @_translated
+    def create(self, record: Record) -> bool:
+        """As the contract says."""
+        with self._leaf(record.id) as leaf:
+            if leaf.has(record.id):
+                return False
+            self._put(leaf, record)
+            return True
+
+    @_translated
+    def update(self, record: Record, changes: Changes) -> Outcome | Record:
+        """As the contract says: a merge under the folder's lock."""
+        id = record.id
+        try:
+            leaf = Leaf(self._folder(id))
+        except FileNotFoundError:
+            return Outcome.GONE
+        with leaf:
+            stands = _record_in(leaf, id)
+            merged = merge(stands, changes)
+            if stands is None or not isinstance(merged, Merged):
+                return merged if isinstance(merged, Record) else Outcome.GONE
+            self._make_so(leaf, stands, merged)
+            return merged.outcome
+
+    @_translated
+    def destroy(self, id: str) -> Record | None:
+        """As the contract says; what cannot be read is taken away too."""
+        try:
+            leaf = Leaf(self._folder(id))
+        except FileNotFoundError:
+            return None
+        with leaf:
+            try:
+                record = _record_in(leaf, id)
+            except CorruptRecord:
+                record = Record(id, {}, 0.0, 0.0, 0.0)
+            if record is not None:
+                self._take(leaf, record)
+            return record
+
+    def find(self, user: str | None, now: float) -> Iterator[Record]:
+        """As the contract says."""
+        for id in self._ids() if user is None else self._marked(user):
+            try:
+                record = self.read(id)
+            except CorruptRecord:
+                continue
+            if record is not None and is_live(record, now) and user in (None, record.user):
+                yield record
+            elif user is not None and (record is None or record.user != user):
+                self._unmark(user, id)
+
+    @_translated
+    def count(self, now: float) -> int:
+        """As the contract says, by the hints."""
+        live = 0
+        for leaf in LEAVES:
+            for entry in entries(f"{self._path}/{leaf}"):
+                if entry.name == NEW:
+                    continue
+                status = entry.stat(follow_symlinks=False)
+                live += status.st_mtime > now and bool(status.st_mode & S_IWUSR)
+        return live
+
+    @_translated
+    def gc(self, now: float, limit: int) -> int:
+        """As the contract says; goes on in the folder in which the last sweep reached `limit`."""
+        removed = 0
+        for number in range(self._next, self._next + len(LEAVES)):
+            removed += self._sweep(LEAVES[number % len(LEAVES)], now, limit - removed)
+            if removed >= limit:
+                self._next = number % len(LEAVES)
+                break
+        return removed
+
+    def check(self) -> list[str]:
+        """Say what is unsafe about the folder."""
+        mode = os.stat(self._path).st_mode
+        if mode & 0o022:
+            return [f"{self._path} can be written by others: chmod 0700 it"]
+        return []
+
+    def close(self) -> None:
+        """Nothing is held open between calls."""
+
+    # -- files -------------------------------------------------------------------------------
+
+    def _folder(self, id: str) -> str:
+        return f"{self._path}/{id[0]}/{id[1]}"
+
+    def _leaf(self, id: str) -> Leaf:
+        """The locked folder of an id, made if it is not there."""
+        path = self._folder(id)
+        try:
+            return Leaf(path)
+        except FileNotFoundError:
+            make_folder(os.path.dirname(path))
+            make_folder(path)
+            return Leaf(path)
+
+    @_translated
+    def _names(self, leaf: str) -> list[str]:
+        found = entries(f"{self._path}/{leaf}")
+        return [entry.name for entry in found if entry.name != NEW]
+
+    @_translated
+    def _marked(self, user: str) -> list[str]:
+        return self._markers.of(user)
+
+    def _ids(self) -> Iterator[str]:
+        for leaf in LEAVES:
+            yield from self._names(leaf)
+
+    def _put(self, leaf: Leaf, record: Record) -> None:
+        if record.user is not None:
+            self._markers.add(record.user, record.id)
+        mode = LIVE if record.successor is None else TOMBSTONE
+        leaf.write(record.id, pack(record), mode, record.expires, fsync=self._fsync)
+
+    def _take(self, leaf: Leaf, record: Record) -> None:
+        leaf.remove(record.id)
+        if self._fsync:
+            os.fsync(leaf.fd)
+        if record.user is not None:
+            self._markers.remove(record.user, record.id)
+
+    def _make_so(self, leaf: Leaf, old: Record, merged: Merged) -> None:
+        if merged.record is None:
+            self._take(leaf, old)
+        elif merged.tombstone is None:
+            mode, expires = LIVE, merged.record.expires
+            leaf.write(old.id, pack(merged.record), mode, expires, fsync=self._fsync)
+        else:
+            if merged.record.id[:2] != old.id[:2]:
+                msg = "a session moves only to an id with the same first two digits"
+                raise StoreError(msg)
+            self._put(leaf, merged.record)
+            self._put(leaf, merged.tombstone)
+            if old.user is not None:
+                self._markers.remove(old.user, old.id)
+
+    def _sweep(self, name: str, now: float, limit: int) -> int:
+        """Take away what has expired in one folder, and what a killed writer left."""
+        path = f"{self._path}/{name}"
+        due = [
+            entry.name
+            for entry in entries(path)
+            if entry.name == NEW or entry.stat(follow_symlinks=False).st_mtime <= now
+        ]
+        if not due:
+            return 0
+        removed = 0
+        with Leaf(path) as leaf:
+            for id in due:
+                if id == NEW:
+                    leaf.remove(NEW)
+                elif removed < limit:
+                    removed += self._sweep_one(leaf, id, now)
+        return removed
+
+    def _sweep_one(self, leaf: Leaf, id: str, now: float) -> bool:
+        """Take one away if it has expired indeed; if the hint was wrong, put it right."""
+        try:
+            record = _record_in(leaf, id)
+        except CorruptRecord:
+            leaf.remove(id)  # its time by the hint, which is all there is
+            return True
+        if record is None:
+            return False
+        if record.expires > now:
+            leaf.set_mtime(id, record.expires)
+            return False
+        self._take(leaf, record)
+        return True
+
+    @_translated
+    def _unmark(self, user: str, id: str) -> None:
+        """Take a marker away that a killed process left, unless it is about to be used."""
+        with self._leaf(id) as leaf:
+            try:
+                record = _record_in(leaf, id)
+            except CorruptRecord:
+                return
+            if record is None or record.user != user:
+                self._markers.remove(user, id)
+
+
+def _record_in(leaf: Leaf, id: str) -> Record | None:
+    data = leaf.read(id)
+    return None if data is None else unpack(id, data)
+
+
+def _usable(path: object) -> str:
+    """The folder as an absolute path, made and tried; ConfigError if it cannot serve."""
+    if not isinstance(path, str | os.PathLike) or not os.fspath(path):
+        msg = f"provider_config: {path!r} must be the path of a folder, such as './sessions'"
+        raise ConfigError(msg)
+    folder = os.path.abspath(os.fsdecode(path))
+    try:
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        reason = "it is no folder" if isinstance(error, FileExistsError) else error.strerror
+        msg = (
+            f"provider_config: {folder!r} cannot hold sessions: {reason}. "
+            "Name a folder in which this process may write"
+        )
+        raise ConfigError(msg) from error
+    return folder

@@ -1,0 +1,159 @@
+"""One folder of records under its lock: whole files in, whole files out.
+
+Writers of a folder exclude each other by flock on the folder itself; threads too, since each
+opens it anew.  A file is written beside its place and renamed into it, so that readers, who take
+no lock, see it as of before or of after.  Only the holder of the lock writes the temporary file:
+one that stands there while we hold the lock was left by a writer that was killed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from typing import Self
+
+from sojourn.errors import StoreUnavailable
+
+NEW = ".new"
+"""The temporary file's name."""
+PATIENCE = 5.0
+"""Seconds to wait for the lock."""
+
+_READ = os.O_RDONLY | os.O_NOFOLLOW
+_WRITE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+_FOLDER = os.O_RDONLY | os.O_NOFOLLOW | os.O_DIRECTORY
+_CHUNK = 65536
+
+
+class Leaf:
+    """A folder that is locked; use it as a context manager."""
+
+    __slots__ = ("fd",)
+
+    def __init__(self, path: str) -> None:
+        """Open and lock; raise FileNotFoundError if there is no such folder."""
+        self.fd = os.open(path, _FOLDER)
+        try:
+            _lock(self.fd)
+        except BaseException:
+            os.close(self.fd)
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self.fd)  # and with it the lock
+
+    def read(self, name: str) -> bytes | None:
+        """Return what the file holds; None if there is none."""
+        return read(name, self.fd)
+
+    def has(self, name: str) -> bool:
+        """Whether anything stands under the name."""
+        try:
+            os.stat(name, dir_fd=self.fd, follow_symlinks=False)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def write(self, name: str, data: bytes, mode: int, mtime: float, *, fsync: bool) -> None:
+        """Put a whole file in the place of what stands there."""
+        fd = self._open_new(mode)
+        try:
+            try:
+                _write_all(fd, data)
+                os.utime(fd, (mtime, mtime))
+                if fsync:
+                    os.fsync(fd)
+            finally:
+                os.close(fd)
+            os.rename(NEW, name, src_dir_fd=self.fd, dst_dir_fd=self.fd)
+        except BaseException:
+            self.remove(NEW)
+            raise
+        if fsync:
+            os.fsync(self.fd)
+
+    def remove(self, name: str) -> None:
+        """Take a file away, if it is there."""
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(name, dir_fd=self.fd)
+
+    def set_mtime(self, name: str, mtime: float) -> None:
+        """Correct a file's time."""
+        os.utime(name, (mtime, mtime), dir_fd=self.fd, follow_symlinks=False)
+
+    def _open_new(self, mode: int) -> int:
+        try:
+            return os.open(NEW, _WRITE, mode, dir_fd=self.fd)
+        except FileExistsError:  # left by a writer that was killed
+            self.remove(NEW)
+            return os.open(NEW, _WRITE, mode, dir_fd=self.fd)
+
+
+def read(path: str, dir_fd: int | None = None) -> bytes | None:
+    """Return what a file holds; None if there is none.  Follows no symbolic link."""
+    try:
+        fd = os.open(path, _READ, dir_fd=dir_fd)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            return b""  # something foreign: no record
+        raise
+    try:
+        data = os.read(fd, _CHUNK)
+        if len(data) == _CHUNK:
+            chunks = [data]
+            while chunk := os.read(fd, _CHUNK):
+                chunks.append(chunk)
+            data = b"".join(chunks)
+    except IsADirectoryError:
+        return b""
+    finally:
+        os.close(fd)
+    return data
+
+
+def entries(path: str) -> Iterator[os.DirEntry[str]]:
+    """Yield what is in a folder; nothing if there is no such folder."""
+    try:
+        with os.scandir(path) as found:
+            yield from found
+    except FileNotFoundError:
+        return
+
+
+def make_folder(path: str) -> None:
+    """Make a folder that only its owner can enter, if it is not there."""
+    with contextlib.suppress(FileExistsError):
+        os.makedirs(path, mode=0o700)
+
+
+def _write_all(fd: int, data: bytes) -> None:
+    written = os.write(fd, data)
+    while written < len(data):
+        written += os.write(fd, memoryview(data)[written:])
+
+
+def _lock(fd: int) -> None:
+    """Take the lock.  Asks again and again, since a wait in flock itself has no bound."""
+    pause, deadline = 0.0001, 0.0
+    while True:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            now = time.monotonic()
+            deadline = deadline or now + PATIENCE
+            if now > deadline:
+                msg = f"another process held the lock of a session folder for {PATIENCE} seconds"
+                raise StoreUnavailable(msg) from None
+            time.sleep(pause)
+            pause = min(pause * 2, 0.005)
+        else:
+            return

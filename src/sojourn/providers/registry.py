@@ -1,0 +1,111 @@
+"""Providers by name: the one place that knows which there are."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from sojourn.errors import ConfigError
+from sojourn.providers.base import AsyncProvider, Provider
+from sojourn.providers.threads import as_async
+
+ProviderConfig = str | Mapping[str, Any] | None
+Factory = Callable[[Any], Provider]
+AsyncFactory = Callable[[Any], AsyncProvider]
+
+
+class _Entry(NamedTuple):
+    factory: Factory
+    async_factory: AsyncFactory | None
+
+
+_entries: dict[str, _Entry] = {}
+
+
+def register(name: str, factory: Factory, async_factory: AsyncFactory | None = None) -> None:
+    """Let managers make a provider by `name`.
+
+    A factory takes `provider_config` (a str, a mapping, or None if it is not set) and returns a
+    provider.  Without an `async_factory` an AsyncManager runs the sync one through threads.
+    Registering a name again replaces it.
+    """
+    if not isinstance(name, str) or not name:
+        msg = f"register: the name {name!r} must be a str that is not empty"
+        raise ConfigError(msg)
+    for given in (factory, async_factory):
+        if given is not None and not callable(given):
+            msg = f"register({name!r}): {given!r} must be a factory: a class, or a function"
+            raise ConfigError(msg)
+    _entries[name] = _Entry(factory, async_factory)
+
+
+def provider_for(provider: str | Provider, config: ProviderConfig) -> Provider:
+    """Return a sync provider: `provider` itself, or the one of that name."""
+    if isinstance(provider, str):
+        provider = _entry(provider).factory(config)
+    _check(provider)
+    if inspect.iscoroutinefunction(provider.read):
+        msg = f"{type(provider).__name__} is async: give it to an AsyncManager"
+        raise ConfigError(msg)
+    return provider
+
+
+def async_provider_for(
+    provider: str | Provider | AsyncProvider, config: ProviderConfig
+) -> AsyncProvider:
+    """Return an async provider; a sync one runs inline if it never waits, else in threads."""
+    if isinstance(provider, str):
+        entry = _entry(provider)
+        provider = (entry.async_factory or entry.factory)(config)
+    _check(provider)
+    return as_async(provider)
+
+
+def _entry(name: str) -> _Entry:
+    entry = _entries.get(name)
+    if entry is None:
+        near = difflib.get_close_matches(name, _entries, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(sorted(_entries))};"
+        msg = f"no provider is called {name!r}: {hint} `register` adds your own"
+        raise ConfigError(msg)
+    return entry
+
+
+def _check(provider: object) -> None:
+    verbs = ("read", "create", "update", "destroy", "find", "count", "gc", "close")
+    missing = [verb for verb in verbs if not callable(getattr(provider, verb, None))]
+    if missing:
+        msg = f"{type(provider).__name__} is no provider: it has no {', '.join(missing)}"
+        raise ConfigError(msg)
+
+
+def _memory(config: ProviderConfig) -> Provider:
+    from sojourn.providers.memory import MemoryProvider
+
+    if config:
+        msg = "provider_config: memory takes none"
+        raise ConfigError(msg)
+    return MemoryProvider()
+
+
+def _file(config: ProviderConfig) -> Provider:
+    from sojourn.providers.file import FileProvider
+
+    return _made(FileProvider, config, "the path of a folder, such as './sessions'")
+
+
+def _made(factory: Callable[..., Provider], config: ProviderConfig, form: str) -> Provider:
+    """Call a factory with `provider_config`: a mapping of its keywords, or its first argument."""
+    args, keywords = ((), config) if isinstance(config, Mapping) else ((config,), {})
+    try:
+        inspect.signature(factory).bind(*args, **keywords)
+    except TypeError as error:
+        msg = f"provider_config: {error}. Give {form}, or a mapping of keywords"
+        raise ConfigError(msg) from None
+    return factory(*args, **keywords)
+
+
+register("memory", _memory)
+register("file", _file)

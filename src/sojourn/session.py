@@ -1,0 +1,242 @@
+"""A session: a mapping that knows its own changes, and what shall become of it.
+
+A session does no I/O.  What a request wants of it (an end, a new id, a user, a lifetime) is
+kept as an intent, and `_lifecycle` turns the intents into calls of the provider at release.
+Times are seconds since the epoch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from sojourn._context import Context, Standing
+from sojourn._fields import FieldMapping
+from sojourn._signin import check_user, checked_about, seconds_of
+from sojourn.errors import ConfigError, NotFresh, SessionError
+from sojourn.record import NO_FIELDS, Record
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+    from sojourn._cookies import Arrival
+    from sojourn.release import Release
+
+
+class Session(FieldMapping):
+    """The data of one visitor during one request."""
+
+    __slots__ = (
+        "_about",
+        "_arrival",
+        "_authenticated",
+        "_context",
+        "_doomed",
+        "_lifetime",
+        "_login",
+        "_origin",
+        "_pending",
+        "_persistent",
+        "_relived",
+        "_renew",
+        "_standing",
+        "_token",
+        "_user",
+        "released",
+    )
+
+    def __init__(
+        self,
+        context: Context,
+        arrival: Arrival,
+        token: str | None,
+        origin: Record | None,
+        standing: Standing = Standing.NORMAL,
+    ) -> None:
+        super().__init__(context.codec, NO_FIELDS if origin is None else origin.fields)
+        self._context = context
+        self._arrival = arrival
+        self._token = token
+        self._standing = standing
+        self._doomed: Record | None = None
+        self.released: Release | None = None
+        """What came of the release; None before it."""
+        self._begin(origin)
+
+    def _begin(self, origin: Record | None) -> None:
+        """Stand on `origin`, or on nothing, with no intent."""
+        self._origin = origin
+        self._renew = False
+        self._login = False
+        self._relived = False
+        self._pending: tuple[str, str] | None = None
+        if origin is None:
+            self._user: str | None = None
+            self._authenticated: float | None = None
+            self._about: Mapping[str, str] | None = None
+            self._lifetime: float | None = None
+            self._persistent = self._context.config.cookie_lifetime > 0
+        else:
+            self._user = origin.user
+            self._authenticated = origin.authenticated
+            self._about = origin.about
+            self._lifetime = origin.lifetime
+            self._persistent = origin.persistent
+
+    def __repr__(self) -> str:
+        """Show which session it is, and nothing of what is in it."""
+        name = "new" if self._origin is None else self._origin.id
+        return f"<Session {name} user={self._user!r}>"
+
+    # -- who and when ------------------------------------------------------------------------
+
+    @property
+    def id(self) -> str:
+        """What the session is known by: safe to log, never accepted from a client.
+
+        After `login` or `regenerate_id` it is the id to come.
+        """
+        self._accessed = True
+        if self._origin is not None and not self._renew:
+            return self._origin.id
+        return self._mint()[1]
+
+    @property
+    def is_new(self) -> bool:
+        """Whether nothing is stored for this visitor yet."""
+        self._accessed = True
+        return self._origin is None
+
+    @property
+    def user(self) -> str | None:
+        """Who is signed in; None for an anonymous visitor."""
+        self._accessed = True
+        return self._user
+
+    @property
+    def authenticated_at(self) -> float | None:
+        """When the user last signed in, in seconds since the epoch."""
+        self._accessed = True
+        return self._authenticated
+
+    @property
+    def created_at(self) -> float:
+        """When the session began, in seconds since the epoch."""
+        self._accessed = True
+        return self._context.clock() if self._origin is None else self._origin.created
+
+    @property
+    def seen_at(self) -> float:
+        """When it was last seen, as far as that is stored, in seconds since the epoch."""
+        self._accessed = True
+        return self._context.clock() if self._origin is None else self._origin.seen
+
+    @property
+    def expires_at(self) -> float:
+        """When it ends unless it is seen again, in seconds since the epoch."""
+        self._accessed = True
+        if self._origin is not None and not self._relived:
+            return self._origin.expires
+        return self._expiry(self._context.clock())
+
+    def require_fresh(self, seconds: float | timedelta) -> None:
+        """Raise NotFresh unless the user signed in within the last `seconds` (ASVS 7.5.3)."""
+        self._accessed = True
+        at = self._authenticated
+        if at is None or self._context.clock() - at > seconds_of(seconds):
+            msg = "the user must sign in again before this: call `login` after checking who it is"
+            raise NotFresh(msg)
+
+    # -- intents -----------------------------------------------------------------------------
+
+    def login(
+        self,
+        user: str,
+        *,
+        keep: bool = True,
+        about: Mapping[str, str] | None = None,
+        remember: float | timedelta | None = None,
+    ) -> None:
+        """Sign `user` in, under a new id (OWASP: renew the id at every sign-in).
+
+        keep: whether the data of the anonymous visitor, or of the same user, stay; another
+            user's never do.
+        about: a few words on where from, such as address and device, for lists of sessions.
+        remember: seconds that the session and its cookie live on without being seen.
+        """
+        self._touch_to_change()
+        self._refuse_detached("login")
+        check_user(user)
+        about = None if about is None else checked_about(about)
+        if remember is not None:
+            self.set_lifetime(remember, persistent=True)
+        stranger = self._user not in (None, user)
+        if stranger and remember is None:
+            self.set_lifetime(None, persistent=self._context.config.cookie_lifetime > 0)
+        if stranger or not keep:
+            self.clear()
+        self._user = user
+        self._authenticated = self._context.clock()
+        self._about = about
+        self._login = True
+        self._renew_id()
+
+    def logout(self) -> None:
+        """Sign out: end the session, as `destroy`."""
+        self.destroy()
+
+    def destroy(self) -> None:
+        """End the session at release.  What is put afterwards begins a new one."""
+        self._touch_to_change()
+        self._doomed = self._origin or self._doomed
+        self._forget(NO_FIELDS)
+        self._begin(None)
+
+    def regenerate_id(self) -> None:
+        """Go on under a new token and id; the old ones are dead at once."""
+        self._touch_to_change()
+        self._refuse_detached("regenerate_id")
+        self._renew_id()
+
+    def set_lifetime(self, seconds: float | timedelta | None, *, persistent: bool = False) -> None:
+        """Let this session live `seconds` from when it was last seen; None is as configured.
+
+        persistent: whether its cookie outlives the browser.
+        """
+        self._touch_to_change()
+        lifetime = None if seconds is None else seconds_of(seconds)
+        limit = self._context.config.absolute_lifetime
+        if lifetime is not None and not 0 < lifetime <= (limit or float("inf")):
+            msg = (
+                f"a lifetime of {lifetime!r} seconds: must be above 0 and at most "
+                f"absolute_lifetime, which is {limit!r}"
+            )
+            raise ConfigError(msg)
+        self._lifetime = lifetime
+        self._persistent = persistent
+        self._relived = True
+
+    def _renew_id(self) -> None:
+        self._renew = True
+        self._pending = None
+
+    def _refuse_detached(self, verb: str) -> None:
+        if self._standing is Standing.DETACHED:
+            msg = f"{verb}: a session opened by its id has no client to give a new token to"
+            raise SessionError(msg)
+
+    def _mint(self) -> tuple[str, str]:
+        """The token and the id to come."""
+        if self._pending is None:
+            like = None if self._origin is None else self._origin.id
+            self._pending = self._context.tokens.mint(like)
+        return self._pending
+
+    def _expiry(self, now: float) -> float:
+        """When it ends if it is seen now: idle and absolute limit, whichever comes first."""
+        config = self._context.config
+        idle = now + (config.max_lifetime if self._lifetime is None else self._lifetime)
+        if config.absolute_lifetime is None:
+            return idle
+        created = now if self._origin is None else self._origin.created
+        return min(idle, created + config.absolute_lifetime)

@@ -1,0 +1,58 @@
+"""What only the memory provider does: compact records, an exact schedule."""
+
+from __future__ import annotations
+
+import gc
+
+from sojourn.providers.memory import WIDTH, MemoryProvider
+from sojourn.record import Changes, Move, Record
+
+
+def record(number: int, expires: float, user: str | None = None) -> Record:
+    return Record(f"{number:064x}", {b"k": b"v"}, 1000.0, 1000.0, expires, user)
+
+
+def test_count_and_gc_are_exact_at_the_edges_of_buckets() -> None:
+    provider = MemoryProvider()
+    times = [1000.0 + WIDTH * n + d for n in range(4) for d in (0.0, 0.5, WIDTH - 0.5)]
+    for number, expires in enumerate(times):
+        provider.create(record(number, expires))
+    for now in (999.0, *times, 2000.0):
+        living = [expires for expires in times if expires > now]
+        assert provider.count(now) == len(living)
+        assert len(list(provider.find(None, now))) == len(living)
+    for now in times:
+        assert provider.gc(now, 10) == 1
+    assert provider.count(0.0) == 0
+
+
+def test_a_touch_moves_the_session_in_the_schedule() -> None:
+    provider = MemoryProvider()
+    provider.create(record(1, 1100.0))
+    provider.update(record(1, 1100.0), Changes(1050.0, 1900.0))
+    assert provider.gc(1500.0, 10) == 0
+    assert provider.count(1500.0) == 1
+    assert provider.gc(1900.0, 10) == 1
+
+
+def test_tombstones_leave_by_gc_and_nothing_stays_behind() -> None:
+    provider = MemoryProvider()
+    provider.create(record(1, 2000.0, "ada"))
+    move = Move(f"{2:064x}", "ada", 1100.0, None, 1110.0)
+    provider.update(record(1, 2000.0, "ada"), Changes(1100.0, 2100.0, move=move))
+    assert provider.count(1100.0) == 1
+    assert provider.gc(1110.0, 10) == 1
+    assert provider.gc(3000.0, 10) == 1
+    assert not provider._frames
+    assert not provider._users
+    assert not provider._sessions._buckets
+    assert not provider._tombstones._order
+
+
+def test_the_collector_does_not_look_at_sessions() -> None:
+    provider = MemoryProvider()
+    for number in range(1000):
+        provider.create(record(number, 2000.0))
+    assert not gc.is_tracked(provider._frames)
+    for bucket in provider._sessions._buckets.values():
+        assert not gc.is_tracked(bucket)

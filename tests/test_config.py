@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from sojourn.config import _BEEGO, Config
+from sojourn._beego import KEYS
+from sojourn.config import Config
 from sojourn.errors import ConfigError
 
 PAGE = Path(__file__).parents[1] / "docs" / "configuration.md"
@@ -45,10 +46,10 @@ def test_the_page_lists_every_setting_with_its_default() -> None:
 
 def test_the_page_names_every_key_of_beego() -> None:
     text = PAGE.read_text(encoding="utf-8")
-    assert [key for key in _BEEGO if f"`{key}`" not in text] == []
+    assert [key for key in KEYS if f"`{key}`" not in text] == []
     documented = {(key, name) for name, cells in rows().items() for key in keys_in(cells[-1])}
     assert documented == {
-        *((key, name) for key, (name, _) in _BEEGO.items() if name is not None),
+        *((key, name) for key, (name, _) in KEYS.items() if name is not None),
         ("EnableSidInHTTPHeader", "header_name"),
     }
 
@@ -359,12 +360,12 @@ def test_an_unknown_key_is_refused_with_the_nearest(key: str, near: str) -> None
 
 @pytest.mark.parametrize("key", ["xyzzy", 1, None, ("a",)])
 def test_a_key_like_none_is_refused_with_all(key: object) -> None:
-    with pytest.raises(ConfigError, match="unknown setting.*cookie_name.*on_event"):
+    with pytest.raises(ConfigError, match=r"unknown setting.*cookie_name.*on_event"):
         Config.load({key: 1})  # type: ignore[dict-item]
 
 
 def test_a_keyword_is_never_in_the_spelling_of_beego() -> None:
-    with pytest.raises(ConfigError, match="'cookieName'.*'cookie_name'"):
+    with pytest.raises(ConfigError, match=r"'cookieName'.*'cookie_name'"):
         Config.load(BEEGO, cookieName="x")
 
 
@@ -436,7 +437,7 @@ def test_beegos_header_needs_both_of_its_keys() -> None:
     named = {"EnableSidInHTTPHeader": True, "SessionNameInHTTPHeader": "X-Session"}
     assert Config.load(named).header_name == "X-Session"
     for name in ({}, {"SessionNameInHTTPHeader": ""}):
-        with pytest.raises(ConfigError, match="EnableSidInHTTPHeader.*SessionNameInHTTPHeader"):
+        with pytest.raises(ConfigError, match=r"EnableSidInHTTPHeader.*SessionNameInHTTPHeader"):
             Config.load({"EnableSidInHTTPHeader": True, **name})
 
 
@@ -494,7 +495,7 @@ def test_beegos_keys_are_spelled_exactly(key: str, near: str) -> None:
 
 def test_the_two_spellings_do_not_mix() -> None:
     for mixed in ({"cookieName": "id", "max_size": 1}, {"max_size": 1, "gclifetime": 1}):
-        with pytest.raises(ConfigError, match="'max_size'.*Beego"):
+        with pytest.raises(ConfigError, match=r"'max_size'.*Beego"):
             Config.load(mixed)
     assert Config.load({"cookieName": "id"}, max_size=1).max_size == 1
 

@@ -6,6 +6,7 @@ from the headers of a request and releases it into the response.
 
 from __future__ import annotations
 
+from sojourn._policy import SessionInfo as SessionInfo
 from sojourn.config import Config as Config
 from sojourn.errors import ConfigError as ConfigError
 from sojourn.errors import CorruptRecord as CorruptRecord
@@ -21,15 +22,14 @@ from sojourn.errors import StoreUnavailable as StoreUnavailable
 from sojourn.manager import AsyncManager as AsyncManager
 from sojourn.manager import Manager as Manager
 from sojourn.providers.base import AsyncProvider as AsyncProvider
-from sojourn.providers.whole import AsyncWholeRecords as AsyncWholeRecords
 from sojourn.providers.base import Provider as Provider
-from sojourn.providers.whole import WholeRecords as WholeRecords
 from sojourn.providers.registry import register as register
+from sojourn.providers.whole import AsyncWholeRecords as AsyncWholeRecords
+from sojourn.providers.whole import WholeRecords as WholeRecords
 from sojourn.record import Changes as Changes
 from sojourn.record import Move as Move
 from sojourn.record import Outcome as Outcome
 from sojourn.record import Record as Record
 from sojourn.release import Release as Release
 from sojourn.release import ReleaseOutcome as ReleaseOutcome
-from sojourn._policy import SessionInfo as SessionInfo
 from sojourn.session import Session as Session

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
 
-class GcThread:
+class Background:
     """Calls `sweep` every `interval` seconds in a daemon thread."""
 
     def __init__(self, sweep: Callable[[], int], interval: float) -> None:
@@ -44,7 +44,7 @@ class GcThread:
                 logger.exception("a sweep of the garbage collection failed")
 
 
-class GcTask:
+class AsyncBackground:
     """Calls `sweep` every `interval` seconds in a task of the running loop."""
 
     def __init__(self, sweep: Callable[[], Awaitable[int]], interval: float) -> None:

@@ -10,18 +10,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from email.utils import formatdate
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from sojourn._checks import COOKIE_LIMIT
 from sojourn._tokens import TOKEN, is_token
-from sojourn.config import COOKIE_LIMIT, Config
+from sojourn.config import Config
 
 Headers = Mapping[str, Any] | Mapping[bytes, Any] | Iterable[tuple[Any, Any]]
 """Headers of a request: a mapping or pairs, str or bytes; a mapping's value may be a list."""
 
 MOST_CANDIDATES = 3
 """Tokens looked up for one request.  Enough for a stale cookie of another path or domain."""
+
+PAST = "Thu, 01 Jan 1970 00:00:00 GMT"
 
 # RFC 7239 §4: the pairs of the first element, a quoted string being opaque, up to its `proto`.
 _says_https = re.compile(
@@ -68,32 +70,19 @@ def arrive(headers: Headers, https: bool, config: Config) -> Arrival:  # noqa: F
     return Arrival(tokens, malformed, False, https)
 
 
-def set_cookie(
-    config: Config,
-    token: str,
-    max_age: int | None,
-    https: bool,  # noqa: FBT001
-    *,
-    now: float | None = None,
-) -> str:
+def set_cookie(config: Config, token: str, max_age: int | None, https: bool) -> str:  # noqa: FBT001
     """The value of a Set-Cookie header that gives the client a token.
 
     `max_age` counts seconds; browsers keep no cookie longer than 400 days (RFC 6265bis §5.5), so it
-    is cut there.  None makes a cookie that ends with the browser's session.  With the time as
-    `now`, Expires says the same to clients that do not know Max-Age.
+    is cut there.  None makes a cookie that ends with the browser's session.
     """
-    if max_age is None:
-        return _render(config, token, "", https=https)
-    seconds = min(max_age, COOKIE_LIMIT)
-    lasting = f"; Max-Age={seconds}"
-    if now is not None:
-        lasting += f"; Expires={_http_date(int(now) + seconds)}"
+    lasting = "" if max_age is None else f"; Max-Age={min(max_age, COOKIE_LIMIT)}"
     return _render(config, token, lasting, https=https)
 
 
 def delete_cookie(config: Config, https: bool) -> str:  # noqa: FBT001
     """The value of a Set-Cookie header that takes the cookie from the client."""
-    return _render(config, "", f"; Max-Age=0; Expires={_http_date(0)}", https=https)
+    return _render(config, "", f"; Max-Age=0; Expires={PAST}", https=https)
 
 
 def _pick(headers: Headers, wanted: Mapping[str | bytes, str]) -> dict[str, str]:
@@ -172,9 +161,3 @@ def _render(config: Config, value: str, lasting: str, *, https: bool) -> str:
             "; Partitioned" if config.partitioned else "",
         )
     )
-
-
-@lru_cache(maxsize=16)
-def _http_date(when: int) -> str:
-    """An IMF-fixdate (RFC 9110 §5.6.7).  The cookies of one second share it."""
-    return formatdate(when, usegmt=True)

@@ -133,10 +133,9 @@ class FieldMapping(Ledger, MutableMapping[Any, Any]):
 
     def _touch_to_change(self) -> None:
         if self._sealed:
-            msg = (
+            raise SessionReleased(
                 "the session was already released: its response has begun, so this change "
                 "could not be saved. Change the session before the first byte is sent, or "
                 "use `manager.open_id(session.id)` afterwards"
             )
-            raise SessionReleased(msg)
         self._accessed = True

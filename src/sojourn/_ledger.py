@@ -225,15 +225,13 @@ class Ledger:
         try:
             return self._codec.encode(value)
         except EncodeError as error:
-            msg = f"session[{decode_key(name)!r}]: {error}"
-            raise EncodeError(msg) from None
+            raise EncodeError(f"session[{decode_key(name)!r}]: {error}") from None
 
     def _decode(self, name: bytes, data: bytes) -> Any:
         try:
             return self._codec.decode(data)
         except ValueError as error:
-            msg = f"session[{decode_key(name)!r}] cannot be read: {error}"
-            raise CorruptRecord(msg) from None
+            raise CorruptRecord(f"session[{decode_key(name)!r}] cannot be read: {error}") from None
 
     def _copy(self, name: bytes, value: Any) -> Any:
         return value if type(value) in ATOMIC else self._decode(name, self._encode(name, value))

@@ -97,10 +97,9 @@ class Lifecycle:
     # -- the end of a request ------------------------------------------------------------------
 
     def close(self, session: Session) -> Release | Steps:
-        """Decide what a release has to do: nothing any more, or the steps to take."""
+        """Decide what a release has to do: nothing any more, or these steps."""
         if session._sealed:
-            msg = "the session was already released"
-            raise SessionReleased(msg)
+            raise SessionReleased("the session was already released")
         if session._standing is Standing.OUTAGE:
             return self.answer.seal(session, ReleaseOutcome.OUTAGE)
         if session._standing is Standing.RETIRED and not session._login:
@@ -161,8 +160,7 @@ class Lifecycle:
                 self.report("created", id)
                 return self.answer.hand_over(session, ReleaseOutcome.CREATED, token, now)
             session._pending = None
-        msg = f"the store already holds something under {MINTS} new ids"
-        raise StoreError(msg)
+        raise StoreError(f"the store already holds something under {MINTS} new ids")
 
     def _go_on(self, session: Session, origin: Record) -> Release | Steps:
         """Store what was done to a session that is stored already."""
@@ -202,14 +200,15 @@ class Lifecycle:
         )
 
     def _update(self, session: Session, origin: Record, delta: Delta, changes: Changes) -> Steps:
-        """Write; while others change the same keys, work the changes out anew on theirs."""
+        """Write; while others change the same keys, work it out anew on theirs."""
         deadline = time.monotonic() + PATIENCE
         answer: Outcome | Record = yield Update(origin, changes)
         collided = False
         while isinstance(answer, Record):
             if time.monotonic() > deadline:
-                msg = f"others changed the same keys without a pause for {PATIENCE} seconds"
-                raise StoreUnavailable(msg)
+                raise StoreUnavailable(
+                    f"others changed the same keys without a pause for {PATIENCE} seconds"
+                )
             again, overruled = session._rebase(delta, answer.fields)
             collided = collided or overruled
             changes = changes._replace(put=again.put, drop=again.drop, expect=again.expect)
@@ -228,9 +227,7 @@ class Lifecycle:
         if not session._login:
             return self._late(session, origin)
         session._origin = None
-        beginning = self._beginning(session)
-        assert beginning is not None  # there is a user
-        return (yield from beginning)
+        return (yield from self._create(session, session._own()))
 
     def _stored(self, session: Session, delta: Delta, changes: Changes) -> Release:
         if changes.move is not None:
@@ -248,8 +245,7 @@ class Lifecycle:
     def _check_size(self, fields: Fields) -> None:
         size = sum(map(len, fields)) + sum(map(len, fields.values()))
         if size > self.config.max_size:
-            msg = (
+            raise SessionTooLarge(
                 f"the session would be {size:,} bytes, max_size is {self.config.max_size:,}: "
                 "keep large things elsewhere and their keys here, or raise max_size"
             )
-            raise SessionTooLarge(msg)

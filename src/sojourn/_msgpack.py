@@ -10,7 +10,7 @@ A container that MessagePack lacks is an array that begins with a mark: the tupl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from enum import Enum
 from types import NoneType
 from typing import Any
@@ -132,19 +132,21 @@ def is_deep(data: bytes) -> bool:
     """
     if len(data.translate(None, _NOT_OPENING)) <= MAX_DEPTH:
         return False
-    level = _containers(_containers([[unpackb(data, ext_hook=_open_mark)]]))
-    depth = 0
-    while level and depth < MAX_DEPTH:
-        level = _containers(map(_unwrapped, level) if MARK in data else level)
-        depth += 1
-    return bool(level)
+    level = [unpackb(data, ext_hook=_open_mark)]
+    for _ in range(MAX_DEPTH + 1):
+        level = _containers(level)
+        if MARK in data:
+            level = [inner for node in level for inner in _unwrapped(node)]
+        if not level:
+            return False
+    return True
 
 
 def _open_mark(tag: int, _payload: bytes) -> Mark | None:
     return _MARKS.get(tag)
 
 
-def _containers(nodes: Iterable[Any]) -> list[Any]:
+def _containers(nodes: list[Any]) -> list[Any]:
     """The containers directly inside of those."""
     return [
         item
@@ -154,7 +156,7 @@ def _containers(nodes: Iterable[Any]) -> list[Any]:
     ]
 
 
-def _unwrapped(node: Any) -> Any:
-    """Instead of an object the container that `to` made of it, if it is one."""
+def _unwrapped(node: Any) -> list[Any]:
+    """Instead of an object what `to` made of it, if that is a container."""
     is_object = type(node) is list and node and node[0] is Mark.OBJECT
-    return node[-1] if is_object and type(node[-1]) in {list, dict} else node
+    return _containers([node]) if is_object else [node]

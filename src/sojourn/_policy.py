@@ -56,11 +56,10 @@ class Policy:
         Raises ConfigError once a session was started: every id would change under the clients.
         """
         if self._started:
-            msg = (
+            raise ConfigError(
                 "set_hash_func: sessions were started already, and no token would find its "
                 "session any more. Set hash_func and hash_key before the first start"
             )
-            raise ConfigError(msg)
         self._set(hash_func=name, hash_key=key)
 
     def _set(self, **settings: Any) -> None:

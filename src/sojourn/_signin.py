@@ -22,29 +22,30 @@ def seconds_of(duration: float | timedelta) -> float:
 def check_user(user: object) -> None:
     """Refuse what not every store can keep and compare byte by byte."""
     if type(user) is not str:
-        msg = f"login: the user is a {type(user).__name__}, must be a str, such as str(user.id)"
-        raise EncodeError(msg)
+        raise EncodeError(
+            f"login: the user is a {type(user).__name__}, must be a str, such as str(user.id)"
+        )
     try:
         size = len(user.encode())
     except UnicodeEncodeError:
         size = 0
     if not 0 < size <= MAX_USER or "\0" in user:
-        msg = f"login: the user must be 1 to {MAX_USER} bytes of UTF-8, without NUL"
-        raise EncodeError(msg)
+        raise EncodeError(f"login: the user must be 1 to {MAX_USER} bytes of UTF-8, without NUL")
 
 
 def checked_about(about: Mapping[str, str]) -> dict[str, str]:
     """Return `about` as it is stored; refuse what is no small mapping of text."""
     pairs: dict[Any, Any] = dict(about)
     if any(type(text) is not str for pair in pairs.items() for text in pair):
-        msg = "login: `about` must be a mapping of str to str, such as {'device': 'Firefox'}"
-        raise EncodeError(msg)
+        raise EncodeError(
+            "login: `about` must be a mapping of str to str, such as {'device': 'Firefox'}"
+        )
     try:
         size = sum(len(text.encode()) for pair in pairs.items() for text in pair)
     except UnicodeEncodeError:
-        msg = "login: `about` holds text that is no Unicode; decode it with errors='replace'"
-        raise EncodeError(msg) from None
+        raise EncodeError(
+            "login: `about` holds text that is no Unicode; decode it with errors='replace'"
+        ) from None
     if size > MAX_ABOUT:
-        msg = f"login: `about` may have {MAX_ABOUT} bytes in all, has {size}"
-        raise SessionTooLarge(msg)
+        raise SessionTooLarge(f"login: `about` may have {MAX_ABOUT} bytes in all, has {size}")
     return pairs

@@ -11,7 +11,7 @@ import time
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from sojourn._background import GcTask, GcThread
+from sojourn._background import AsyncBackground, Background
 from sojourn._calls import Create, Update
 from sojourn._context import Standing
 from sojourn._policy import GC_BATCH, Policy, SessionInfo
@@ -25,9 +25,9 @@ from sojourn.session import Session
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping
 
-    from sojourn._cookies import Headers
     from sojourn._calls import Call
-    from sojourn.providers.base import AsyncProvider, Provider
+    from sojourn._cookies import Headers
+    from sojourn.providers.registry import AsyncGiven, Given
 
 T = TypeVar("T")
 
@@ -37,7 +37,7 @@ class Manager(Policy):
 
     def __init__(
         self,
-        provider: str | Provider,
+        provider: Given,
         config: str | Mapping[str, Any] | Config | None = None,
         /,
         *,
@@ -52,7 +52,7 @@ class Manager(Policy):
         """
         super().__init__(Config.load(config, **settings), clock)
         self._provider = provider_for(provider, self.config.provider_config)
-        self._gc: GcThread | None = None
+        self._gc: Background | None = None
 
     def start(self, headers: Headers, *, https: bool = False) -> Session:
         """Return the session of a request with these headers; a new one if it has none.
@@ -177,9 +177,9 @@ class Manager(Policy):
         self._provider.close()
 
     def start_gc(self) -> None:
-        """Sweep in a background thread every `gc_interval`, until `close`."""
+        """Sweep in the background every `gc_interval`, until `close`."""
         if self._gc is None or not self._gc.runs:
-            self._gc = GcThread(self.gc, self.config.gc_interval)
+            self._gc = Background(self.gc, self.config.gc_interval)
 
     def _run(self, steps: Generator[Call, Any, T]) -> T:
         """Carry the calls of a decision to the provider, and its answers back."""
@@ -202,7 +202,7 @@ class AsyncManager(Policy):
 
     def __init__(
         self,
-        provider: str | Provider | AsyncProvider,
+        provider: AsyncGiven,
         config: str | Mapping[str, Any] | Config | None = None,
         /,
         *,
@@ -217,7 +217,7 @@ class AsyncManager(Policy):
         """
         super().__init__(Config.load(config, **settings), clock)
         self._provider = async_provider_for(provider, self.config.provider_config)
-        self._gc: GcTask | None = None
+        self._gc: AsyncBackground | None = None
 
     async def start(self, headers: Headers, *, https: bool = False) -> Session:
         """Return the session of a request with these headers; a new one if it has none.
@@ -342,9 +342,9 @@ class AsyncManager(Policy):
         await self._provider.close()
 
     def start_gc(self) -> None:
-        """Sweep in a task of the running event loop every `gc_interval`, until `close`."""
+        """Sweep in the background every `gc_interval`, until `close`."""
         if self._gc is None or not self._gc.runs:
-            self._gc = GcTask(self.gc, self.config.gc_interval)
+            self._gc = AsyncBackground(self.gc, self.config.gc_interval)
 
     async def _run(self, steps: Generator[Call, Any, T]) -> T:
         """Carry the calls of a decision to the provider, and its answers back."""

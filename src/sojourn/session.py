@@ -144,8 +144,9 @@ class Session(FieldMapping):
         self._accessed = True
         at = self._authenticated
         if at is None or self._context.clock() - at > seconds_of(seconds):
-            msg = "the user must sign in again before this: call `login` after checking who it is"
-            raise NotFresh(msg)
+            raise NotFresh(
+                "the user must sign in again before this: call `login` after checking who it is"
+            )
 
     # -- intents -----------------------------------------------------------------------------
 
@@ -207,11 +208,10 @@ class Session(FieldMapping):
         lifetime = None if seconds is None else seconds_of(seconds)
         limit = self._context.config.absolute_lifetime
         if lifetime is not None and not 0 < lifetime <= (limit or float("inf")):
-            msg = (
+            raise ConfigError(
                 f"a lifetime of {lifetime!r} seconds: must be above 0 and at most "
                 f"absolute_lifetime, which is {limit!r}"
             )
-            raise ConfigError(msg)
         self._lifetime = lifetime
         self._persistent = persistent
         self._relived = True
@@ -222,8 +222,9 @@ class Session(FieldMapping):
 
     def _refuse_detached(self, verb: str) -> None:
         if self._standing is Standing.DETACHED:
-            msg = f"{verb}: a session opened by its id has no client to give a new token to"
-            raise SessionError(msg)
+            raise SessionError(
+                f"{verb}: a session opened by its id has no client to give a new token to"
+            )
 
     def _mint(self) -> tuple[str, str]:
         """The token and the id to come."""

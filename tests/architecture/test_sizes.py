@@ -13,7 +13,9 @@ LINES_OF_A_FILE = 250
 LINES_OF_A_FUNCTION = 40
 
 # A file that is longer, with the number of lines it may have and the reason.
-LONGER = dict[str, int]()
+LONGER = {
+    "sojourn/manager.py": 370,  # the two managers, side by side
+}
 
 
 def lines_of(function: Function) -> int:

@@ -15,7 +15,7 @@ from tests.architecture.source import SRC
 
 # File, sync class, and the methods in which the two may differ.
 PAIRS: list[tuple[str, str, set[str]]] = [
-    ("sojourn/manager.py", "Manager", {"start_gc"}),
+    ("sojourn/manager.py", "Manager", set()),
     ("sojourn/providers/whole.py", "WholeRecords", set()),
 ]
 
@@ -28,6 +28,7 @@ WORDS = {
     "aclosing": "closing",
     "aiter": "iter",
     "anext": "next",
+    "async_provider_for": "provider_for",
     "asynccontextmanager": "contextmanager",
     "AbstractAsyncContextManager": "AbstractContextManager",
     "StopAsyncIteration": "StopIteration",

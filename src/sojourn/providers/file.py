@@ -11,38 +11,18 @@ are 0700 and files 0600; names come only from ids, which are hex digits.
 
 from __future__ import annotations
 
-import functools
 import os
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from stat import S_IWUSR
-from typing import ParamSpec, TypeVar
 
-from sojourn.errors import ConfigError, CorruptRecord, StoreError, StoreUnavailable
+from sojourn.errors import CorruptRecord, StoreError
 from sojourn.providers.frame import pack, unpack
-from sojourn.providers.leaf import NEW, Leaf, entries, make_folder, read
+from sojourn.providers.leaf import NEW, Leaf, entries, make_folder, read, translated, usable
 from sojourn.providers.markers import Markers
 from sojourn.record import Changes, Merged, Outcome, Record, is_live, merge
 
-P = ParamSpec("P")
-T = TypeVar("T")
-
 LIVE, TOMBSTONE = 0o600, 0o400
 LEAVES = [f"{a}/{b}" for a in "0123456789abcdef" for b in "0123456789abcdef"]
-
-
-def _translated(verb: Callable[P, T]) -> Callable[P, T]:
-    """Turn what the system refuses into StoreUnavailable."""
-
-    @functools.wraps(verb)
-    def call(*args: P.args, **kwargs: P.kwargs) -> T:
-        try:
-            return verb(*args, **kwargs)
-        except OSError as error:
-            msg = f"the session folder refused: {error.strerror or error}"
-            raise StoreUnavailable(msg) from error
-
-    return call
 
 
 class FileProvider:
@@ -54,18 +34,18 @@ class FileProvider:
         fsync: wait for the disk at each write, so that what was acknowledged survives a power
             failure.  Without it, it survives the death of the process.
         """
-        self._path = _usable(path)
+        self._path = usable(path)
         self._markers = Markers(f"{self._path}/users")
         self._fsync = fsync
         self._next = 0
 
-    @_translated
+    @translated
     def read(self, id: str) -> Record | None:
         """As the contract says; takes no lock."""
         data = read(f"{self._path}/{id[0]}/{id[1]}/{id}")
         return None if data is None else unpack(id, data)
 
-    @_translated
+    @translated
     def create(self, record: Record) -> bool:
         """As the contract says."""
         with self._leaf(record.id) as leaf:
@@ -74,7 +54,7 @@ class FileProvider:
             self._put(leaf, record)
             return True
 
-    @_translated
+    @translated
     def update(self, record: Record, changes: Changes) -> Outcome | Record:
         """As the contract says: a merge under the folder's lock."""
         id = record.id
@@ -90,7 +70,7 @@ class FileProvider:
             self._make_so(leaf, stands, merged)
             return merged.outcome
 
-    @_translated
+    @translated
     def destroy(self, id: str) -> Record | None:
         """As the contract says; what cannot be read is taken away too."""
         try:
@@ -118,7 +98,7 @@ class FileProvider:
             elif user is not None and (record is None or record.user != user):
                 self._unmark(user, id)
 
-    @_translated
+    @translated
     def count(self, now: float) -> int:
         """As the contract says, by the hints."""
         live = 0
@@ -130,7 +110,7 @@ class FileProvider:
                 live += status.st_mtime > now and bool(status.st_mode & S_IWUSR)
         return live
 
-    @_translated
+    @translated
     def gc(self, now: float, limit: int) -> int:
         """As the contract says; goes on in the folder in which the last sweep reached `limit`."""
         removed = 0
@@ -166,12 +146,12 @@ class FileProvider:
             make_folder(path)
             return Leaf(path)
 
-    @_translated
+    @translated
     def _names(self, leaf: str) -> list[str]:
         found = entries(f"{self._path}/{leaf}")
         return [entry.name for entry in found if entry.name != NEW]
 
-    @_translated
+    @translated
     def _marked(self, user: str) -> list[str]:
         return self._markers.of(user)
 
@@ -200,8 +180,7 @@ class FileProvider:
             leaf.write(old.id, pack(merged.record), mode, expires, fsync=self._fsync)
         else:
             if merged.record.id[:2] != old.id[:2]:
-                msg = "a session moves only to an id with the same first two digits"
-                raise StoreError(msg)
+                raise StoreError("a session moves only to an id with the same first two digits")
             self._put(leaf, merged.record)
             self._put(leaf, merged.tombstone)
             if old.user is not None:
@@ -241,7 +220,7 @@ class FileProvider:
         self._take(leaf, record)
         return True
 
-    @_translated
+    @translated
     def _unmark(self, user: str, id: str) -> None:
         """Take a marker away that a killed process left, unless it is about to be used."""
         with self._leaf(id) as leaf:
@@ -256,22 +235,3 @@ class FileProvider:
 def _record_in(leaf: Leaf, id: str) -> Record | None:
     data = leaf.read(id)
     return None if data is None else unpack(id, data)
-
-
-def _usable(path: object) -> str:
-    """The folder as an absolute path, made and tried; ConfigError if it cannot serve."""
-    if not isinstance(path, str | os.PathLike) or not os.fspath(path):
-        msg = f"provider_config: {path!r} must be the path of a folder, such as './sessions'"
-        raise ConfigError(msg)
-    folder = os.path.abspath(os.fsdecode(path))
-    try:
-        os.makedirs(folder, mode=0o700, exist_ok=True)
-        tempfile.TemporaryFile(dir=folder).close()
-    except OSError as error:
-        reason = "it is no folder" if isinstance(error, FileExistsError) else error.strerror
-        msg = (
-            f"provider_config: {folder!r} cannot hold sessions: {reason}. "
-            "Name a folder in which this process may write"
-        )
-        raise ConfigError(msg) from error
-    return folder

@@ -11,12 +11,17 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import functools
 import os
+import tempfile
 import time
-from collections.abc import Iterator
-from typing import Self
+from collections.abc import Callable, Iterator
+from typing import ParamSpec, Self, TypeVar
 
-from sojourn.errors import StoreUnavailable
+from sojourn.errors import ConfigError, StoreUnavailable
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 NEW = ".new"
 """The temporary file's name."""
@@ -27,6 +32,21 @@ _READ = os.O_RDONLY | os.O_NOFOLLOW
 _WRITE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
 _FOLDER = os.O_RDONLY | os.O_NOFOLLOW | os.O_DIRECTORY
 _CHUNK = 65536
+
+
+def translated(verb: Callable[P, T]) -> Callable[P, T]:
+    """Turn what the system refuses into StoreUnavailable."""
+
+    @functools.wraps(verb)
+    def call(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return verb(*args, **kwargs)
+        except OSError as error:
+            raise StoreUnavailable(
+                f"the session folder refused: {error.strerror or error}"
+            ) from error
+
+    return call
 
 
 class Leaf:
@@ -135,6 +155,25 @@ def make_folder(path: str) -> None:
         os.makedirs(path, mode=0o700)
 
 
+def usable(path: object) -> str:
+    """Return a folder for sessions as an absolute path; ConfigError if it cannot hold any."""
+    if not isinstance(path, str | os.PathLike) or not os.fspath(path):
+        raise ConfigError(
+            f"provider_config: {path!r} must be the path of a folder, such as './sessions'"
+        )
+    folder = os.path.abspath(os.fsdecode(path))
+    try:
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        reason = "it is no folder" if isinstance(error, FileExistsError) else error.strerror
+        raise ConfigError(
+            f"provider_config: {folder!r} cannot hold sessions: {reason}. "
+            "Name a folder in which this process may write"
+        ) from error
+    return folder
+
+
 def _write_all(fd: int, data: bytes) -> None:
     written = os.write(fd, data)
     while written < len(data):
@@ -151,8 +190,9 @@ def _lock(fd: int) -> None:
             now = time.monotonic()
             deadline = deadline or now + PATIENCE
             if now > deadline:
-                msg = f"another process held the lock of a session folder for {PATIENCE} seconds"
-                raise StoreUnavailable(msg) from None
+                raise StoreUnavailable(
+                    f"another process held the lock of a session folder for {PATIENCE} seconds"
+                ) from None
             time.sleep(pause)
             pause = min(pause * 2, 0.005)
         else:

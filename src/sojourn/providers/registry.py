@@ -15,6 +15,11 @@ ProviderConfig = str | Mapping[str, Any] | None
 Factory = Callable[[Any], Provider]
 AsyncFactory = Callable[[Any], AsyncProvider]
 
+Given = str | Provider
+"""What a Manager is given: a provider, or the name of a registered one."""
+AsyncGiven = str | Provider | AsyncProvider
+"""What an AsyncManager is given: a sync provider too."""
+
 
 class _Entry(NamedTuple):
     factory: Factory
@@ -32,29 +37,26 @@ def register(name: str, factory: Factory, async_factory: AsyncFactory | None = N
     Registering a name again replaces it.
     """
     if not isinstance(name, str) or not name:
-        msg = f"register: the name {name!r} must be a str that is not empty"
-        raise ConfigError(msg)
+        raise ConfigError(f"register: the name {name!r} must be a str that is not empty")
     for given in (factory, async_factory):
         if given is not None and not callable(given):
-            msg = f"register({name!r}): {given!r} must be a factory: a class, or a function"
-            raise ConfigError(msg)
+            raise ConfigError(
+                f"register({name!r}): {given!r} must be a factory: a class, or a function"
+            )
     _entries[name] = _Entry(factory, async_factory)
 
 
-def provider_for(provider: str | Provider, config: ProviderConfig) -> Provider:
+def provider_for(provider: Given, config: ProviderConfig) -> Provider:
     """Return a sync provider: `provider` itself, or the one of that name."""
     if isinstance(provider, str):
         provider = _entry(provider).factory(config)
     _check(provider)
     if inspect.iscoroutinefunction(provider.read):
-        msg = f"{type(provider).__name__} is async: give it to an AsyncManager"
-        raise ConfigError(msg)
+        raise ConfigError(f"{type(provider).__name__} is async: give it to an AsyncManager")
     return provider
 
 
-def async_provider_for(
-    provider: str | Provider | AsyncProvider, config: ProviderConfig
-) -> AsyncProvider:
+def async_provider_for(provider: AsyncGiven, config: ProviderConfig) -> AsyncProvider:
     """Return an async provider; a sync one runs inline if it never waits, else in threads."""
     if isinstance(provider, str):
         entry = _entry(provider)
@@ -68,8 +70,7 @@ def _entry(name: str) -> _Entry:
     if entry is None:
         near = difflib.get_close_matches(name, _entries, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(sorted(_entries))};"
-        msg = f"no provider is called {name!r}: {hint} `register` adds your own"
-        raise ConfigError(msg)
+        raise ConfigError(f"no provider is called {name!r}: {hint} `register` adds your own")
     return entry
 
 
@@ -77,16 +78,16 @@ def _check(provider: object) -> None:
     verbs = ("read", "create", "update", "destroy", "find", "count", "gc", "close")
     missing = [verb for verb in verbs if not callable(getattr(provider, verb, None))]
     if missing:
-        msg = f"{type(provider).__name__} is no provider: it has no {', '.join(missing)}"
-        raise ConfigError(msg)
+        raise ConfigError(
+            f"{type(provider).__name__} is no provider: it has no {', '.join(missing)}"
+        )
 
 
 def _memory(config: ProviderConfig) -> Provider:
     from sojourn.providers.memory import MemoryProvider
 
     if config:
-        msg = "provider_config: memory takes none"
-        raise ConfigError(msg)
+        raise ConfigError("provider_config: memory takes none")
     return MemoryProvider()
 
 
@@ -102,8 +103,9 @@ def _made(factory: Callable[..., Provider], config: ProviderConfig, form: str) -
     try:
         inspect.signature(factory).bind(*args, **keywords)
     except TypeError as error:
-        msg = f"provider_config: {error}. Give {form}, or a mapping of keywords"
-        raise ConfigError(msg) from None
+        raise ConfigError(
+            f"provider_config: {error}. Give {form}, or a mapping of keywords"
+        ) from None
     return factory(*args, **keywords)
 
 

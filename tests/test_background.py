@@ -1,0 +1,99 @@
+"""Garbage collection in the background: a thread, a task."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+
+from sojourn import AsyncManager, Manager
+from sojourn.testing import FakeClock
+
+
+def until(done: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 5
+    while not done():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def threads() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name == "sojourn-gc"]
+
+
+def fill(manager: Manager | AsyncManager) -> None:
+    assert isinstance(manager, Manager)
+    with manager.open({}) as session:
+        session["a"] = 1
+
+
+def test_a_thread_sweeps_until_close() -> None:
+    clock = FakeClock()
+    manager = Manager("memory", clock=clock, gc_interval=0.01)
+    fill(manager)
+    assert threads() == []
+    manager.start_gc()
+    manager.start_gc()  # does not start a second one
+    assert len(threads()) == 1
+    assert manager.active_count() == 1
+    frames = manager._provider._frames  # type: ignore[attr-defined]
+    clock.advance(3601)
+    until(lambda: not frames)
+    manager.close()
+    assert threads() == []
+
+
+async def test_a_task_sweeps_until_close() -> None:
+    clock = FakeClock()
+    manager = AsyncManager("memory", clock=clock, gc_interval=0.01)
+    async with manager.open({}) as session:
+        session["a"] = 1
+    manager.start_gc()
+    manager.start_gc()
+    assert len(asyncio.all_tasks()) == 2
+    frames = manager._provider.provider._frames  # type: ignore[attr-defined]
+    clock.advance(3601)
+    async with asyncio.timeout(5):
+        while frames:
+            await asyncio.sleep(0.005)
+    await manager.close()
+    assert len(asyncio.all_tasks()) == 1
+
+
+def test_a_sweep_that_fails_is_logged_and_the_next_one_comes(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    manager = Manager("memory", gc_interval=0.005)
+    sweeps: list[int] = []
+
+    def sweep(now: float, limit: int) -> int:
+        sweeps.append(limit)
+        raise RuntimeError("the disk is gone")
+
+    manager._provider.gc = sweep  # type: ignore[method-assign]
+    with caplog.at_level(logging.ERROR, logger="sojourn"):
+        manager.start_gc()
+        until(lambda: len(sweeps) > 1)
+        manager.close()
+    assert "the disk is gone" in caplog.text
+
+
+async def test_a_failing_sweep_in_a_task(caplog: pytest.LogCaptureFixture) -> None:
+    manager = AsyncManager("memory", gc_interval=0.005)
+    sweeps: list[int] = []
+
+    async def sweep(now: float, limit: int) -> int:
+        sweeps.append(limit)
+        raise RuntimeError("the disk is gone")
+
+    manager._provider.gc = sweep  # type: ignore[method-assign]
+    manager.start_gc()
+    async with asyncio.timeout(5):
+        while len(sweeps) < 2:
+            await asyncio.sleep(0.005)
+    await manager.close()
+    assert "the disk is gone" in caplog.text

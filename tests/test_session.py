@@ -1,0 +1,243 @@
+"""The session by itself: its mapping, its intents, what it refuses."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from sojourn import (
+    ConfigError,
+    EncodeError,
+    Manager,
+    NotFresh,
+    Release,
+    ReleaseOutcome,
+    Session,
+    SessionError,
+    SessionReleased,
+    SessionTooLarge,
+)
+from sojourn.testing import FakeClock
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def manager(clock: FakeClock) -> Manager:
+    return Manager("memory", clock=clock)
+
+
+def headers(release: Release | None) -> dict[str, str]:
+    assert release is not None
+    assert release.token is not None
+    return {"Cookie": f"sid={release.token}"}
+
+
+@pytest.fixture
+def cookie(manager: Manager) -> dict[str, str]:
+    with manager.open({}) as session:
+        session.update(name="ada", basket=["tea"], count=1)
+    return headers(session.released)
+
+
+def test_it_is_a_mapping(manager: Manager, cookie: dict[str, str]) -> None:
+    session = manager.start(cookie)
+    assert set(session) == {"name", "basket", "count"}
+    assert len(session) == 3
+    assert "name" in session
+    assert "nobody" not in session
+    assert session.get("nobody", 7) == 7
+    assert session.pop("name") == "ada"
+    assert "name" not in session
+    assert session.setdefault("name", "bob") == "bob"
+    session |= {"more": (1, 2)}
+    assert dict(session) == {"name": "bob", "basket": ["tea"], "count": 1, "more": (1, 2)}
+    del session["more"]
+    session.clear()
+    assert dict(session) == {}
+    with pytest.raises(KeyError):
+        session["name"]
+    with pytest.raises(KeyError):
+        del session["name"]
+    with pytest.raises(KeyError):
+        session.popitem()
+
+
+def test_its_repr_shows_neither_data_nor_token(manager: Manager, cookie: dict[str, str]) -> None:
+    session = manager.start(cookie)
+    assert session["name"] == "ada"
+    assert repr(session) == f"<Session {session.id} user=None>"
+    assert repr(manager.start({})) == "<Session new user=None>"
+
+
+def test_times(manager: Manager, cookie: dict[str, str], clock: FakeClock) -> None:
+    began = clock()
+    clock.advance(100)
+    session = manager.start(cookie)
+    assert (session.created_at, session.seen_at) == (began, began)
+    assert session.expires_at == began + 3600
+    session.set_lifetime(timedelta(minutes=10))
+    assert session.expires_at == clock() + 600
+    new = manager.start({})
+    assert (new.created_at, new.seen_at, new.expires_at) == (clock(), clock(), clock() + 3600)
+    assert new.is_new
+    assert not session.is_new
+
+
+def test_the_id_to_come(manager: Manager, cookie: dict[str, str]) -> None:
+    session = manager.start(cookie)
+    before = session.id
+    session.regenerate_id()
+    after = session.id
+    assert after != before
+    assert after[:2] == before[:2]
+    assert manager.release(session).outcome is ReleaseOutcome.RENEWED
+    assert [info.id for info in manager.sessions()] == [after]
+    new = manager.start({})
+    coming = new.id
+    new["a"] = 1
+    manager.release(new)
+    assert coming in [info.id for info in manager.sessions()]
+
+
+def test_require_fresh(manager: Manager, clock: FakeClock) -> None:
+    session = manager.start({})
+    with pytest.raises(NotFresh):
+        session.require_fresh(60)
+    session.login("ada")
+    assert session.authenticated_at == clock()
+    session.require_fresh(60)
+    clock.advance(60)
+    session.require_fresh(timedelta(minutes=1))
+    clock.advance(1)
+    with pytest.raises(NotFresh):
+        session.require_fresh(60)
+
+
+@pytest.mark.parametrize("user", [None, 7, "", "a" * 256, "ä" * 128, "a\0b", "\ud800", b"ada"])
+def test_users_that_are_refused(manager: Manager, user: Any) -> None:
+    session = manager.start({})
+    with pytest.raises(EncodeError, match="the user"):
+        session.login(user)
+    assert session.user is None
+
+
+def test_about_is_small_and_text(manager: Manager) -> None:
+    session = manager.start({})
+    for about in ({"device": 7}, {7: "device"}, {"device": "\ud800"}):
+        with pytest.raises(EncodeError, match="about"):
+            session.login("ada", about=about)  # type: ignore[arg-type]
+    with pytest.raises(SessionTooLarge, match="2048"):
+        session.login("ada", about={"device": "x" * 2048})
+    session.login("ada", about={"device": "Firefox"})
+    manager.release(session)
+    assert [info.about for info in manager.sessions("ada")] == [{"device": "Firefox"}]
+
+
+def test_signing_in_keeps_an_anonymous_visitors_data(
+    manager: Manager, cookie: dict[str, str]
+) -> None:
+    with manager.open(cookie) as session:
+        session.login("ada")
+    with manager.open(headers(session.released)) as again:
+        assert again.user == "ada"
+        assert again["basket"] == ["tea"]
+        again.login("ada", keep=False)
+    assert dict(manager.start(headers(again.released))) == {}
+
+
+def test_signing_in_as_another_drops_what_was_the_others(
+    manager: Manager, cookie: dict[str, str]
+) -> None:
+    with manager.open(cookie) as session:
+        session.login("ada", remember=timedelta(days=20))
+    with manager.open(headers(session.released)) as other:
+        other.login("bob")
+        other["mine"] = 1
+    bob = manager.start(headers(other.released))
+    assert (bob.user, dict(bob)) == ("bob", {"mine": 1})
+    assert bob.expires_at == bob.seen_at + 3600
+
+
+def test_remember_outlives_the_browser(manager: Manager, clock: FakeClock) -> None:
+    with manager.open({}) as session:
+        session.login("ada", remember=86400)
+    assert session.released is not None
+    assert "Max-Age=86400" in session.released.headers[0][1]
+    clock.advance(80000)
+    assert manager.start(headers(session.released)).user == "ada"
+
+
+@pytest.mark.parametrize("seconds", [0, -1, 31 * 86400])
+def test_lifetimes_that_are_refused(manager: Manager, seconds: float) -> None:
+    with pytest.raises(ConfigError, match="absolute_lifetime"):
+        manager.start({}).set_lifetime(seconds)
+
+
+def test_what_is_changed_after_the_release_raises(
+    manager: Manager, cookie: dict[str, str]
+) -> None:
+    session = manager.start(cookie)
+    manager.release(session)
+    changes: list[Any] = [
+        lambda: session.update(a=1),
+        lambda: session.pop("name"),
+        session.clear,
+        session.destroy,
+        session.logout,
+        session.regenerate_id,
+        lambda: session.login("ada"),
+        lambda: session.apply("count", abs),
+        lambda: session.set_lifetime(60),
+    ]
+    for change in changes:
+        with pytest.raises(SessionReleased, match="released"):
+            change()
+    assert session["name"] == "ada"
+    with pytest.raises(SessionReleased):
+        manager.release(session)
+
+
+def test_a_value_of_no_known_type_is_named_at_the_assignment(manager: Manager) -> None:
+    session = manager.start({})
+    with pytest.raises(EncodeError, match=r"session\['x'\].*object"):
+        session["x"] = object()
+    with pytest.raises(EncodeError):
+        session[1.5] = 1
+    with pytest.raises(EncodeError):
+        session[True] = 1
+    assert dict(session) == {}
+
+
+def test_a_value_made_unstorable_in_place_is_named_at_the_release(
+    manager: Manager, cookie: dict[str, str]
+) -> None:
+    session = manager.start(cookie)
+    session["basket"].append(object())
+    session["name"] = "bob"
+    with pytest.raises(EncodeError, match=r"session\['basket'\].*object"):
+        manager.release(session)
+    assert manager.start(cookie)["name"] == "ada"
+
+
+def test_by_its_id_it_has_no_client(manager: Manager, cookie: dict[str, str]) -> None:
+    id = manager.start(cookie).id
+    with manager.open_id(id) as session:
+        with pytest.raises(SessionError, match="no client"):
+            session.login("ada")
+        with pytest.raises(SessionError, match="no client"):
+            session.regenerate_id()
+        session["count"] += 1
+    assert session.released == Release(ReleaseOutcome.SAVED, (("Vary", "Cookie"),))
+    assert manager.start(cookie)["count"] == 2
+
+
+def test_an_application_cannot_put_it_in_a_set(manager: Manager) -> None:
+    session: Session = manager.start({})
+    with pytest.raises(TypeError):
+        {session}  # noqa: B018 - the error is what is asked for

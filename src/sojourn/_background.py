@@ -8,12 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable
 
 from sojourn._events import logger
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
 
 
 class Background:

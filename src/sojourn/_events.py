@@ -7,10 +7,8 @@ Life Cycle").  Neither the logger nor the function can break a request.
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Literal
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from collections.abc import Callable
+from typing import Literal
 
 logger = logging.getLogger("sojourn")
 

@@ -11,29 +11,23 @@ beginning.  And what comes late is dropped: only a sign-in then starts afresh.
 from __future__ import annotations
 
 import time
-from collections.abc import Generator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Generator
+from typing import Any
 
 from sojourn import _cookies
 from sojourn._answers import Answers
 from sojourn._calls import Call, Create, Destroy, Steps, Update
 from sojourn._context import Context, Standing
-from sojourn._events import emit
+from sojourn._cookies import Arrival, Headers
+from sojourn._events import Event, emit
+from sojourn._ledger import Delta
 from sojourn._tokens import Tokens, is_id
 from sojourn.codec import Codec
+from sojourn.config import Config
 from sojourn.errors import SessionReleased, SessionTooLarge, StoreError, StoreUnavailable
-from sojourn.record import Changes, Move, Outcome, Record, is_live
+from sojourn.record import Changes, Fields, Move, Outcome, Record, is_live
 from sojourn.release import Release, ReleaseOutcome
 from sojourn.session import Session
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from sojourn._cookies import Arrival, Headers
-    from sojourn._events import Event
-    from sojourn._ledger import Delta
-    from sojourn.config import Config
-    from sojourn.record import Fields
 
 PATIENCE = 5.0
 """Seconds that a release goes on against others that change the same keys."""

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 from sojourn._lifecycle import Lifecycle
 from sojourn.config import Config
 from sojourn.errors import ConfigError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from sojourn.record import Record
+from sojourn.record import Record
 
 GC_BATCH = 1000
 """How many records one call of a provider takes away at most."""

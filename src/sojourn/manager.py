@@ -8,26 +8,21 @@
 from __future__ import annotations
 
 import time
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from sojourn._background import AsyncBackground, Background
-from sojourn._calls import Create, Update
+from sojourn._calls import Call, Create, Update
 from sojourn._context import Standing
+from sojourn._cookies import Headers
 from sojourn._policy import GC_BATCH, Policy, SessionInfo
 from sojourn._tokens import is_id
 from sojourn.config import Config
 from sojourn.errors import CorruptRecord, SessionGone, StoreUnavailable
-from sojourn.providers.registry import async_provider_for, provider_for
+from sojourn.providers.registry import AsyncGiven, Given, async_provider_for, provider_for
 from sojourn.release import Release, ReleaseOutcome
 from sojourn.session import Session
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping
-
-    from sojourn._calls import Call
-    from sojourn._cookies import Headers
-    from sojourn.providers.registry import AsyncGiven, Given
 
 T = TypeVar("T")
 

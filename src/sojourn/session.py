@@ -8,19 +8,15 @@ Times are seconds since the epoch.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from datetime import timedelta
 
 from sojourn._context import Context, Standing
+from sojourn._cookies import Arrival
 from sojourn._fields import FieldMapping
 from sojourn._signin import check_user, checked_about, seconds_of
 from sojourn.errors import ConfigError, NotFresh, SessionError
 from sojourn.record import NO_FIELDS, Record
-
-if TYPE_CHECKING:
-    from datetime import timedelta
-
-    from sojourn._cookies import Arrival
-    from sojourn.release import Release
+from sojourn.release import Release
 
 
 class Session(FieldMapping):

@@ -8,15 +8,12 @@ under one lock: which sessions expire when, which tombstones, and whose sessions
 from __future__ import annotations
 
 from bisect import bisect_left, insort
+from collections.abc import Iterator
 from itertools import islice
 from threading import Lock
-from typing import TYPE_CHECKING
 
 from sojourn.providers.frame import expiry, pack, unpack
 from sojourn.record import Changes, Merged, Outcome, Record, is_live, merge
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 WIDTH = 8.0
 """Seconds of expiry that share a bucket of the schedule."""

@@ -7,15 +7,13 @@ executor; a call that was cancelled goes on in its thread to its end, so no writ
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from inspect import iscoroutinefunction
 from itertools import islice
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import Any, TypeVar, cast
 
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-
-    from sojourn.providers.base import AsyncProvider, Provider
-    from sojourn.record import Changes, Outcome, Record
+from sojourn.providers.base import AsyncProvider, Provider
+from sojourn.record import Changes, Outcome, Record
 
 T = TypeVar("T")
 

@@ -556,9 +556,19 @@ HOSTILE: dict[str, Any] = {
     "a number in another form": Ext(7, b"1e5"),
     "an id too short": Ext(8, b"123"),
     "a text that is none": Ext(2, b"\xff"),
-    "too deep": nested(101, WRAPS["list"]),
-    "much too deep": nested(200, WRAPS["dict"]),
 }
+
+
+@pytest.mark.parametrize("level", [b"\x91", b"\x81\xa1a", b"\x92\xc7\x01\x10\xc1"])
+def test_bytes_nested_without_end_are_a_value_error_at_worst(level: bytes) -> None:
+    for depth in (101, 400, 1_000, 100_000):
+        body = level * depth + b"\x01"
+        data = b"\x92" + body + b"\xce" + (len(body) + 6).to_bytes(4, "big")
+        try:
+            RICH.decode(data)
+        except ValueError:
+            continue
+        assert depth <= 1_000
 
 
 @pytest.mark.parametrize("tree", HOSTILE.values(), ids=HOSTILE)

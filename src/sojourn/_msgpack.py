@@ -73,6 +73,9 @@ WRITERS: Mapping[type, Callable[[Any], Any]] = {
 }
 """What `packb` is handed in place of a value that it does not take itself."""
 
+NODES = frozenset({list, dict, Mark})
+"""What an unpacked tree has inside besides values."""
+
 _MARKS = {mark.value: mark for mark in Mark}
 _OPENING = bytes([*range(0x80, 0xA0), *range(0xDC, 0xE0)])
 _NOT_OPENING = bytes(set(range(256)).difference(_OPENING))

@@ -72,8 +72,6 @@ class Codec:
 
     def decode(self, data: bytes) -> Any:
         """The value of `data`.  Raises ValueError, which shows nothing of it, if there is none."""
-        if len(data) > MAX_DEPTH and is_deep(data):
-            raise ValueError(_TOO_DEEP)
         try:
             value, size = unpackb(data, ext_hook=open_any)
         except TypeError:
@@ -160,10 +158,13 @@ class Codec:
             return {key: self._lift(value) for key, value in node.items()}
         if type(node) is not list:
             return form.value(node)
-        if not node or type(node[0]) is not Mark:
-            return [self._lift(item) for item in node]
-        items = [self._lift(item) for item in node[1:]]
-        return self._object(*items) if node[0] is Mark.OBJECT else form.container(node[0], items)
+        lift = self._lift
+        mark = node[0] if node and type(node[0]) is Mark else None
+        parts = node if mark is None else node[1:]
+        items = [lift(part) if type(part) in form.NODES else part for part in parts]
+        if mark is None:
+            return items
+        return self._object(*items) if mark is Mark.OBJECT else form.container(mark, items)
 
     def _object(self, name: str, made: Any) -> Any:
         if name not in self._from:

@@ -111,17 +111,22 @@ def merge(record: Record | None, changes: Changes) -> Merged | Outcome | Record:
         for key in changes.drop:
             fields.pop(key, None)
         fields.update(changes.put)
-    move = changes.move
-    user = record.user if move is None else move.user
-    if not fields and user is None:
+    whose = changes.move or record
+    if not fields and whose.user is None:
         return Merged(Outcome.EMPTIED, None, None)
-    merged = _timed(record._replace(fields=fields, version=record.version + 1), changes)
-    if move is None:
-        return Merged(Outcome.APPLIED, merged, None)
-    moved = merged._replace(
-        id=move.id, user=user, authenticated=move.authenticated, about=move.about
+    merged = Record(
+        whose.id,
+        fields,
+        record.created,
+        *_times(record, changes),
+        whose.user,
+        whose.authenticated,
+        whose.about,
+        *_lifetime(record, changes),
+        record.version + 1,
     )
-    return Merged(Outcome.APPLIED, moved, tombstone(record, move))
+    buried = None if changes.move is None else tombstone(record, changes.move)
+    return Merged(Outcome.APPLIED, merged, buried)
 
 
 def tombstone(record: Record, move: Move) -> Record:
@@ -137,19 +142,20 @@ def tombstone(record: Record, move: Move) -> Record:
     )
 
 
-def _timed(record: Record, changes: Changes) -> Record:
-    """The record with its new times.  Only a lifetime set on purpose may shorten them."""
-    if changes.expires is None:
-        return record
-    seen = max(record.seen, changes.now)
+def _times(record: Record, changes: Changes) -> tuple[float, float]:
+    """When it is seen and when it expires.  Only a lifetime set on purpose may shorten that."""
     expires = changes.expires
+    if expires is None:
+        return record.seen, record.expires
+    seen = max(record.seen, changes.now)
     if changes.persistent is not None:
-        return record._replace(
-            seen=seen,
-            expires=expires,
-            lifetime=changes.lifetime,
-            persistent=changes.persistent,
-        )
+        return seen, expires
     if record.lifetime is not None:  # perhaps set meanwhile: it bounds what others ask for
         expires = min(expires, changes.now + record.lifetime)
-    return record._replace(seen=seen, expires=max(record.expires, expires))
+    return seen, max(record.expires, expires)
+
+
+def _lifetime(record: Record, changes: Changes) -> tuple[float | None, bool]:
+    if changes.persistent is None:
+        return record.lifetime, record.persistent
+    return changes.lifetime, changes.persistent

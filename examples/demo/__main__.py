@@ -1,0 +1,64 @@
+"""`python -m examples.demo [--port N] [--folder PATH]`: serve the shop on this machine alone."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from contextlib import closing, suppress
+from socketserver import ThreadingMixIn
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
+
+from examples.demo.app import application
+from sojourn import Manager
+from sojourn.providers.file import FileProvider
+
+HOST, PORT = "127.0.0.1", 8000
+
+
+class Server(ThreadingMixIn, WSGIServer):
+    """A thread for each request: tabs do not wait for each other."""
+
+    daemon_threads = True
+    request_queue_size = 64
+
+
+class Handler(WSGIRequestHandler):
+    """Says nothing of requests: what becomes of the sessions is shown instead."""
+
+    def log_message(self, *_: object) -> None:
+        """Be quiet."""
+
+
+def main() -> None:
+    """Serve until Ctrl-C."""
+    parser = argparse.ArgumentParser(prog="python -m examples.demo")
+    parser.add_argument("--port", type=int, help=f"{PORT}, or a free one if that is taken")
+    parser.add_argument("--folder", default="demo-sessions", help="where the sessions are kept")
+    options = parser.parse_args()
+    # Cookies know no ports: a name of its own keeps this one apart from others on 127.0.0.1.
+    manager = Manager(FileProvider(options.folder), cookie_name="sojourn-demo", on_event=_tell)
+    with suppress(KeyboardInterrupt), closing(manager), _server(options.port) as server:
+        manager.start_gc()
+        server.set_app(application(manager))
+        address = f"http://{HOST}:{server.server_port}"
+        print(f"Open {address} in two tabs, and add articles in both at once (Ctrl-C ends).")
+        print("What becomes of the sessions:", flush=True)
+        server.serve_forever()
+    print(f"\nThe sessions stay in {options.folder}.")
+
+
+def _server(port: int | None) -> Server:
+    try:
+        return Server((HOST, PORT if port is None else port), Handler)
+    except OSError:
+        if port is not None:
+            raise SystemExit(f"port {port} is taken: name another, or none") from None
+        return Server((HOST, 0), Handler)
+
+
+def _tell(event: str, id: str | None) -> None:
+    print(f"  {time.strftime('%H:%M:%S')}  {event:<9}  {(id or '')[:8]}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

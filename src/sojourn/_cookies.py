@@ -59,7 +59,7 @@ def arrive(headers: Headers, https: bool, config: Config) -> Arrival:  # noqa: F
     header of a proxy can add to that, never take away.
     """
     found = _pick(headers, _wanted(config.header_name))
-    if not https and config.secure == "auto":
+    if not https and config.secure == "auto" and (len(found) > 1 or "cookie" not in found):
         https = _asked_over_https(found)
     if config.header_name is not None and ("header" in found or not config.enable_set_cookie):
         token = found.get("header", "").strip(" \t")
@@ -128,7 +128,7 @@ def _cookie_tokens(text: str, name: str) -> tuple[tuple[str, ...], bool]:
     """What the cookies of that name hold: the candidates, and whether there was anything else."""
     tokens: list[str] = []
     malformed = False
-    for found in _cookies_of(name)(f";{text}"):
+    for found in _cookies_of(name)(f";{text}") if name in text else ():
         token = found.strip('"')
         if not token:
             malformed = True

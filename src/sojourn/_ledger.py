@@ -38,6 +38,9 @@ class Delta(NamedTuple):
         return not (self.put or self.drop or self.expect or self.clear)
 
 
+NOTHING = Delta({}, set(), {}, clear=False)
+
+
 class Applied:
     """The functions applied to one key in order, and what they made of the value they saw."""
 
@@ -114,6 +117,8 @@ class Ledger:
 
     def _delta(self) -> Delta:
         """What changed, measured against what was loaded."""
+        if self._is_unchanged():
+            return NOTHING
         delta = Delta({}, self._dropped, {}, self._cleared)
         for name in self._dropped:
             delta.expect[name] = self._loaded[name]
@@ -128,6 +133,11 @@ class Ledger:
                     delta.put[name] = edited
                     delta.expect[name] = self._loaded.get(name)
         return delta
+
+    def _is_unchanged(self) -> bool:
+        """Whether nothing was done, and nothing handed out that could change in place."""
+        done = self._assigned or self._dropped or self._begun or self._applied or self._cleared
+        return not done and ATOMIC.issuperset(map(type, self._values.values()))
 
     def _put_assigned(self, delta: Delta, name: bytes, data: bytes) -> None:
         loaded = self._loaded.get(name)

@@ -139,16 +139,16 @@ class Lifecycle:
         for _ in range(MINTS):
             token, id = session._mint()
             record = Record(
-                id=id,
-                fields=fields,
-                created=now,
-                seen=now,
-                expires=session._expiry(now),
-                user=session._user,
-                authenticated=session._authenticated,
-                about=session._about,
-                lifetime=session._lifetime,
-                persistent=session._persistent,
+                id,
+                fields,
+                now,
+                now,
+                session._expiry(now),
+                session._user,
+                session._authenticated,
+                session._about,
+                session._lifetime,
+                session._persistent,
             )
             if (yield Create(record)):
                 self.report("created", id)
@@ -182,15 +182,15 @@ class Lifecycle:
             about = session._about
             move = Move(session._mint()[1], session._user, session._authenticated, about, until)
         return Changes(
-            now=now,
-            expires=session._expiry(now) if due else None,
-            put=delta.put,
-            drop=delta.drop,
-            clear=delta.clear,
-            expect=delta.expect,
-            move=move,
-            lifetime=session._lifetime if session._relived else None,
-            persistent=session._persistent if session._relived else None,
+            now,
+            session._expiry(now) if due else None,
+            delta.put,
+            delta.drop,
+            delta.clear,
+            delta.expect,
+            move,
+            session._lifetime if session._relived else None,
+            session._persistent if session._relived else None,
         )
 
     def _update(self, session: Session, origin: Record, delta: Delta, changes: Changes) -> Steps:
@@ -220,7 +220,7 @@ class Lifecycle:
         """The session had ended: only a sign-in starts afresh, with what it put itself."""
         if not session._login:
             return self._late(session, origin)
-        session._origin = None
+        session._stand_alone()
         return (yield from self._create(session, session._own()))
 
     def _stored(self, session: Session, delta: Delta, changes: Changes) -> Release:

@@ -109,6 +109,8 @@ def _merge_tuples(
 
 def _merge_lists(base: list[Any], mine: list[Any], theirs: list[Any], mark: Marker) -> Merged:
     """What both inserted or appended stands, theirs first; items of the base are slots."""
+    if _only_appended(base, mine, theirs, mark):
+        return theirs + mine[len(base) :], False
     names = [mark(item) for item in base]
     my_edits = _edits(base, names, mine, mark)
     their_edits = _edits(base, names, theirs, mark)
@@ -123,6 +125,12 @@ def _merge_lists(base: list[Any], mine: list[Any], theirs: list[Any], mark: Mark
             lost |= contradicted
             merged += [] if value is _ABSENT else [value]
     return merged, lost
+
+
+def _only_appended(base: list[Any], mine: list[Any], theirs: list[Any], mark: Marker) -> bool:
+    """Whether both begin with the base: the usual case, and dear to find out item by item."""
+    size = len(base)
+    return size <= len(mine) and mark(mine[:size]) == mark(base) == mark(theirs[:size])
 
 
 class _Edits(NamedTuple):
@@ -143,19 +151,22 @@ class _Edits(NamedTuple):
 
 
 def _edits(base: list[Any], names: list[bytes], side: list[Any], mark: Marker) -> _Edits:
-    """Between items that are kept, as many or more instead of some: these are edited, in order.
+    """Between items that stay, as many or more new ones instead of some: edited, in this order.
 
-    Fewer instead of some: which of them were removed nobody knows, so all of them were.
+    With fewer nobody knows which were removed, and what was only moved is not edited: there all
+    were removed, and the others inserted.
     """
     after = [mark(item) for item in side]
+    before_all, after_all = set(names), set(after)
     edits = _Edits([_ABSENT] * len(base), defaultdict(list))
     done = used = 0
     for start, found, size in _blocks(names, after):
-        edited = start - done if start - done <= found - used else 0
+        old, new = names[done:start], after[used:found]
+        moved = not (before_all.isdisjoint(new) and after_all.isdisjoint(old))
+        edited = 0 if moved or len(old) > len(new) else len(old)
         edits.slots[done : done + edited] = side[used : used + edited]
-        if used + edited < found:
-            new = slice(used + edited, found)
-            edits.inserted[start] += zip(after[new], side[new], strict=True)
+        if edited < len(new):
+            edits.inserted[start] += zip(new[edited:], side[used + edited : found], strict=True)
         done, used = start + size, found + size
         edits.slots[start:done] = base[start:done]
     return edits
@@ -171,12 +182,13 @@ def _settle_moves(names: list[bytes], mine: _Edits, theirs: _Edits) -> bool:
     my_places, their_places = mine.places(), theirs.places()
     lost = False
     for name in gone:
-        mine_now, theirs_now = my_places[name][:1], their_places[name][:1]
-        lost |= mine_now != theirs_now
+        here, there = my_places[name][:1], their_places[name][:1]
         del my_places[name][:1], their_places[name][:1]
-        for place in theirs_now:
-            items = theirs.inserted[place]
-            del items[[its_name for its_name, _ in items].index(name)]
+        lost |= here != there
+        twice = mine if here == there else theirs
+        for place in there:
+            items = twice.inserted[place]
+            del items[[other for other, _ in items].index(name)]
     return lost
 
 

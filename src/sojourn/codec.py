@@ -85,50 +85,48 @@ class Codec:
 
     def _pack_slowly(self, value: Any) -> bytes:
         try:
-            return self._pack(self._lower(value, 0))
+            return self._pack(self._lower(value))
         except Refused as refused:
             raise EncodeError(str(refused)) from refused.__cause__
         except (TypeError, RecursionError):
             raise EncodeError(_TOO_DEEP) from None
 
-    def _lower(self, value: Any, depth: int) -> Any:
+    def _lower(self, value: Any) -> Any:
         """The value as a tree that `packb` takes.  Raises Refused."""
         kind = type(value)
         if kind in form.NATIVE:
             return value
         if kind is str:
             return form.text(value)
-        if depth > 2 * MAX_DEPTH:  # each level may be a container and the object that it stands for
-            raise RecursionError
         if kind is dict:
-            return self._lower_dict(value, depth + 1)
+            return self._lower_dict(value)
         if kind not in form.SEQUENCES:
-            return self._lower_object(value, depth + 1)
-        items = self._lower_each(value, depth + 1, lambda index: f"{kind.__name__} item {index}")
+            return self._lower_object(value)
+        items = self._lower_each(value, lambda index: f"{kind.__name__} item {index}")
         if kind is set or kind is frozenset:
             items.sort(key=self._pack)
         return [*form.SEQUENCES[kind], *items]
 
-    def _lower_each(self, values: Iterable[Any], depth: int, step: Callable[[int], str]) -> Any:
+    def _lower_each(self, values: Iterable[Any], step: Callable[[int], str]) -> Any:
         lowered: list[Any] = []
         for value in values:
             try:
-                lowered.append(self._lower(value, depth))
+                lowered.append(self._lower(value))
             except Refused as refused:
                 refused.steps.append(step(len(lowered)))
                 raise
         return lowered
 
-    def _lower_dict(self, value: dict[Any, Any], depth: int) -> Any:
+    def _lower_dict(self, value: dict[Any, Any]) -> Any:
         names = list(value)
-        keys = self._lower_each(names, depth, lambda _: "a key of the dict")
-        values = self._lower_each(value.values(), depth, lambda at: f"key {_shown(names[at])}")
+        keys = self._lower_each(names, lambda _: "a key of the dict")
+        values = self._lower_each(value.values(), lambda at: f"key {_shown(names[at])}")
         pairs = zip(keys, values, strict=True)
         if all(type(key) is str for key in keys):
             return dict(pairs)
         return [form.DICT, *(part for pair in pairs for part in pair)]
 
-    def _lower_object(self, value: Any, depth: int) -> Any:
+    def _lower_object(self, value: Any) -> Any:
         name = type_name(type(value))
         writer = self._writers.get(type(value))
         if writer is None:
@@ -142,7 +140,7 @@ class Codec:
         if type(written) is not list:
             return written
         *head, made = written
-        return [*head, *self._lower_each([made], depth, lambda _: f"what `to` made of {name}")]
+        return [*head, *self._lower_each([made], lambda _: f"what `to` made of {name}")]
 
     def _assemble(self, tree: Any) -> Any:
         try:

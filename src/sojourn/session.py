@@ -79,6 +79,13 @@ class Session(FieldMapping):
             self._lifetime = origin.lifetime
             self._persistent = origin.persistent
 
+    def _stand_alone(self) -> None:
+        """Go on without the session that it stood on, which has ended meanwhile."""
+        self._origin = None
+        if not self._relived:
+            self._lifetime = None
+            self._persistent = self._context.config.cookie_lifetime > 0
+
     def __repr__(self) -> str:
         """Show which session it is, and nothing of what is in it."""
         name = "new" if self._origin is None else self._origin.id

@@ -42,7 +42,8 @@ class Provider(Protocol):
         """Take away the record or tombstone with its index entries, and return it.
 
         The fields may be left out of what is returned.  None if nothing stood there.  Of
-        several callers at once one gets the record.
+        several callers at once one gets the record.  A frame that cannot be read is taken away
+        if the store can do that, and otherwise raises CorruptRecord.
         """
 
     def find(self, user: str | None, now: float) -> Iterator[Record]:
@@ -58,7 +59,8 @@ class Provider(Protocol):
     def gc(self, now: float, limit: int) -> int:
         """Take away at most `limit` expired records or tombstones, and return how many.
 
-        Fewer than `limit` means that nothing expired is left.
+        Fewer than `limit` means that nothing expired is left.  A frame that cannot be read goes
+        by the time that the store itself knows of it.
         """
 
     def close(self) -> None:

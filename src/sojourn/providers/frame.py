@@ -32,30 +32,51 @@ def pack(record: Record) -> bytes:
 def unpack(id: str, data: bytes) -> Record:
     """Return the record that `data` is; raise CorruptRecord if it is none."""
     try:
-        form, *times_and_rest, fields = _unpack(data, option=_OPTION)
-        record = Record(id, fields, *times_and_rest)
+        (
+            form,
+            created,
+            seen,
+            expires,
+            user,
+            authenticated,
+            about,
+            lifetime,
+            persistent,
+            version,
+            successor,
+            fields,
+        ) = _unpack(data, option=_OPTION)
     except (ValueError, TypeError):
         raise _corrupt(id) from None
-    if form != FORM or not _is_sound(record):
+    if not (
+        form == FORM
+        and type(fields) is dict
+        and type(created) is float
+        and type(seen) is float
+        and type(expires) is float
+        and type(version) is int
+    ):
         raise _corrupt(id)
-    return record
+    return Record(
+        id,
+        fields,
+        created,
+        seen,
+        expires,
+        user,
+        authenticated,
+        about,
+        lifetime,
+        persistent,
+        version,
+        successor,
+    )
 
 
 def expiry(data: bytes) -> float:
     """Return when the record that `data` is expires."""
     expires: float = _expires(data, _EXPIRES_AT)[0]
     return expires
-
-
-def _is_sound(record: Record) -> bool:
-    """Whether what everything else relies on is of the right type."""
-    return (
-        type(record.fields) is dict
-        and type(record.created) is float
-        and type(record.seen) is float
-        and type(record.expires) is float
-        and type(record.version) is int
-    )
 
 
 def _corrupt(id: str) -> CorruptRecord:

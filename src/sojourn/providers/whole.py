@@ -94,7 +94,7 @@ class WholeRecords(ABC):
         return live
 
     def gc(self, now: float, limit: int) -> int:
-        """Take away what has expired."""
+        """Take away what has expired; frames that `scan` cannot read stay: override it for these."""
         removed = 0
         for record in self.scan():
             if removed == limit:
@@ -188,7 +188,7 @@ class AsyncWholeRecords(ABC):
         return live
 
     async def gc(self, now: float, limit: int) -> int:
-        """Take away what has expired."""
+        """Take away what has expired; frames that `scan` cannot read stay: override it for these."""
         removed = 0
         async for record in self.scan():
             if removed == limit:

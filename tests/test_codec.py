@@ -272,6 +272,46 @@ def test_a_decimal_does_not_depend_on_the_context() -> None:
     assert getcontext().prec > 2
 
 
+STORED = [
+    (None, "c0"),
+    (1.0, "cb3ff0000000000000"),
+    (["a", b"b", 1, True], "94a161c4016201c3"),
+    ({"a": ()}, "81a16191d410c1"),
+    (2**64, "c70901010000000000000000"),
+    (-(2**63) - 1, "c70901ff7fffffffffffffff"),
+    ("\ud800", "c70302eda080"),
+    (datetime(2026, 1, 2, 3, 4, 5), "c71603" + b"2026-01-02T03:04:05|0|".hex()),
+    (
+        datetime(2026, 1, 1, 0, 0, 0, 7, BERLIN, fold=1),
+        b"2026-01-01T00:00:00.000007|1|Europe/Berlin",
+    ),
+    (datetime(2026, 1, 1, tzinfo=UTC), b"2026-01-01T00:00:00|0|+0"),
+    (datetime(2026, 1, 1, tzinfo=timezone(-timedelta(hours=1), "X")), b"|0|-3600000000 X"),
+    (date(2026, 1, 2), "c70a04" + b"2026-01-02".hex()),
+    (time(1, 2), "c70b05" + b"01:02:00|0|".hex()),
+    (timedelta(-1, 2, 3), "c70c06ffffffff0000000200000003"),
+    (Decimal("1.10"), "d607" + b"1.10".hex()),
+    (UUID(int=1), "d808" + 15 * "00" + "01"),
+    ((1,), "92d410c101"),
+    ({2, 1}, "93d411c10102"),
+    (frozenset({1}), "92d412c101"),
+    ({1: 2}, "93d413c10102"),
+    (Color.RED, "93d414c1a5636f6c6f72a3524544"),
+    (Rights.READ | Rights.WRITE, "93d414c1a672696768747303"),
+    (Money(Decimal(1), "EUR"), "93d414c1a56d6f6e657993d410c1d40731a3455552"),
+]
+
+
+@pytest.mark.parametrize(("value", "stored"), STORED)
+def test_the_stored_form_never_changes(value: Any, stored: str | bytes) -> None:
+    data = RICH.encode(value)
+    if isinstance(stored, bytes):
+        assert stored in data
+    else:
+        size = len(stored) // 2 + 6
+        assert data.hex() == f"92{stored}ce{size:08x}"
+
+
 # -- refused at once ------------------------------------------------------------------------------
 
 
@@ -745,6 +785,7 @@ def test_a_key_may_be_a_hundred_deep() -> None:
             b"\x91\xc0",
         ],
         *[b"\xd4\x01\x01", b"\xd4\x02a", b"\xd4\x10\xc1", b"\x92\xd4\x10\xc1\x01", b"\x91" * 2000],
+        b"\x91" * 1000 + b"\x01",
         packb(Ext(4, b"2026-01-01")),
         packb([1.0]),
         packb(nested(101, WRAPS["list"])),

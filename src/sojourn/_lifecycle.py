@@ -189,7 +189,7 @@ class Lifecycle:
             delta.clear,
             delta.expect,
             move,
-            session._lifetime if session._relived else None,
+            session._lifetime,
             session._persistent if session._relived else None,
         )
 

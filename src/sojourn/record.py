@@ -65,8 +65,10 @@ class Changes(NamedTuple):
     """What these keys must still hold (None: nothing) for anything to be written."""
     move: Move | None = None
     lifetime: float | None = None
+    """The lifetime of its own with which `expires` was worked out."""
     persistent: bool | None = None
-    """None leaves lifetime and cookie kind; otherwise both are set and `expires` holds exactly."""
+    """None: lifetime and cookie kind stay, and where the lifetime is another by now, the times
+    stay too.  Otherwise both are set, and `expires` holds exactly."""
 
 
 class Outcome(Enum):
@@ -144,15 +146,13 @@ def tombstone(record: Record, move: Move) -> Record:
 
 def _times(record: Record, changes: Changes) -> tuple[float, float]:
     """When it is seen and when it expires.  Only a lifetime set on purpose may shorten that."""
-    expires = changes.expires
-    if expires is None:
+    if changes.expires is None:
         return record.seen, record.expires
-    seen = max(record.seen, changes.now)
-    if changes.persistent is not None:
-        return seen, expires
-    if record.lifetime is not None:  # perhaps set meanwhile: it bounds what others ask for
-        expires = min(expires, changes.now + record.lifetime)
-    return seen, max(record.expires, expires)
+    if changes.persistent is None:
+        if changes.lifetime != record.lifetime:  # set meanwhile, and this request does not know it
+            return record.seen, record.expires
+        return max(record.seen, changes.now), max(record.expires, changes.expires)
+    return max(record.seen, changes.now), changes.expires
 
 
 def _lifetime(record: Record, changes: Changes) -> tuple[float | None, bool]:

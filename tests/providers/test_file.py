@@ -61,7 +61,7 @@ def test_a_tombstone_is_a_file_that_nobody_may_write(tmp_path: Path) -> None:
 def test_a_symbolic_link_is_no_record(tmp_path: Path) -> None:
     provider = FileProvider(tmp_path)
     provider.create(record())
-    os.symlink(tmp_path / "a" / "b" / A, tmp_path / "a" / "b" / B)
+    (tmp_path / "a" / "b" / B).symlink_to(tmp_path / "a" / "b" / A)
     with pytest.raises(CorruptRecord):
         provider.read(B)
 
@@ -127,7 +127,7 @@ def test_markers_follow_the_session(tmp_path: Path) -> None:
 def test_a_marker_left_by_a_killed_process_is_taken_away(tmp_path: Path) -> None:
     provider = FileProvider(tmp_path)
     provider.create(record(user="ada"))
-    os.unlink(tmp_path / "a" / "b" / A)
+    (tmp_path / "a" / "b" / A).unlink()
     assert list(provider.find("ada", 1100.0)) == []
     assert markers(tmp_path) == []
 
@@ -160,7 +160,7 @@ def test_gc_goes_on_where_it_reached_its_limit(tmp_path: Path) -> None:
 def test_a_folder_deleted_under_the_application(tmp_path: Path) -> None:
     provider = FileProvider(tmp_path / "sessions")
     provider.create(record())
-    os.rename(tmp_path / "sessions", tmp_path / "away")
+    (tmp_path / "sessions").rename(tmp_path / "away")
     assert provider.read(A) is None
     assert provider.update(record(), Changes(1100.0, put={b"a": b"b"})) is Outcome.GONE
     assert provider.destroy(A) is None

@@ -1,0 +1,145 @@
+"""Law 4: `apply(key, function, default)`, for what cannot be merged."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from sojourn.testing._subject import Subject, Work
+
+
+def increment(session: Any) -> Any:
+    """Count one more."""
+    return session.apply("count", lambda value: value + 1, default=0)
+
+
+class Applies(Subject):
+    """Functions of a value."""
+
+    def test_no_count_is_lost(self) -> None:
+        """Law 4: twenty that overlap count twenty, each of them twice."""
+        client = self.visitor({"other": 1})
+        twice: Work = lambda s: (increment(s), increment(s))  # noqa: E731
+        client.overlap(*[twice] * 20, order=range(19, -1, -1))
+        assert self.stored(client)["count"] == 40
+
+    def test_it_returns_what_it_makes_at_once(self) -> None:
+        """Law 4: and later reads of the request see it."""
+        session = self.visitor({"count": 4}).start()
+        assert increment(session) == 5
+        assert session["count"] == 5
+        assert session.apply("new", lambda value: [*value, 1], default=[]) == [1]
+
+    @pytest.mark.parametrize(("theirs", "runs"), [("count", 2), ("other", 1), ("same", 1)])
+    def test_the_function_runs_again_only_if_its_value_changed(
+        self, theirs: str, runs: int
+    ) -> None:
+        """Law 4: it may be dear, and it may be slow."""
+        client = self.visitor({"count": 1, "other": 1})
+        calls: list[Any] = []
+
+        def count(value: Any) -> Any:
+            calls.append(value)
+            return value + 1
+
+        session = client.start()
+        session.apply("count", count)
+        with client.visit() as other:
+            other.update({theirs: 7} if theirs != "same" else {"count": 1})
+        client.release(session)
+        assert len(calls) == runs
+        assert self.stored(client)["count"] == calls[-1] + 1
+
+    def test_functions_of_one_key_run_in_order(self) -> None:
+        """Law 4: on what is stored by then, each on what the one before made of it."""
+        client = self.visitor({"key": 1})
+        session = client.start()
+        session.apply("key", lambda value: value + 10)
+        session.apply("key", lambda value: value * 2)
+        with client.visit() as other:
+            other["key"] = 5
+        client.release(session)
+        assert self.stored(client) == {"key": 30}
+
+    @pytest.mark.parametrize(
+        ("work", "expected"),
+        [
+            (lambda s: increment(s) and s.update(count=100), 100),
+            (lambda s: increment(s) and s.pop("count"), None),
+            (lambda s: s.update(count=100) or increment(s), 101),
+            (lambda s: s.pop("count") and increment(s), 1),
+            (lambda s: s.clear() or increment(s), 1),
+        ],
+        ids=[
+            "then assigned",
+            "then deleted",
+            "assigned before",
+            "deleted before",
+            "cleared before",
+        ],
+    )
+    def test_with_an_assignment_it_is_one(self, work: Work, expected: int | None) -> None:
+        """Law 4: `=` and `del` replace it; after `=`, `del` or `clear` it is a plain assignment."""
+        client = self.visitor({"count": 7, "other": 1})
+        session = client.start()
+        work(session)
+        with client.visit() as other:
+            other["count"] = 50
+        client.release(session)
+        assert self.stored(client).get("count") == expected
+
+    def test_a_change_in_place_after_it_replaces_it(self) -> None:
+        """Law 4: then the two are one change in place."""
+        client = self.visitor({"cart": ["tea"]})
+        session = client.start()
+        session.apply("cart", lambda value: [*value, "milk"])
+        session["cart"].append("rum")
+        with client.visit() as other:
+            other["cart"].append("jam")
+        client.release(session)
+        assert sorted(self.stored(client)["cart"]) == ["jam", "milk", "rum", "tea"]
+
+    def test_a_change_in_place_before_it_counts(self) -> None:
+        """Law 4: it is merged, then the function runs on the whole."""
+        client = self.visitor({"cart": ["tea"]})
+        session = client.start()
+        session["cart"].append("rum")
+        session.apply("cart", sorted)
+        with client.visit() as other:
+            other["cart"].append("jam")
+        client.release(session)
+        assert self.stored(client) == {"cart": ["jam", "rum", "tea"]}
+
+    def test_what_it_raises_at_release_reaches_the_caller(self) -> None:
+        """Law 4: and nothing of the release is written."""
+        client = self.visitor({"stock": 1})
+        session = client.start()
+        session["other"] = 1
+        session.apply("stock", take_one)
+        with client.visit() as other:
+            other.apply("stock", take_one)
+        with pytest.raises(LookupError, match="sold out"):
+            client.release(session)
+        assert self.stored(client) == {"stock": 0}
+
+    def test_what_it_raises_at_once_changes_nothing(self) -> None:
+        """Law 4: the function had a copy."""
+        session = self.visitor({"cart": ["tea"]}).start()
+        assert session["cart"] == ["tea"]
+        with pytest.raises(LookupError):
+            session.apply("cart", spoil)
+        assert session["cart"] == ["tea"]
+
+
+def take_one(stock: int) -> int:
+    """One less, if there is one."""
+    if stock == 0:
+        raise LookupError("sold out")
+    return stock - 1
+
+
+def spoil(cart: list[str]) -> list[str]:
+    """Change it in place, and fail."""
+    cart.clear()
+    raise LookupError

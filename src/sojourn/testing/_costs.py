@@ -1,0 +1,146 @@
+"""Law 1: what a request costs."""
+
+from __future__ import annotations
+
+import pytest
+
+from sojourn.record import Changes
+from sojourn.testing._subject import UNKNOWN, Subject, Work
+
+MALFORMED = ["", "x", "A" * 42, "A" * 44, "A" * 42 + "B", "A" * 42 + "=", "..%2F" + "A" * 38, "é"]
+
+
+class Costs(Subject):
+    """How many trips, and what for."""
+
+    def test_a_request_without_a_token_costs_nothing(self) -> None:
+        """Law 1: reading an empty session is free."""
+        client = self.client()
+        with client.visit() as session:
+            assert session.get("a") is None
+        assert self.trips.taken() == []
+
+    @pytest.mark.parametrize("token", MALFORMED)
+    def test_a_malformed_token_costs_nothing(self, token: str) -> None:
+        """Law 1: what is no token of ours is not looked up, so rubbish costs us nothing."""
+        with self.manager.open({"Cookie": f"sid={token}"}) as session:
+            assert len(session) == 0
+        assert self.trips.taken() == []
+
+    def test_reading_costs_one_trip(self) -> None:
+        """Law 1: the read of the start; the release has nothing to say."""
+        client = self.visitor({"a": 1, "cart": ["tea"]})
+        with client.visit() as session:
+            assert session["a"] == 1
+            assert session["cart"] == ["tea"]
+        assert self.trips.taken() == ["read"]
+
+    def test_a_new_session_costs_one_trip(self) -> None:
+        """Law 1: its creation."""
+        with self.client().visit() as session:
+            session["a"] = 1
+            session["b"] = 2
+        assert self.trips.taken() == ["create"]
+
+    @pytest.mark.parametrize(
+        "work",
+        [
+            lambda s: s.update(a=2, b=3),
+            lambda s: s["cart"].append("milk"),
+            lambda s: s.apply("a", lambda value: value + 1),
+            lambda s: s.pop("a"),
+            lambda s: s.set_lifetime(60),
+            lambda s: s.clear(),
+        ],
+        ids=["change", "in-place", "apply", "delete", "lifetime", "clear"],
+    )
+    def test_a_change_costs_two_trips(self, work: Work) -> None:
+        """Law 1: read and update, whatever was changed."""
+        client = self.visitor({"a": 1, "cart": ["tea"]})
+        with client.visit() as session:
+            work(session)
+        assert self.trips.taken() == ["read", "update"]
+
+    def test_a_touch_costs_two_trips(self) -> None:
+        """Law 1: read and update."""
+        client = self.visitor({"a": 1})
+        self.clock.advance(60)
+        with client.visit():
+            pass
+        assert self.trips.taken() == ["read", "update"]
+
+    @pytest.mark.parametrize(
+        "renew",
+        [lambda s: s.regenerate_id(), lambda s: s.login("ada")],
+        ids=["regenerate", "login"],
+    )
+    def test_a_new_id_with_changes_costs_two_trips(self, renew: Work) -> None:
+        """Law 1: the move, the tombstone and the changes are one update."""
+        client = self.visitor({"a": 1})
+        with client.visit() as session:
+            session["a"] = 2
+            renew(session)
+            session["b"] = 3
+        assert self.trips.taken() == ["read", "update"]
+
+    def test_signing_in_a_new_visitor_costs_one_trip(self) -> None:
+        """Law 1: there is nothing yet that could move."""
+        with self.client().visit() as session:
+            session.login("ada")
+        assert self.trips.taken() == ["create"]
+
+    def test_an_end_costs_two_trips(self) -> None:
+        """Law 1: read and destroy."""
+        client = self.visitor({"a": 1})
+        with client.visit() as session:
+            session.destroy()
+        assert self.trips.taken() == ["read", "destroy"]
+
+    def test_an_end_and_a_new_beginning_cost_three_trips(self) -> None:
+        """Law 1: and in this order, so that no one has two sessions."""
+        client = self.visitor({"a": 1})
+        with client.visit() as session:
+            session.destroy()
+            session["b"] = 2
+        assert self.trips.taken() == ["read", "destroy", "create"]
+        assert self.stored(client) == {"b": 2}
+
+    def test_of_many_cookies_three_are_looked_up(self) -> None:
+        """Law 1: a client cannot make us look up a hundred."""
+        cookies = "; ".join(f"sid={token}" for token in ("malformed", *UNKNOWN))
+        assert len(self.manager.start({"Cookie": cookies})) == 0
+        assert self.trips.taken() == ["read"] * 3
+
+    def test_the_first_cookie_that_names_something_counts(self) -> None:
+        """Law 1: a stale one of another path does not hide it."""
+        first, second = self.visitor({"a": 1}), self.visitor({"a": 2})
+        tokens = UNKNOWN[0], first.token, second.token
+        cookies = "; ".join(f"sid={token}" for token in tokens)
+        assert dict(self.manager.start({"Cookie": cookies})) == {"a": 1}
+        assert self.trips.taken() == ["read", "read"]
+
+    def test_a_collision_costs_one_trip_more(self) -> None:
+        """Law 4: the refused update brings what stands, and the second one is accepted."""
+        client = self.visitor({"cart": []})
+        add: Work = lambda s: s["cart"].append("tea")  # noqa: E731
+        client.overlap(add, add, order=(0, 1))
+        assert self.trips.taken() == ["read", "read", "update", "update", "update"]
+
+    def test_changes_to_different_keys_do_not_collide(self) -> None:
+        """Law 4: nor does a touch with a change."""
+        client = self.visitor({"a": 1, "b": 1})
+        self.clock.advance(60)
+        works: list[Work] = [lambda s: s.update(a=2), lambda s: s.update(b=2), len]
+        client.overlap(*works, order=(0, 1, 2))
+        assert self.trips.taken() == ["read"] * 3 + ["update"] * 3
+
+    def test_an_update_sends_what_changed_alone(self) -> None:
+        """Law 1: the trip of a large session stays small."""
+        client = self.visitor({"a": 1, "large": "x" * 10_000, "cart": [1]})
+        with client.visit() as session:
+            session["cart"].append(2)
+            assert session["large"]
+            session["a"] = 1
+        changes = self.trips.trips[-1].args[1]
+        assert isinstance(changes, Changes)
+        assert len(changes.put) == 1

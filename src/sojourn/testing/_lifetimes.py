@@ -1,0 +1,206 @@
+"""Law 8: when a session expires, and what a touch is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from sojourn.errors import ConfigError
+from sojourn.record import Changes
+from sojourn.release import ReleaseOutcome
+from sojourn.session import Session
+from sojourn.testing._subject import Subject, Work, cookie_of
+
+HOUR = 3600.0
+
+EXTENDING: dict[str, Callable[[Session], object]] = {
+    "touch": lambda _: None,
+    "change": lambda s: s.update(b=2),
+    "regenerate": lambda s: s.regenerate_id(),
+    "login": lambda s: s.login("ada"),
+    "login to stay": lambda s: s.login("ada", remember=2 * HOUR),
+    "lifetime": lambda s: s.set_lifetime(2 * HOUR),
+}
+
+
+class Lifetimes(Subject):
+    """Idle and absolute lifetime."""
+
+    def test_a_session_expires_when_it_was_not_seen(self) -> None:
+        """Law 8: after `max_lifetime`, to the second, though gc never ran."""
+        client = self.visitor({"a": 1})
+        self.clock.advance(HOUR - 1)
+        assert self.manager.active_count() == 1
+        assert client.start()["a"] == 1
+        self.clock.advance(1)
+        assert client.start().is_new
+        assert self.events == [("expired", client.id)]
+        assert self.manager.active_count() == 0
+        assert list(self.manager.sessions()) == []
+
+    def test_being_seen_keeps_it_alive(self) -> None:
+        """Law 8: each visit counts from its own time."""
+        client = self.visitor({"a": 1})
+        for _ in range(5):
+            self.clock.advance(HOUR - 60)
+            with client.visit() as session:
+                assert session["a"] == 1
+        assert client.start().expires_at == self.clock() + HOUR
+        assert client.start().seen_at == self.clock()
+
+    @pytest.mark.parametrize("work", EXTENDING)
+    def test_nothing_extends_the_absolute_lifetime(self, work: str) -> None:
+        """Law 8: it counts from the creation."""
+        client = self.visitor({"a": 1}, self.managed(absolute_lifetime=2 * HOUR))
+        created = self.clock()
+        for _ in range(4):
+            self.clock.advance(HOUR / 2 - 1)
+            with client.visit() as session:
+                EXTENDING[work](session)
+            assert client.start().created_at == created
+            assert client.start().expires_at <= created + 2 * HOUR
+        self.clock.now = created + 2 * HOUR - 1
+        assert client.start()["a"] == 1
+        self.clock.advance(1)
+        assert client.start().is_new
+
+    def test_a_session_may_have_a_lifetime_of_its_own(self) -> None:
+        """Law 8: a longer one, counted from when it was last seen; its cookie stays."""
+        client = self.visitor({"a": 1})
+        [release] = client.overlap(lambda s: s.set_lifetime(10 * HOUR, persistent=True), order=[0])
+        assert f"Max-Age={int(10 * HOUR)}" in str(cookie_of(release))
+        for _ in range(3):
+            self.clock.advance(10 * HOUR - 1)
+            client.overlap(len, order=[0])
+        assert self.stored(client) == {"a": 1}
+        self.clock.advance(10 * HOUR)
+        assert client.start().is_new
+
+    def test_a_lifetime_of_its_own_may_be_shorter(self) -> None:
+        """Law 8: and then a request that began before it was set does not lengthen it."""
+        client = self.visitor({"a": 1})
+        self.clock.advance(60)
+        client.overlap(lambda s: s.set_lifetime(60), len, lambda s: s.update(b=2), order=(0, 1, 2))
+        self.clock.advance(59)
+        assert self.stored(client) == {"a": 1, "b": 2}
+        self.clock.advance(1)
+        assert client.start().is_new
+
+    def test_a_lifetime_that_was_taken_back_stays_so(self) -> None:
+        """Law 8: whoever began before that asks for the longer one in vain."""
+        client = self.visitor({"a": 1})
+        client.overlap(lambda s: s.set_lifetime(10 * HOUR), order=[0])
+        self.clock.advance(60)
+        client.overlap(lambda s: s.set_lifetime(None), len, order=(0, 1))
+        assert client.start().expires_at == self.clock() + HOUR
+
+    def test_a_lifetime_survives_a_new_id(self) -> None:
+        """Law 8: it belongs to the session."""
+        client = self.visitor({"a": 1})
+        client.overlap(lambda s: s.set_lifetime(10 * HOUR), order=[0])
+        client.overlap(lambda s: s.regenerate_id(), order=[0])
+        self.clock.advance(10 * HOUR - 1)
+        assert self.stored(client) == {"a": 1}
+
+    @pytest.mark.parametrize("seconds", [0, -1, 3 * HOUR, float("nan"), float("inf")])
+    def test_an_impossible_lifetime_is_refused(self, seconds: float) -> None:
+        """Law 8: one longer than the absolute one could not be kept."""
+        session = self.client(self.managed(absolute_lifetime=2 * HOUR)).start()
+        with pytest.raises(ConfigError, match="lifetime"):
+            session.set_lifetime(seconds)
+
+    def test_an_expired_session_leaves_nothing_behind(self) -> None:
+        """Law 6: its client begins with a new token, and with nothing."""
+        client = self.visitor({"a": 1})
+        expired = client.token
+        self.clock.advance(HOUR)
+        with client.visit() as session:
+            session["b"] = 2
+        assert client.token != expired
+        assert self.stored(client) == {"b": 2}
+
+
+class Touches(Subject):
+    """When "last seen" is written."""
+
+    def test_a_touch_is_written_once_in_an_interval(self) -> None:
+        """Law 8: of ten visits in two minutes two are."""
+        client = self.visitor({"a": 1})
+        outcomes = []
+        for _ in range(10):
+            self.clock.advance(12)
+            with client.visit() as session:
+                assert session["a"] == 1
+            assert session.released is not None
+            outcomes.append(session.released.outcome)
+        assert outcomes == ([ReleaseOutcome.UNCHANGED] * 4 + [ReleaseOutcome.TOUCHED]) * 2
+        assert self.trips.taken().count("update") == 2
+
+    def test_a_write_moves_the_times_no_more_often(self) -> None:
+        """Law 8: on writes as on reads."""
+        client = self.visitor({"a": 1})
+        began = self.clock()
+        for advance, seen in ((59, began), (1, began + 60), (59, began + 60), (1, began + 120)):
+            self.clock.advance(advance)
+            with client.visit() as session:
+                session["a"] = self.clock()
+            assert client.start().seen_at == seen
+            assert client.start().expires_at == seen + HOUR
+
+    def test_the_interval_is_configured(self) -> None:
+        """Law 8: `touch_interval`."""
+        client = self.visitor({"a": 1}, self.managed(touch_interval=10))
+        outcomes = []
+        for advance in (9, 1):
+            self.clock.advance(advance)
+            outcomes.append(client.release(client.start()).outcome)
+        assert outcomes == [ReleaseOutcome.UNCHANGED, ReleaseOutcome.TOUCHED]
+
+    def test_a_short_session_is_touched_in_time(self) -> None:
+        """Law 8: its interval is a sixtieth of its own lifetime."""
+        client = self.visitor({"a": 1})
+        client.overlap(lambda s: s.set_lifetime(60), order=[0])
+        for _ in range(5):
+            self.clock.advance(50)
+            assert self.stored(client) == {"a": 1}
+            client.overlap(len, order=[0])
+
+    def test_a_touch_carries_nothing(self) -> None:
+        """Law 8: so it costs little, and collides with nothing."""
+        client = self.visitor({"a": 1, "large": "x" * 10_000})
+        self.clock.advance(60)
+        with client.visit() as session:
+            assert session["large"]
+        changes = self.trips.trips[-1].args[1]
+        touch = Changes(now=self.clock(), expires=self.clock() + HOUR)
+        assert changes._replace(drop=tuple(changes.drop)) == touch
+
+    def test_a_touch_does_not_shorten_a_session_that_is_to_stay(self) -> None:
+        """Law 8: it began before "remember me" was ticked."""
+        client = self.visitor({"a": 1})
+        self.clock.advance(60)
+        works: list[Work] = [lambda s: s.set_lifetime(10 * HOUR), len]
+        client.overlap(*works, order=(0, 1))
+        assert client.start().expires_at == self.clock() + 10 * HOUR
+
+    def test_a_lasting_cookie_is_sent_with_a_touch(self) -> None:
+        """Law 5: with one that was written, and with no read besides."""
+        client = self.client()
+        client.overlap(lambda s: s.login("ada", remember=10 * HOUR), order=[0])
+        token = client.token
+        cookies = []
+        for advance in (30, 30, 30):
+            self.clock.advance(advance)
+            cookies.append(cookie_of(client.release(client.start())))
+        assert cookies[::2] == [None, None]
+        assert str(cookies[1]).startswith(f"sid={token};")
+        assert f"Max-Age={int(10 * HOUR)}" in str(cookies[1])
+
+    def test_a_cookie_of_the_browser_session_is_not_sent_again(self) -> None:
+        """Law 5: no touch of one sends it."""
+        client = self.visitor({"a": 1})
+        self.clock.advance(60)
+        release = client.release(client.start())
+        assert release.outcome is ReleaseOutcome.TOUCHED
+        assert cookie_of(release) is None

@@ -1,0 +1,161 @@
+"""What `Provider` promises of many records: `find`, `count` and `gc`; and the manager's lists."""
+
+from __future__ import annotations
+
+import pytest
+
+from sojourn.record import Changes, Move
+from sojourn.testing._subject import Subject, id_of
+
+USERS = [
+    "ada", "Ada", "ADA", "ada ", " ada", "ad\u00e1", "ada\u0301", "\u00e4da", "stra\u00dfe",
+    "strasse", "a:b", "a/b", "../ada", ".", "..", "*", "a*", "a?", "[a-z]*", "%", "a_a", "a\\a",
+    "{ada}", "'; --", '"', "\n", "\t", "\x01", "None", "0", "00", "\N{FOX FACE}", "u" * 255,
+    "\u00fc" * 127,
+]  # fmt: skip
+"""A store that folds case, pads, normalizes or reads patterns would mix some of these up."""
+
+
+class Lists(Subject):
+    """Which sessions there are."""
+
+    def ids(self, user: str | None = None) -> list[str]:
+        """Return the ids that are found, in order."""
+        return sorted(record.id for record in self.store.find(user, self.clock()))
+
+    def test_a_user_finds_their_own_sessions(self) -> None:
+        """Nobody else's, and none that is anonymous."""
+        ids: dict[str, list[str]] = {"ada": [], "eve": []}
+        for name in ("1", "2"):
+            self.created(f"anonymous {name}")
+            for user, mine in ids.items():
+                mine.append(self.created(user + name, user).id)
+        assert self.ids("ada") == sorted(ids["ada"])
+        assert self.ids("eve") == sorted(ids["eve"])
+        assert self.ids("nobody") == []
+        assert len(self.ids()) == 6
+
+    def test_what_is_found_says_whose_and_when(self) -> None:
+        """Its fields may be left out."""
+        record = self.created(user="ada", authenticated=self.clock(), about={"device": "x"})
+        for user in ("ada", None):
+            [found] = self.store.find(user, self.clock())
+            assert found._replace(fields={}, version=0) == record._replace(fields={})
+
+    def test_users_are_compared_byte_by_byte(self) -> None:
+        """Law 6: a user that looks alike is another user."""
+        ids = {user: self.created(user, user).id for user in USERS}
+        for user, id in ids.items():
+            assert self.ids(user) == [id], user
+
+    def test_the_expired_and_tombstones_are_not_found(self) -> None:
+        """Law 8: though gc never ran."""
+        self.created("short", "ada", expires=self.clock() + 60)
+        lives = self.created("long", "ada")
+        moved = Move(id_of("next"), "ada", None, None, self.clock() + 600)
+        self.store.update(self.created("moved", "ada"), Changes(self.clock(), move=moved))
+        self.clock.advance(60)
+        assert self.ids("ada") == self.ids() == sorted([lives.id, moved.id])
+        assert self.store.count(self.clock()) == 2
+
+    def test_none_is_missed_while_others_come_and_go(self) -> None:
+        """What was created before the call, and lives on, is found."""
+        ids = {self.created(str(number), "ada", id=spread(number)).id for number in range(150)}
+        gone = set(sorted(ids)[::3])
+        found = set[str]()
+        for number, record in enumerate(self.store.find("ada", self.clock())):
+            found.add(record.id)
+            if number == 10:
+                for id in gone:
+                    self.store.destroy(id)
+                for late in range(20):
+                    self.created(str(late), "ada", id=spread(1000 + late))
+        assert ids - gone <= found
+
+    def test_count_says_how_many_live(self) -> None:
+        """Law 12: those that were touched too."""
+        assert self.store.count(self.clock()) == 0
+        records = [self.created(str(number)) for number in range(12)]
+        self.clock.advance(1800)
+        for record in records[:5]:
+            self.store.update(record, Changes(self.clock(), expires=self.clock() + 3600))
+        assert self.store.count(self.clock()) == 12
+        self.clock.advance(1800)
+        assert self.store.count(self.clock()) == 5
+        self.store.destroy(records[0].id)
+        assert self.store.count(self.clock()) == 4
+
+    def test_gc_takes_what_has_expired_and_nothing_else(self) -> None:
+        """Law 12: sessions and tombstones; not those that were touched."""
+        expired = self.created("expired", "ada", expires=self.clock() + 60)
+        touched = self.created("touched", "ada", expires=self.clock() + 60)
+        lives = self.created("lives", "ada")
+        moved = self.created("moved", "ada")
+        move = Move(id_of("next"), "ada", None, None, self.clock() + 60)
+        self.store.update(moved, Changes(self.clock(), move=move))
+        self.clock.advance(30)
+        self.store.update(touched, Changes(self.clock(), expires=self.clock() + 60))
+        assert self.store.gc(self.clock(), 100) == 0
+        self.clock.advance(30)
+        assert self.store.gc(self.clock(), 100) == 2
+        assert self.stands(expired.id) is self.stands(moved.id) is None
+        assert self.ids("ada") == sorted([touched.id, lives.id, move.id])
+        assert self.store.gc(self.clock(), 100) == 0
+
+    def test_gc_works_in_batches(self) -> None:
+        """Law 12: never more than `limit`; fewer mean that nothing is left."""
+        for number in range(25):
+            self.created(str(number), "ada", id=spread(number), expires=self.clock() + 60)
+        lives = self.created("lives")
+        self.clock.advance(60)
+        batches = [self.store.gc(self.clock(), 10) for _ in range(3)]
+        assert batches == [10, 10, 5]
+        assert self.ids() == [lives.id]
+
+    def test_gc_keeps_no_trace_of_a_user(self) -> None:
+        """The index goes with the record."""
+        record = self.created(user="ada", expires=self.clock() + 60)
+        self.clock.advance(60)
+        self.store.gc(self.clock(), 10)
+        self.created(user="eve", expires=self.clock() + 60)
+        assert self.ids("ada") == []
+        assert self.ids("eve") == [record.id]
+
+    # -- through the manager -----------------------------------------------------------------
+
+    def test_the_manager_sweeps_everything(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Law 12: however many batches it takes, and says how many."""
+        monkeypatch.setattr("sojourn.manager.GC_BATCH", 3)
+        for number in range(7):
+            self.visitor({"number": number})
+        self.clock.advance(3600)
+        lives = self.visitor({"number": 7})
+        self.trips.taken()
+        assert self.manager.gc() == 7
+        assert self.trips.taken() == ["gc"] * 3
+        assert self.manager.active_count() == 1
+        assert self.stored(lives) == {"number": 7}
+
+    def test_the_manager_lists_sessions(self) -> None:
+        """With what a user needs to know which is which."""
+        client = self.client()
+        with client.visit() as session:
+            session.login("ada", about={"device": "x"})
+        self.visitor({"a": 1})
+        [info] = self.manager.sessions("ada")
+        now = self.clock()
+        assert info == (client.id, "ada", now, now, now + 3600, {"device": "x"})
+        assert len(list(self.manager.sessions())) == 2
+
+    @pytest.mark.parametrize("keep", [False, True])
+    def test_all_sessions_of_a_user_end_at_once(self, keep: bool) -> None:  # noqa: FBT001
+        """But the one they act from, if it is to be kept."""
+        here, there, other = self.member("ada"), self.member("ada"), self.member("eve")
+        assert self.manager.destroy_user("ada", keep=here.id if keep else None) == 2 - keep
+        assert (here.start().user, there.start().user) == ("ada" if keep else None, None)
+        assert other.start().user == "eve"
+
+
+def spread(number: int) -> str:
+    """An id, as far from the next as ids are."""
+    return id_of(str(number), like=f"{number * 37 % 256:02x}")

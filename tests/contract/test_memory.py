@@ -1,0 +1,31 @@
+"""The contract over memory, in both colours."""
+
+from __future__ import annotations
+
+from sojourn.providers.frame import pack
+from sojourn.providers.memory import MemoryProvider
+from sojourn.testing import AsyncProviderContract, ProviderContract
+
+
+class Memory(ProviderContract):
+    def make(self) -> MemoryProvider:
+        self.provider = MemoryProvider()
+        return self.provider
+
+    def again(self) -> MemoryProvider:
+        return self.provider  # one process, one store
+
+    def corrupt(self, id: str, field: bytes | None = None) -> None:
+        record = self.provider.read(id)
+        if field is None or record is None:
+            self.not_applicable("corrupt() of a whole frame: nobody else writes there")
+        spoilt = record._replace(fields={**record.fields, field: b"\xc1"})
+        self.provider._frames[bytes.fromhex(id)] = pack(spoilt)
+
+
+class TestMemory(Memory):
+    pass
+
+
+class TestAsyncMemory(Memory, AsyncProviderContract):
+    pass

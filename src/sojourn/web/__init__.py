@@ -1,0 +1,1 @@
+"""Sessions in web servers: release before the first byte, add the headers."""

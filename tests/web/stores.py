@@ -1,0 +1,77 @@
+"""Stores for the tests of the web: one that can be down, and what an answer says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from sojourn import Session, StoreUnavailable
+from sojourn.providers.memory import MemoryProvider
+from sojourn.record import Changes, Outcome, Record
+
+Pairs = list[tuple[str, str]]
+
+
+class Failing(MemoryProvider):
+    """A store of which some verbs are down."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.down: set[str] = set()
+
+    def read(self, id: str) -> Record | None:
+        self._answer("read")
+        return super().read(id)
+
+    def create(self, record: Record) -> bool:
+        self._answer("create")
+        return super().create(record)
+
+    def update(self, record: Record, changes: Changes) -> Outcome | Record:
+        self._answer("update")
+        return super().update(record, changes)
+
+    def _answer(self, verb: str) -> None:
+        if verb in self.down:
+            raise StoreUnavailable(f"no {verb} today")
+
+
+def values(headers: Iterable[tuple[str, str]], name: str) -> list[str]:
+    """What every header of that name says."""
+    return [value for found, value in headers if found.lower() == name.lower()]
+
+
+def cookie(headers: Iterable[tuple[str, str]]) -> str:
+    """The one cookie that was set, as a browser sends it back."""
+    [line] = values(headers, "Set-Cookie")
+    return line.partition(";")[0]
+
+
+def note_into(events: list[str]) -> Callable[[str, str | None], Any]:
+    """An `on_event` that keeps the names in their order."""
+    return lambda name, id: events.append(name)
+
+
+# Headers of an application, and what has to stand beside a cookie: Vary, then Cache-Control.
+MERGED: list[tuple[Pairs, list[str], list[str]]] = [
+    ([], ["Cookie"], ["no-store"]),
+    ([("Vary", "Accept")], ["Accept, Cookie"], ["no-store"]),
+    ([("vary", "accept, COOKIE")], ["accept, COOKIE"], ["no-store"]),
+    ([("Vary", "Accept"), ("VARY", "Accept , Origin")], ["Accept, Origin, Cookie"], ["no-store"]),
+    ([("Vary", "*")], ["*"], ["no-store"]),
+    ([("Vary", "Accept"), ("Vary", "*")], ["*"], ["no-store"]),
+    ([("Vary", "")], ["Cookie"], ["no-store"]),
+    ([("Cache-Control", "public, max-age=3600")], ["Cookie"], ["no-store"]),
+    ([("cache-control", "no-store")], ["Cookie"], ["no-store"]),
+    ([("Cache-Control", "private"), ("Cache-Control", "immutable")], ["Cookie"], ["no-store"]),
+]
+
+# What a handler may do without changing anything, and whether the response depends on it.
+READS: list[tuple[Callable[[Session], object], bool]] = [
+    (lambda session: None, False),
+    (lambda session: session.get("name"), True),
+    (lambda session: "name" in session, True),
+    (len, True),
+    (list, True),
+    (lambda session: session.user, True),
+]

@@ -1,0 +1,102 @@
+"""Many requests that change one session at the same time, and what must stand afterwards.
+
+As a program it is one of the processes: it says that it is ready, waits for a line with the
+visitor's cookie, takes its turns, and says how many seconds the slowest release took.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+from sojourn import AsyncManager, Manager, Session
+from sojourn.providers.file import FileProvider
+from tests.parallel.processes import tell
+from tests.parallel.visits import Jar
+
+WORKERS, TURNS = 8, 200
+
+
+class Work(NamedTuple):
+    """What the request of a worker's turn does, and the check once all had so many turns."""
+
+    change: Callable[[Session, int, int], None]
+    check: Callable[[Session, int], None]
+
+
+def put_own_key(session: Session, worker: int, turn: int) -> None:
+    session[f"p{worker}-{turn}"] = turn
+
+
+def all_keys_stand(session: Session, turns: int) -> None:
+    expected = {f"p{worker}-{turn}": turn for worker in range(WORKERS) for turn in range(turns)}
+    assert expected.keys() - session.keys() == set()
+    assert expected.items() <= dict(session.items()).items()
+
+
+def append_to_the_list(session: Session, worker: int, turn: int) -> None:
+    session["list"].append((worker, turn))
+
+
+def all_items_stand_in_order(session: Session, turns: int) -> None:
+    items = session["list"]
+    assert sorted(items) == [(worker, turn) for worker in range(WORKERS) for turn in range(turns)]
+    for worker in range(WORKERS):
+        assert [turn for who, turn in items if who == worker] == list(range(turns))
+
+
+def count_one_more(session: Session, worker: int, turn: int) -> None:
+    session.apply("count", lambda count: count + 1, 0)
+
+
+def count_is_exact(session: Session, turns: int) -> None:
+    assert session["count"] == WORKERS * turns
+
+
+WORK = {
+    "own keys": Work(put_own_key, all_keys_stand),
+    "one list": Work(append_to_the_list, all_items_stand_in_order),
+    "one count": Work(count_one_more, count_is_exact),
+}
+
+
+def begin(manager: Manager) -> Jar:
+    """The browser of a visitor whose session is stored."""
+    jar = Jar()
+    with manager.open({}) as session:
+        session["list"] = []
+    assert session.released is not None
+    jar.take(session.released.headers)
+    return jar
+
+
+async def begin_async(manager: AsyncManager) -> Jar:
+    """The browser of a visitor whose session is stored."""
+    jar = Jar()
+    async with manager.open({}) as session:
+        session["list"] = []
+    assert session.released is not None
+    jar.take(session.released.headers)
+    return jar
+
+
+def main(folder: str, work: str, worker: str) -> None:
+    manager = Manager(FileProvider(folder))
+    tell("ready")
+    headers = {"Cookie": sys.stdin.readline().strip()}
+    slowest = 0.0
+    for turn in range(TURNS):
+        session = manager.start(headers)
+        WORK[work].change(session, int(worker), turn)
+        os.sched_yield()  # another's turn, between a start and its release
+        begun = time.monotonic()
+        manager.release(session)
+        slowest = max(slowest, time.monotonic() - begun)
+    tell(slowest)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,79 @@
+"""Law 4 between processes: one folder of sessions, each process with a provider of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from sojourn import Manager, StoreUnavailable
+from sojourn.providers.file import FileProvider
+from tests.parallel.processes import hear, python, say
+from tests.parallel.rounds import TURNS, WORK, WORKERS, begin
+from tests.parallel.visits import PATIENCE
+
+PROMPT = 5.0
+"""Seconds within which a write succeeds or says that it cannot."""
+SLACK = 2.0
+"""Seconds more that a busy machine may take to say so."""
+
+
+@pytest.mark.parametrize("work", WORK)
+def test_processes_lose_nothing_of_each_other(tmp_path: Path, work: str) -> None:
+    manager = Manager(FileProvider(tmp_path))
+    headers = begin(manager).headers
+    with contextlib.ExitStack() as stack:
+        workers = [
+            stack.enter_context(python("-m", "tests.parallel.rounds", tmp_path, work, str(number)))
+            for number in range(WORKERS)
+        ]
+        assert [hear(worker) for worker in workers] == ["ready"] * WORKERS
+        for worker in workers:
+            say(worker, headers["Cookie"])
+        slowest = [float(worker.communicate(timeout=PATIENCE)[0]) for worker in workers]
+        assert [worker.returncode for worker in workers] == [0] * WORKERS
+    WORK[work].check(manager.start(headers), TURNS)
+    assert max(slowest) < PROMPT
+
+
+HOLDER = """
+import fcntl, os, sys
+fd = os.open(sys.argv[1], os.O_RDONLY)
+fcntl.flock(fd, fcntl.LOCK_EX)
+print("held", flush=True)
+sys.stdin.readline()
+"""
+
+
+def test_a_write_gives_up_on_a_lock_that_another_process_keeps(tmp_path: Path) -> None:
+    manager = Manager(FileProvider(tmp_path))
+    headers = begin(manager).headers
+    late = manager.start(headers)
+    late["key"] = "value"
+    waited = list[float]()
+
+    def release() -> None:
+        begun = time.monotonic()
+        with pytest.raises(StoreUnavailable):
+            manager.release(late)
+        waited.append(time.monotonic() - begun)
+
+    with python("-c", HOLDER, tmp_path / late.id[0] / late.id[1]) as holder:
+        assert hear(holder) == "held"
+        writer = threading.Thread(target=release)
+        writer.start()
+        reads = 0
+        while writer.is_alive():
+            assert manager.start(headers)["list"] == []
+            reads += 1
+            time.sleep(0.01)
+        writer.join()
+    assert PROMPT - 0.5 < waited[0] < PROMPT + SLACK
+    assert reads > 20
+    with manager.open(headers) as session:
+        assert "key" not in session
+        session["key"] = "again"
+    assert manager.start(headers)["key"] == "again"

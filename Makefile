@@ -3,6 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+PEERS := bench/.venv/.ready
 
 # What the tests need besides Python: Debian's packages, COMMAND:PACKAGE where the names differ.
 TOOLS := chromium
@@ -10,7 +11,7 @@ TOOLS := chromium
 # The files that decide: there every branch is tested.
 DECISIONS := $(addprefix src/sojourn/,_lifecycle.py _answers.py session.py _fields.py _ledger.py)
 
-.PHONY: help setup demo check test lint types imports architecture format clean
+.PHONY: help setup demo check test lint types imports architecture format bench clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +47,9 @@ format: $(READY) ## Format, and mend what ruff can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+bench: $(PEERS) ## Measure beside others and write docs/performance.md (ARGS="--quick" tries it)
+	bench/.venv/bin/python -m bench $(ARGS)
+
 clean: ## Take away .venv and all caches
 	rm -rf .venv .*_cache .hypothesis .coverage build dist
 
@@ -56,4 +60,10 @@ $(READY): pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
 	$(BIN)/python -m pip install --quiet --editable . --group dev
+	@touch $@
+
+$(PEERS): bench/requirements.txt pyproject.toml | $(READY)
+	$(BIN)/python -m venv bench/.venv
+	bench/.venv/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
+	bench/.venv/bin/python -m pip install --quiet --editable . --requirement bench/requirements.txt
 	@touch $@

@@ -32,20 +32,8 @@ def pack(record: Record) -> bytes:
 def unpack(id: str, data: bytes) -> Record:
     """Return the record that `data` is; raise CorruptRecord if it is none."""
     try:
-        (
-            form,
-            created,
-            seen,
-            expires,
-            user,
-            authenticated,
-            about,
-            lifetime,
-            persistent,
-            version,
-            successor,
-            fields,
-        ) = _unpack(data, option=_OPTION)
+        form, created, seen, expires, *rest, fields = _unpack(data, option=_OPTION)
+        record = Record(id, fields, created, seen, expires, *rest)
     except (ValueError, TypeError):
         raise _corrupt(id) from None
     if not (
@@ -54,23 +42,10 @@ def unpack(id: str, data: bytes) -> Record:
         and type(created) is float
         and type(seen) is float
         and type(expires) is float
-        and type(version) is int
+        and type(record.version) is int
     ):
         raise _corrupt(id)
-    return Record(
-        id,
-        fields,
-        created,
-        seen,
-        expires,
-        user,
-        authenticated,
-        about,
-        lifetime,
-        persistent,
-        version,
-        successor,
-    )
+    return record
 
 
 def expiry(data: bytes) -> float:

@@ -60,8 +60,6 @@ class SessionMiddleware:
 class _Response:
     """A response that the server gets to see once the session is released."""
 
-    _chunks: Iterator[bytes]
-
     def __init__(self, manager: Manager, session: Session, start: StartResponse) -> None:
         self._manager = manager
         self._session = session
@@ -71,6 +69,7 @@ class _Response:
         self._ours: Pairs = ()
         self._write: Write | None = None
         self._body: Iterable[bytes] = ()
+        self._chunks: Iterator[bytes] = iter(())
 
     def of(self, app: WSGIApplication, environ: WSGIEnvironment) -> Iterable[bytes]:
         """Call the application.  A list stays one, for servers that look at its length."""

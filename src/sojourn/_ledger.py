@@ -184,34 +184,29 @@ class Ledger:
             elif name in self._assigned or name in self._dropped:
                 overruled |= theirs != delta.put.get(name)
             else:
-                data, lost = self._replay(name, delta.put.get(name), theirs)
+                data, lost = self._replay(name, theirs)
                 overruled |= lost
                 again.put[name] = data
                 again.expect[name] = theirs
         return again, overruled
 
-    def _replay(self, name: bytes, mine: bytes | None, theirs: bytes | None) -> tuple[bytes, bool]:
+    def _replay(self, name: bytes, theirs: bytes | None) -> tuple[bytes, bool]:
         """The value of an edited or applied key, worked out on what is stored."""
         applied = self._applied.get(name)
         if applied is None:
-            assert mine is not None  # an edit always puts
-            value, lost = self._merged(name, mine, theirs)
+            value, lost = self._merged(name, self._values[name], theirs)
             return self._encode(name, value), lost
         value, lost = ABSENT if theirs is None else self._decode(name, theirs), False
         if applied.edited is not None:
-            value, lost = self._merged(name, applied.edited, theirs)
+            value, lost = self._merged(name, self._decode(name, applied.edited), theirs)
         return self._run(name, applied, value), lost
 
-    def _merged(self, name: bytes, mine: bytes, theirs: bytes | None) -> tuple[Any, bool]:
+    def _merged(self, name: bytes, mine: Any, theirs: bytes | None) -> tuple[Any, bool]:
         base = self._begun.get(name, self._loaded.get(name))
         if base is None or theirs is None:
-            return self._decode(name, mine), True
-        return reconcile(
-            self._decode(name, base),
-            self._decode(name, mine),
-            self._decode(name, theirs),
-            self._codec.encode,
-        )
+            return mine, True
+        before, stored = self._decode(name, base), self._decode(name, theirs)
+        return reconcile(before, mine, stored, self._codec.encode)
 
     def _run(self, name: bytes, applied: Applied, value: Any) -> bytes:
         for function, default in applied.steps:

@@ -28,5 +28,11 @@ class Destroy(NamedTuple):
     id: str
 
 
-Call = Create | Update | Destroy
+class Pause(NamedTuple):
+    """Let others go first for so many seconds; there is no answer."""
+
+    seconds: float
+
+
+Call = Create | Update | Destroy | Pause
 Steps = Generator[Call, Any, Release]

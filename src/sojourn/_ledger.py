@@ -206,7 +206,7 @@ class Ledger:
         if base is None or theirs is None:
             return mine, True
         before, stored = self._decode(name, base), self._decode(name, theirs)
-        return reconcile(before, mine, stored, self._codec.encode)
+        return reconcile(before, mine, stored, self._codec.mark)
 
     def _run(self, name: bytes, applied: Applied, value: Any) -> bytes:
         for function, default in applied.steps:

@@ -16,7 +16,7 @@ from typing import Any
 
 from sojourn import _cookies
 from sojourn._answers import Answers
-from sojourn._calls import Call, Create, Destroy, Steps, Update
+from sojourn._calls import Call, Create, Destroy, Pause, Steps, Update
 from sojourn._context import Context, Standing
 from sojourn._cookies import Arrival, Headers
 from sojourn._events import Event, emit
@@ -24,13 +24,15 @@ from sojourn._ledger import Delta
 from sojourn._tokens import Tokens, is_id
 from sojourn.codec import Codec
 from sojourn.config import Config
-from sojourn.errors import SessionReleased, SessionTooLarge, StoreError, StoreUnavailable
-from sojourn.record import Changes, Fields, Move, Outcome, Record, is_live
+from sojourn.errors import SessionReleased, StoreError, StoreUnavailable
+from sojourn.record import Changes, Move, Outcome, Record, is_live
 from sojourn.release import Release, ReleaseOutcome
 from sojourn.session import Session
 
 PATIENCE = 5.0
 """Seconds that a release goes on against others that change the same keys."""
+FIRST_PAUSE, LONGEST_PAUSE = 0.001, 0.064
+"""Seconds between two tries against others."""
 MINTS = 3
 """How often a new id is tried if something stands under it."""
 NOWHERE = _cookies.Arrival((), malformed=False, in_header=False, https=False)
@@ -131,7 +133,7 @@ class Lifecycle:
         fields = session._own()
         if not fields and session._user is None:
             return None
-        self._check_size(fields)
+        self.config.check_size(fields)
         return self._create(session, fields)
 
     def _create(self, session: Session, fields: dict[bytes, bytes]) -> Steps:
@@ -164,7 +166,7 @@ class Lifecycle:
         if delta.is_empty and not due:
             return self.answer.seal(session, ReleaseOutcome.UNCHANGED)
         if delta.put:
-            self._check_size(delta.put if delta.clear else {**origin.fields, **delta.put})
+            self.config.check_size(delta.put if delta.clear else {**origin.fields, **delta.put})
         return self._update(session, origin, delta, self._changes(session, delta, now, due=due))
 
     def _touch_due(self, session: Session, origin: Record, now: float) -> bool:
@@ -194,15 +196,26 @@ class Lifecycle:
         )
 
     def _update(self, session: Session, origin: Record, delta: Delta, changes: Changes) -> Steps:
-        """Write; while others change the same keys, work it out anew on theirs."""
+        """Write; while others change the same keys, work it out anew on theirs.
+
+        Who collides again pauses, longer each time: working it out may be dear, and if all did
+        so without a pause, most of it would be in vain, and one might lose every time.
+        """
         deadline = time.monotonic() + PATIENCE
         answer: Outcome | Record = yield Update(origin, changes)
         collided = False
+        pause = 0.0
         while isinstance(answer, Record):
             if time.monotonic() > deadline:
                 raise StoreUnavailable(
                     f"others changed the same keys without a pause for {PATIENCE} seconds"
                 )
+            if pause:
+                yield Pause(pause)
+                answer = yield Update(answer, changes)  # for what stands by now
+                if not isinstance(answer, Record):
+                    break
+            pause = min(2 * pause, LONGEST_PAUSE) or FIRST_PAUSE
             again, overruled = session._rebase(delta, answer.fields)
             collided = collided or overruled
             changes = changes._replace(put=again.put, drop=again.drop, expect=again.expect)
@@ -235,11 +248,3 @@ class Lifecycle:
     def _late(self, session: Session, origin: Record) -> Release:
         self.report("late", origin.id)
         return self.answer.seal(session, ReleaseOutcome.LATE)
-
-    def _check_size(self, fields: Fields) -> None:
-        size = sum(map(len, fields)) + sum(map(len, fields.values()))
-        if size > self.config.max_size:
-            raise SessionTooLarge(
-                f"the session would be {size:,} bytes, max_size is {self.config.max_size:,}: "
-                "keep large things elsewhere and their keys here, or raise max_size"
-            )

@@ -33,7 +33,10 @@ _COMPARISONS = 100_000
 
 def reconcile(base: Any, mine: Any, theirs: Any, mark: Marker) -> Merged:
     """The merged value, and whether two changes contradicted each other, so that mine won."""
-    before, my_mark, their_mark = mark(base), mark(mine), mark(theirs)
+    before = mark(base)
+    if _only_appended(base, mine, theirs, before, mark):
+        return theirs + mine[len(base) :], False
+    my_mark, their_mark = mark(mine), mark(theirs)
     if my_mark == before:
         return theirs, False
     if their_mark == before:
@@ -42,6 +45,13 @@ def reconcile(base: Any, mine: Any, theirs: Any, mark: Marker) -> Merged:
     if merge is not None and type(base) is type(mine) is type(theirs):
         return merge(base, mine, theirs, mark)
     return mine, my_mark != their_mark
+
+
+def _only_appended(base: Any, mine: Any, theirs: Any, before: bytes, mark: Marker) -> bool:
+    """Whether both are lists that begin with the base: the usual case, and dear item by item."""
+    if not type(base) is type(mine) is type(theirs) is list or len(base) > len(mine):
+        return False
+    return mark(mine[: len(base)]) == before == mark(theirs[: len(base)])
 
 
 def _slot(base: Any, mine: Any, theirs: Any, mark: Marker) -> Merged:
@@ -109,8 +119,6 @@ def _merge_tuples(
 
 def _merge_lists(base: list[Any], mine: list[Any], theirs: list[Any], mark: Marker) -> Merged:
     """What both inserted or appended stands, theirs first; items of the base are slots."""
-    if _only_appended(base, mine, theirs, mark):
-        return theirs + mine[len(base) :], False
     names = [mark(item) for item in base]
     my_edits = _edits(base, names, mine, mark)
     their_edits = _edits(base, names, theirs, mark)
@@ -125,12 +133,6 @@ def _merge_lists(base: list[Any], mine: list[Any], theirs: list[Any], mark: Mark
             lost |= contradicted
             merged += [] if value is _ABSENT else [value]
     return merged, lost
-
-
-def _only_appended(base: list[Any], mine: list[Any], theirs: list[Any], mark: Marker) -> bool:
-    """Whether both begin with the base: the usual case, and dear to find out item by item."""
-    size = len(base)
-    return size <= len(mine) and mark(mine[:size]) == mark(base) == mark(theirs[:size])
 
 
 class _Edits(NamedTuple):

@@ -61,14 +61,18 @@ class Codec:
 
     def encode(self, value: Any) -> bytes:
         """The bytes of `value`.  Raises EncodeError with the type, and the place in the value."""
-        try:
-            packed = packb(value, self._default, OPTIONS)
-        except TypeError:
-            packed = self._pack_slowly(value)
+        packed = self.mark(value)
         data = FRAME + packed + (SIZE | len(packed) + 6).to_bytes(5, "big")
         if len(data) > MAX_DEPTH and is_deep(data):
             raise EncodeError(_TOO_DEEP)
         return data
+
+    def mark(self, value: Any) -> bytes:
+        """Bytes that are equal for what is the same value, to compare with; as `encode`."""
+        try:
+            return packb(value, self._default, OPTIONS)
+        except TypeError:
+            return self._pack_slowly(value)
 
     def decode(self, data: bytes) -> Any:
         """The value of `data`.  Raises ValueError, which shows nothing of it, if there is none."""

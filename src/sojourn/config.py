@@ -20,7 +20,8 @@ from sojourn import _checks as check
 from sojourn._beego import KEYS as BEEGO_KEYS
 from sojourn._beego import from_beego
 from sojourn._tokens import Tokens
-from sojourn.errors import ConfigError
+from sojourn.errors import ConfigError, SessionTooLarge
+from sojourn.record import Fields
 
 
 def _setting(its_check: check.Check, *, default: Any) -> Any:
@@ -118,6 +119,15 @@ class Config:
         if self.touch_interval == _implied_touch_interval(self):
             kept["touch_interval"] = None
         return Config(**{**kept, **settings})
+
+    def check_size(self, fields: Fields) -> None:
+        """Raise SessionTooLarge if a record of these fields would be over `max_size`."""
+        size = sum(map(len, fields)) + sum(map(len, fields.values()))
+        if size > self.max_size:
+            raise SessionTooLarge(
+                f"the session would be {size:,} bytes, max_size is {self.max_size:,}: "
+                "keep large things elsewhere and their keys here, or raise max_size"
+            )
 
 
 _NAMES = tuple(setting.name for setting in fields(Config))

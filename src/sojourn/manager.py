@@ -8,12 +8,14 @@
 from __future__ import annotations
 
 import time
+from asyncio import sleep as async_sleep
 from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
+from time import sleep
 from typing import Any, TypeVar, cast
 
 from sojourn._background import AsyncBackground, Background
-from sojourn._calls import Call, Create, Update
+from sojourn._calls import Call, Create, Destroy, Update
 from sojourn._context import Standing
 from sojourn._cookies import Headers
 from sojourn._policy import GC_BATCH, Policy, SessionInfo
@@ -188,8 +190,10 @@ class Manager(Policy):
                 answer = self._provider.update(call.record, call.changes)
             elif isinstance(call, Create):
                 answer = self._provider.create(call.record)
-            else:
+            elif isinstance(call, Destroy):
                 answer = self._provider.destroy(call.id)
+            else:
+                sleep(call.seconds)
 
 
 class AsyncManager(Policy):
@@ -353,5 +357,7 @@ class AsyncManager(Policy):
                 answer = await self._provider.update(call.record, call.changes)
             elif isinstance(call, Create):
                 answer = await self._provider.create(call.record)
-            else:
+            elif isinstance(call, Destroy):
                 answer = await self._provider.destroy(call.id)
+            else:
+                await async_sleep(call.seconds)

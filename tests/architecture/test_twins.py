@@ -17,6 +17,7 @@ from tests.architecture.source import SRC
 PAIRS: list[tuple[str, str, set[str]]] = [
     ("sojourn/manager.py", "Manager", set()),
     ("sojourn/providers/whole.py", "WholeRecords", set()),
+    ("sojourn/testing/_tools.py", "Trips", set()),
 ]
 
 # Names that belong together though they do not differ by the prefix `Async` alone.
@@ -29,6 +30,7 @@ WORDS = {
     "aiter": "iter",
     "anext": "next",
     "async_provider_for": "provider_for",
+    "async_sleep": "sleep",
     "asynccontextmanager": "contextmanager",
     "AbstractAsyncContextManager": "AbstractContextManager",
     "StopAsyncIteration": "StopIteration",

@@ -102,10 +102,12 @@ class Lists(Subject):
         assert self.ids("ada") == sorted([touched.id, lives.id, move.id])
         assert self.store.gc(self.clock(), 100) == 0
 
-    def test_gc_works_in_batches(self) -> None:
+    @pytest.mark.parametrize("apart", [True, False], ids=["apart", "together"])
+    def test_gc_works_in_batches(self, apart: bool) -> None:  # noqa: FBT001
         """Law 12: never more than `limit`; fewer mean that nothing is left."""
         for number in range(25):
-            self.created(str(number), "ada", id=spread(number), expires=self.clock() + 60)
+            id = spread(number) if apart else id_of(str(number))
+            self.created(str(number), "ada", id=id, expires=self.clock() + 60)
         lives = self.created("lives")
         self.clock.advance(60)
         batches = [self.store.gc(self.clock(), 10) for _ in range(3)]

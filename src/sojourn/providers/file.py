@@ -35,7 +35,7 @@ class FileProvider:
             failure.  Without it, it survives the death of the process.
         """
         self._path = usable(path)
-        self._markers = Markers(f"{self._path}/users")
+        self._markers = Markers(f"{self._path}/users", fsync=fsync)
         self._fsync = fsync
         self._next = 0
 
@@ -142,8 +142,8 @@ class FileProvider:
         try:
             return Leaf(path)
         except FileNotFoundError:
-            make_folder(os.path.dirname(path))
-            make_folder(path)
+            for folder in (self._path, os.path.dirname(path), path):
+                make_folder(folder, fsync=self._fsync)
             return Leaf(path)
 
     @translated

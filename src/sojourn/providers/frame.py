@@ -8,6 +8,7 @@ of the layout.  The times stand at fixed places, so that an expiry is read witho
 from __future__ import annotations
 
 import struct
+from types import NoneType
 
 import ormsgpack
 
@@ -17,7 +18,12 @@ from sojourn.record import Record
 FORM = 1
 """The layout that this release writes."""
 
+LATEST = 1e11
+"""The last second that a clock of ours can show, some 3,000 years from now."""
+
+_BYTES, _TEXT, _NUMBER = {bytes}, {str, NoneType}, {float, NoneType}
 _OPTION = ormsgpack.OPT_NON_STR_KEYS  # the fields' keys are bytes
+_record = Record._make
 _pack, _unpack = ormsgpack.packb, ormsgpack.unpackb
 _expires = struct.Struct(">d").unpack_from
 _EXPIRES_AT = 21  # array head, form, two floats of nine bytes, and the third one's type byte
@@ -32,20 +38,20 @@ def pack(record: Record) -> bytes:
 def unpack(id: str, data: bytes) -> Record:
     """Return the record that `data` is; raise CorruptRecord if it is none."""
     try:
-        form, created, seen, expires, *rest, fields = _unpack(data, option=_OPTION)
-        record = Record(id, fields, created, seen, expires, *rest)
-    except (ValueError, TypeError):
-        raise _corrupt(id) from None
-    if not (
-        form == FORM
-        and type(fields) is dict
-        and type(created) is float
-        and type(seen) is float
-        and type(expires) is float
-        and type(record.version) is int
-    ):
-        raise _corrupt(id)
-    return record
+        record = unpack_own(id, data)
+        if data[1] == FORM and _is_sound(record):
+            return record
+    except (ValueError, TypeError, IndexError, AttributeError, KeyError):
+        pass
+    raise CorruptRecord(f"what is stored under {id} is no session of this release", id=id)
+
+
+def unpack_own(id: str, data: bytes) -> Record:
+    """Return the record of a frame that nobody else can have touched."""
+    record = _unpack(data, option=_OPTION)
+    record[0] = id  # in the place of the form
+    record.insert(1, record.pop())
+    return _record(record)
 
 
 def expiry(data: bytes) -> float:
@@ -54,5 +60,23 @@ def expiry(data: bytes) -> float:
     return expires
 
 
-def _corrupt(id: str) -> CorruptRecord:
-    return CorruptRecord(f"what is stored under {id} is no session of this release", id=id)
+def _is_sound(record: Record) -> bool:
+    """Whether everything is of its type, so that nothing else stumbles over it."""
+    _, fields, created, seen, expires, user, authenticated, about, lifetime, _, _, successor = (
+        record
+    )
+    return (
+        type(created) is type(seen) is type(expires) is float
+        and 0.0 <= created <= LATEST
+        and 0.0 <= seen <= LATEST
+        and 0.0 <= expires <= LATEST
+        and type(fields) is dict
+        and _BYTES.issuperset(map(type, fields))
+        and _BYTES.issuperset(map(type, fields.values()))
+        and type(user) in _TEXT
+        and type(successor) in _TEXT
+        and type(authenticated) in _NUMBER
+        and type(lifetime) in _NUMBER
+        and (about is None or type(about) is dict)
+        and type(record.version) is int
+    )

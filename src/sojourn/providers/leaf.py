@@ -149,10 +149,23 @@ def entries(path: str) -> Iterator[os.DirEntry[str]]:
         return
 
 
-def make_folder(path: str) -> None:
-    """Make a folder that only its owner can enter, if it is not there."""
-    with contextlib.suppress(FileExistsError):
-        os.makedirs(path, mode=0o700)
+def make_folder(path: str, *, fsync: bool) -> None:
+    """Make a folder that only its owner can enter, if it is not there; its parent is."""
+    try:
+        os.mkdir(path, 0o700)
+    except FileExistsError:
+        return
+    if fsync:
+        sync_folder(os.path.dirname(path))
+
+
+def sync_folder(path: str) -> None:
+    """Wait until the disk knows what is in a folder."""
+    fd = os.open(path, _FOLDER)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
 
 
 def usable(path: object) -> str:

@@ -10,22 +10,25 @@ import contextlib
 import hashlib
 import os
 
-from sojourn.providers.leaf import entries, make_folder
+from sojourn.providers.leaf import entries, make_folder, sync_folder
 
 
 class Markers:
     """The markers in a folder of their own."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, fsync: bool) -> None:
         self._path = path
+        self._fsync = fsync
 
     def add(self, user: str, id: str) -> None:
         """Mark a session as the user's."""
         path = self._marker(user, id)
-        make_folder(os.path.dirname(self._path))
-        make_folder(self._path)
-        make_folder(os.path.dirname(path))
+        folder = os.path.dirname(path)
+        make_folder(self._path, fsync=self._fsync)
+        make_folder(folder, fsync=self._fsync)
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600))
+        if self._fsync:
+            sync_folder(folder)
 
     def remove(self, user: str, id: str) -> None:
         """Take the mark away, if it is there."""

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from itertools import islice
 from threading import Lock
 
-from sojourn.providers.frame import expiry, pack, unpack
+from sojourn.providers.frame import expiry, pack, unpack_own
 from sojourn.record import Changes, Merged, Outcome, Record, is_live, merge
 
 WIDTH = 8.0
@@ -35,7 +35,7 @@ class MemoryProvider:
     def read(self, id: str) -> Record | None:
         """As the contract says; without the lock, since a frame is replaced in one step."""
         frame = self._frames.get(bytes.fromhex(id))
-        return None if frame is None else unpack(id, frame)
+        return None if frame is None else unpack_own(id, frame)
 
     def create(self, record: Record) -> bool:
         """As the contract says."""
@@ -92,7 +92,7 @@ class MemoryProvider:
             for schedule in (self._sessions, self._tombstones):
                 for bucket in (*schedule.before(now), schedule.at(now)):
                     for key in list(islice(self._expired(bucket, now), limit - removed)):
-                        self._remove(unpack(key.hex(), self._frames[key]))
+                        self._remove(unpack_own(key.hex(), self._frames[key]))
                         removed += 1
             return removed
 

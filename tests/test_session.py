@@ -179,9 +179,7 @@ def test_lifetimes_that_are_refused(manager: Manager, seconds: float) -> None:
         manager.start({}).set_lifetime(seconds)
 
 
-def test_what_is_changed_after_the_release_raises(
-    manager: Manager, cookie: dict[str, str]
-) -> None:
+def test_what_is_changed_after_the_release_raises(manager: Manager, cookie: dict[str, str]) -> None:
     session = manager.start(cookie)
     manager.release(session)
     changes: list[Any] = [

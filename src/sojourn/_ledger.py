@@ -99,9 +99,10 @@ class Ledger:
     def _assign(self, name: bytes, value: Any) -> None:
         self._values[name] = value
         self._assigned.add(name)
-        self._dropped.discard(name)
-        self._begun.pop(name, None)
-        self._applied.pop(name, None)
+        if self._dropped or self._begun or self._applied:
+            self._dropped.discard(name)
+            self._begun.pop(name, None)
+            self._applied.pop(name, None)
 
     def _forget(self, loaded: Fields) -> None:
         """Go on with `loaded` as if nothing had been done."""
@@ -215,6 +216,8 @@ class Ledger:
 
     def _own(self) -> dict[bytes, bytes]:
         """What this request itself put, for a session that starts without what was loaded."""
+        if not self._loaded:
+            return {name: self._encode(name, value) for name, value in self._values.items()}
         own = {}
         for name, value in self._values.items():
             applied = self._applied.get(name)

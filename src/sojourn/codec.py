@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import date, timedelta
 from decimal import Decimal
 from enum import Enum, Flag
+from functools import lru_cache
 from types import NoneType
 from typing import Any
 from uuid import UUID
@@ -62,8 +63,8 @@ class Codec:
     def encode(self, value: Any) -> bytes:
         """The bytes of `value`.  Raises EncodeError with the type, and the place in the value."""
         packed = self.mark(value)
-        data = FRAME + packed + (SIZE | len(packed) + 6).to_bytes(5, "big")
-        if len(data) > MAX_DEPTH and is_deep(data):
+        data = b"".join((FRAME, packed, (SIZE | len(packed) + 6).to_bytes(5, "big")))
+        if len(data) > MAX_DEPTH and type(value) not in ATOMIC and is_deep(data):
             raise EncodeError(_TOO_DEEP)
         return data
 
@@ -176,9 +177,14 @@ class Codec:
 
 def encode_key(key: Any) -> bytes:
     """The bytes of a session's key.  Raises EncodeError for anything but a `Key`."""
-    if type(key) is str and key.isascii():
-        return packb(key)
+    if type(key) is str:
+        return _text_key(key)
     return packb(_lower_key(key, 0), form.leaf, OPTIONS)
+
+
+@lru_cache(maxsize=1024)  # an application has few keys, and asks for them all the time
+def _text_key(key: str) -> bytes:
+    return packb(form.text(key), form.leaf, OPTIONS)
 
 
 def decode_key(data: bytes) -> Key:

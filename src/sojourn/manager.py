@@ -150,9 +150,9 @@ class Manager(Policy):
 
     def gc(self) -> int:
         """Take away everything that has expired, in batches; return how much it was."""
-        removed = 0
+        now, removed = self._life.now(), 0
         while True:
-            batch = self._provider.gc(self._life.now(), GC_BATCH)
+            batch = self._provider.gc(now, GC_BATCH)
             removed += batch
             if batch < GC_BATCH:
                 return removed
@@ -317,9 +317,9 @@ class AsyncManager(Policy):
 
     async def gc(self) -> int:
         """Take away everything that has expired, in batches; return how much it was."""
-        removed = 0
+        now, removed = self._life.now(), 0
         while True:
-            batch = await self._provider.gc(self._life.now(), GC_BATCH)
+            batch = await self._provider.gc(now, GC_BATCH)
             removed += batch
             if batch < GC_BATCH:
                 return removed

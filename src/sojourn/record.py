@@ -116,15 +116,19 @@ def merge(record: Record | None, changes: Changes) -> Merged | Outcome | Record:
     whose = changes.move or record
     if not fields and whose.user is None:
         return Merged(Outcome.EMPTIED, None, None)
+    seen, expires = _times(record, changes)
+    lifetime, persistent = _lifetime(record, changes)
     merged = Record(
         whose.id,
         fields,
         record.created,
-        *_times(record, changes),
+        seen,
+        expires,
         whose.user,
         whose.authenticated,
         whose.about,
-        *_lifetime(record, changes),
+        lifetime,
+        persistent,
         record.version + 1,
     )
     buried = None if changes.move is None else tombstone(record, changes.move)

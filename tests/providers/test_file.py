@@ -179,7 +179,9 @@ def test_a_file_in_the_way_is_a_fault_and_not_an_absence(tmp_path: Path) -> None
         provider.create(record())
 
 
-def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_write_leaves_the_old_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     provider = FileProvider(tmp_path)
     provider.create(record())
 

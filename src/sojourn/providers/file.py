@@ -37,7 +37,8 @@ class FileProvider:
         self._path = usable(path)
         self._markers = Markers(f"{self._path}/users", fsync=fsync)
         self._fsync = fsync
-        self._next = 0
+        self._swept_for: float | None = None
+        self._unswept: list[str] = []
 
     @translated
     def read(self, id: str) -> Record | None:
@@ -112,13 +113,16 @@ class FileProvider:
 
     @translated
     def gc(self, now: float, limit: int) -> int:
-        """As the contract says; goes on in the folder in which the last sweep reached `limit`."""
+        """As the contract says; a sweep in batches, all for one `now`, goes around once."""
+        if now != self._swept_for:
+            self._swept_for, self._unswept = now, list(LEAVES)
         removed = 0
-        for number in range(self._next, self._next + len(LEAVES)):
-            removed += self._sweep(LEAVES[number % len(LEAVES)], now, limit - removed)
+        while self._unswept:
+            removed += self._sweep(self._unswept[-1], now, limit - removed)
             if removed >= limit:
-                self._next = number % len(LEAVES)
-                break
+                return removed  # and there may be more in this folder
+            self._unswept.pop()
+        self._swept_for = None
         return removed
 
     def check(self) -> list[str]:

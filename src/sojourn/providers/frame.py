@@ -31,8 +31,7 @@ _EXPIRES_AT = 21  # array head, form, two floats of nine bytes, and the third on
 
 def pack(record: Record) -> bytes:
     """Return the record as bytes."""
-    _, fields, *times_and_rest = record
-    return _pack((FORM, *times_and_rest, fields), option=_OPTION)
+    return _pack((FORM, *record[2:], record[1]), option=_OPTION)
 
 
 def unpack(id: str, data: bytes) -> Record:

@@ -55,8 +55,9 @@ def check_sound(record: Record) -> None:
     assert all(type(part) is bytes for pair in record.fields.items() for part in pair)
     for moment in (record.created, record.seen, record.expires):
         assert type(moment) is float
+        assert math.isfinite(moment)
     for maybe in (record.authenticated, record.lifetime):
-        assert maybe is None or type(maybe) is float
+        assert maybe is None or (type(maybe) is float and math.isfinite(maybe))
     for text in (record.user, record.successor):
         assert text is None or type(text) is str
     assert record.about is None or type(record.about) is dict
@@ -85,7 +86,7 @@ class Broken:
     def __init__(self, folder: Path) -> None:
         self.clock = FakeClock(NOW)
         self.provider = FileProvider(folder)
-        self.manager = Manager(self.provider, clock=self.clock)
+        self.manager = Manager(self.provider, clock=self.clock, absolute_lifetime=None)
         self.sound = self.begin()
         self.token = self.begin()
         self.id = self.manager._life.id_of(self.token)
@@ -101,6 +102,7 @@ class Broken:
         """Nothing raises what no application expects, and the other session goes on."""
         for call in (self.visit, self.count, self.list, self.sweep, self.count, self.visit):
             call()
+            self.clock.advance(1)
         assert self.manager.start({"Cookie": f"sid={self.sound}"})["a"] == 1
 
     def visit(self) -> None:
@@ -124,7 +126,7 @@ class Broken:
 
 
 def packed(**parts: object) -> bytes:
-    record = Record(OLD_ID, NO_FIELDS, NOW, NOW, NOW - 1)
+    record = Record(OLD_ID, NO_FIELDS, NOW - 900, NOW - 900, NOW - 1)
     return pack(record._replace(**parts))  # type: ignore[arg-type]
 
 
@@ -136,9 +138,14 @@ def packed(**parts: object) -> bytes:
 @example(packed(expires=1e300))
 @example(packed(successor=7, expires=NOW + 1))
 @example(packed(successor="../../x", expires=NOW + 1))
-@example(packed(lifetime="x", expires=NOW + 9))
-@example(packed(fields={b"a": 7}, expires=NOW + 9))
-@example(packed(fields={7: b"a"}, expires=NOW + 9))
+@example(packed(lifetime="x", expires=NOW + 900))
+@example(packed(lifetime=math.nan, expires=NOW + 900))
+@example(packed(lifetime=math.inf, expires=NOW + 900))
+@example(packed(lifetime=1e300, expires=NOW + 900))
+@example(packed(lifetime=-1e300, expires=NOW + 900))
+@example(packed(persistent=7, expires=NOW + 900))
+@example(packed(fields={b"a": 7}, expires=NOW + 900))
+@example(packed(fields={7: b"a"}, expires=NOW + 900))
 def test_a_broken_file_breaks_nothing_else(data: bytes) -> None:
     with tempfile.TemporaryDirectory() as name:
         broken = Broken(Path(name))

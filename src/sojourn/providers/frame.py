@@ -21,7 +21,7 @@ FORM = 1
 LATEST = 1e11
 """The last second that a clock of ours can show, some 3,000 years from now."""
 
-_BYTES, _TEXT, _NUMBER = {bytes}, {str, NoneType}, {float, NoneType}
+_BYTES, _TEXT = {bytes}, {str, NoneType}
 _OPTION = ormsgpack.OPT_NON_STR_KEYS  # the fields' keys are bytes
 _record = Record._make
 _pack, _unpack = ormsgpack.packb, ormsgpack.unpackb
@@ -61,21 +61,23 @@ def expiry(data: bytes) -> float:
 
 def _is_sound(record: Record) -> bool:
     """Whether everything is of its type, so that nothing else stumbles over it."""
-    _, fields, created, seen, expires, user, authenticated, about, lifetime, _, _, successor = (
-        record
-    )
+    fields = record.fields
     return (
-        type(created) is type(seen) is type(expires) is float
-        and 0.0 <= created <= LATEST
-        and 0.0 <= seen <= LATEST
-        and 0.0 <= expires <= LATEST
-        and type(fields) is dict
+        type(fields) is dict
         and _BYTES.issuperset(map(type, fields))
         and _BYTES.issuperset(map(type, fields.values()))
-        and type(user) in _TEXT
-        and type(successor) in _TEXT
-        and type(authenticated) in _NUMBER
-        and type(lifetime) in _NUMBER
-        and (about is None or type(about) is dict)
+        and _is_number(record.created)
+        and _is_number(record.seen)
+        and _is_number(record.expires)
+        and (record.lifetime is None or _is_number(record.lifetime))
+        and (record.authenticated is None or _is_number(record.authenticated))
+        and type(record.user) in _TEXT
+        and type(record.successor) in _TEXT
+        and (record.about is None or type(record.about) is dict)
+        and type(record.persistent) is bool
         and type(record.version) is int
     )
+
+
+def _is_number(seconds: float) -> bool:
+    return type(seconds) is float and 0.0 <= seconds <= LATEST

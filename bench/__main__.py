@@ -1,0 +1,93 @@
+"""Measure everything and write the pages: `make bench`, `make bench ARGS="--quick"`."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+import tempfile
+from pathlib import Path
+
+from bench import correctness, machine, phases, size, speed
+from bench import correctness_page as about_correctness
+from bench import performance_page as about_performance
+from bench.aims import Measured
+from bench.registry import SUBJECTS
+
+DOCS = Path(__file__).parent.parent / "docs"
+
+
+def main() -> None:
+    """Do what the command line says."""
+    options = _options()
+    machine.pin()
+    with tempfile.TemporaryDirectory(dir=options.dir) as name:
+        folder = Path(name)
+        if options.phases:
+            phases.report(folder, 500 if options.quick else 5000)
+            return
+        pages = dict[str, str]()
+        if options.only != "performance":
+            pages["correctness.md"] = _correctness(folder, quick=options.quick)
+        if options.only != "correctness":
+            pages |= _performance(folder, options.rounds, quick=options.quick)
+    if options.write or not options.quick:
+        for name, text in pages.items():
+            (DOCS / name).write_text(text, encoding="utf-8")
+            _say(f"wrote docs/{name}")
+    else:
+        print("\n".join(text for name, text in pages.items() if name.endswith(".md")))
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="a try: print it, write no page")
+    parser.add_argument("--write", action="store_true", help="write the pages though it is quick")
+    parser.add_argument(
+        "--phases", action="store_true", help="say where the time of a request goes"
+    )
+    parser.add_argument("--only", choices=("performance", "correctness"), help="one page alone")
+    parser.add_argument("--rounds", type=int, help="how many rounds (15; 3 if quick)")
+    parser.add_argument("--dir", help="where files go, instead of the system's temporary folder")
+    return parser.parse_args()
+
+
+def _correctness(folder: Path, *, quick: bool) -> str:
+    logging.disable()  # what libraries say of late requests, thousands of times
+    conducts = correctness.examine(SUBJECTS, folder / "correctness", 0.05 if quick else 1.0, _say)
+    logging.disable(logging.NOTSET)
+    examined = about_correctness.Examined(
+        _machine(folder, quick=quick), machine.versions(), conducts
+    )
+    return about_correctness.page(examined)
+
+
+def _performance(folder: Path, rounds: int | None, *, quick: bool) -> dict[str, str]:
+    rounds = rounds or (3 if quick else 15)
+    speeds = speed.measure(SUBJECTS, folder, rounds, 0.001 if quick else 0.003, _say)
+    share = 0.02 if quick else 1.0
+    in_memory = [kind for kind in SUBJECTS if kind.store == "memory" and kind.weighed]
+    measured = Measured(
+        machine=_machine(folder, quick=quick),
+        versions=machine.versions(),
+        rounds=rounds,
+        speeds=speeds,
+        weights=size.weigh(in_memory, folder / "size", share, _say),
+        sweeps=size.sweep(folder / "size", share, _say),
+    )
+    return {
+        "performance.md": about_performance.page(measured),
+        "performance.svg": about_performance.chart(speeds),
+    }
+
+
+def _machine(folder: Path, *, quick: bool) -> str:
+    return machine.line(folder) + (" (a shortened run)" if quick else "")
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()

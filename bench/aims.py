@@ -1,0 +1,113 @@
+"""What Sojourn aims at, and whether it keeps it; how it stands beside the fastest of the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from bench import floors
+from bench.registry import SUBJECTS
+from bench.size import Sweep, Weight
+from bench.speed import Cell, Speeds
+from bench.tables import TIMES, faster, figure
+
+OURS = "Sojourn, Manager"
+
+
+class Measured(NamedTuple):
+    """Everything that the page tells."""
+
+    machine: str
+    versions: str
+    rounds: int
+    speeds: Speeds
+    weights: Sequence[Weight]
+    sweeps: Sequence[Sweep]
+
+
+class Ratio(NamedTuple):
+    """Sojourn beside the fastest of the others, for one kind of request."""
+
+    ours: float
+    peer: str
+    theirs: float
+    floor: float
+
+    @property
+    def faster(self) -> float:
+        """How many times faster than the fastest of the others."""
+        return self.theirs / self.ours
+
+
+def ratio(speeds: Speeds, store: str, size: str, operation: str) -> Ratio:
+    """Compare with the server-side peers that keep sessions in the same kind of store."""
+    peers = {
+        kind.name: cost.median
+        for kind in SUBJECTS
+        if kind.store == store and not kind.ours
+        if (cost := speeds.costs.get(Cell(kind.name, store, size, operation))) is not None
+    }
+    fastest = min(peers, key=lambda name: peers[name])
+    floor = sum(floor_of(speeds, part, size) for part in floors.SUMS[store, operation])
+    ours = speeds.costs[Cell(OURS, store, size, operation)].median
+    return Ratio(ours, fastest, peers[fastest], floor)
+
+
+def floor_of(speeds: Speeds, name: str, size: str) -> float:
+    """Return the microseconds of one floor."""
+    return speeds.costs[Cell(name, "floor", size, "")].median
+
+
+class Aim(NamedTuple):
+    """What was aimed at; `found` is compared with `limit` by its direction."""
+
+    what: str
+    limit: str
+    found: str
+    kept: bool
+
+
+def aims(measured: Measured) -> Iterator[Aim]:
+    """Yield every aim that was measured."""
+    yield from _speed_aims(measured.speeds)
+    if measured.weights:
+        yield from _size_aims(measured)
+
+
+def _speed_aims(speeds: Speeds) -> Iterator[Aim]:
+    def small(store: str, operation: str) -> Ratio:
+        return ratio(speeds, store, "200 B", operation)
+
+    for operation, limit in (("read", 6.0), ("write", 8.0), ("new", 8.0)):
+        yield at_most(f"memory, {operation}", limit, small("memory", operation).ours, "µs")
+    for operation, least in (("read", 2.5), ("write", 2.5), ("new", 1.5)):
+        found = small("memory", operation).faster
+        yield at_least(f"memory, {operation}, against the fastest of the others", least, found)
+    yield at_most("file, read", 10.0, small("file", "read").ours, "µs")
+    replace = floor_of(speeds, floors.REPLACE, "200 B")
+    what = "file, write, against a temporary file and its rename"
+    yield at_most(what, 1.4, small("file", "write").ours / replace, TIMES)
+    one = ratio(speeds, "memory", "50 KB", "read").faster
+    yield at_least("memory, one key of 50 in 50 KB, against the fastest of the others", 10.0, one)
+
+
+def _size_aims(measured: Measured) -> Iterator[Aim]:
+    weight = next(weight.found for weight in measured.weights if weight.name == OURS)
+    memory, files = (sweep.found for sweep in measured.sweeps)
+    yield at_most("bytes a session, a million in memory", 500.0, weight["bytes"], "bytes")
+    yield at_most("pause of Python's collector, a million", 10.0, weight["pause_ms"], "ms")
+    yield at_most("gc of 10,000 among a million in memory", 50.0, memory["gc_ms"], "ms")
+    yield at_most("gc of 10,000 among 100,000 files", 500.0, files["gc_ms"], "ms")
+    yield at_most("count of 100,000 files", 300.0, files["count_ms"], "ms")
+    yield at_most("count of a million in memory", 1.0, memory["count_ms"], "ms")
+    yield at_most("sessions(user) of one, among 100,000 files", 10.0, files["user_ms"], "ms")
+
+
+def at_most(what: str, limit: float, found: float, unit: str) -> Aim:
+    """An aim from above."""
+    return Aim(what, f"≤ {limit:g} {unit}", f"{figure(found)} {unit}", found <= limit)
+
+
+def at_least(what: str, limit: float, found: float) -> Aim:
+    """An aim from below."""
+    return Aim(what, f"≥ {limit:g} {TIMES} faster", faster(found), found >= limit)

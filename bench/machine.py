@@ -1,0 +1,58 @@
+"""What the figures were measured on."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from bench.registry import PACKAGES
+from bench.tables import TIMES
+
+
+def pin() -> None:
+    """Keep this process, and all that it starts, on one CPU."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+
+
+def line(folder: Path) -> str:
+    """Return one line on the machine: no name of it, no path."""
+    cores = os.cpu_count()
+    return (
+        f"{cores} {TIMES} {_cpu()}, {platform.system()} {platform.release()}, files on {_filesystem(folder)}; "
+        f"{platform.python_implementation()} {platform.python_version()}"
+    )
+
+
+def versions() -> str:
+    """Return what was measured, with its versions."""
+    return ", ".join(f"{name} {_version(name)}" for name in PACKAGES)
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "(not installed)"
+
+
+def _cpu() -> str:
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        for text in info.read_text(encoding="utf-8").splitlines():
+            if text.startswith("model name"):
+                return " ".join(text.partition(":")[2].split())
+    return platform.processor() or platform.machine()
+
+
+def _filesystem(folder: Path) -> str:
+    """The type of the file system that the folder is on."""
+    try:
+        command = ["stat", "--file-system", "--format=%T", str(folder)]
+        found = subprocess.run(command, check=True, capture_output=True, text=True)
+    except (OSError, subprocess.CalledProcessError):
+        return "an unknown file system"
+    return found.stdout.strip().replace("ext2/ext3", "ext4")

@@ -1,0 +1,92 @@
+"""Requests of one session that overlap: all of them load before any of them saves."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from bench.asgi import Asgi
+from bench.subject import Answer, Subject
+
+PATIENCE = 20.0
+"""Seconds after which requests that wait for each other are given up."""
+
+
+class Visit(NamedTuple):
+    """A request whose work has two halves; between them, others come in."""
+
+    cookie: str | None
+    load: Callable[[Any], Any]
+    change: Callable[[Any, Any], None]
+    """Takes the session and what `load` returned."""
+
+
+def overlap(
+    subject: Subject, visits: Sequence[Visit], between: Callable[[Any], Any] | None = None
+) -> list[Answer | Exception]:
+    """Serve the visits at once.  When all have loaded, `between` is served whole, then they go on.
+
+    `between` comes with the cookie of the first visit.
+    """
+    if isinstance(subject, Asgi):
+        return subject.loop.run(_tasks(subject, visits, between))
+    return _threads(subject, visits, between)
+
+
+def _threads(
+    subject: Subject, visits: Sequence[Visit], between: Callable[[Any], Any] | None
+) -> list[Answer | Exception]:
+    loaded, go = (threading.Barrier(len(visits) + 1, timeout=PATIENCE) for _ in range(2))
+    answers: list[Answer | Exception] = [Answer(0, [])] * len(visits)
+
+    def run(number: int, visit: Visit) -> None:
+        def work(session: Any) -> bool:
+            seen = visit.load(session)
+            loaded.wait()
+            go.wait()
+            visit.change(session, seen)
+            return True
+
+        try:
+            answers[number] = subject.serve(subject.request(visit.cookie), work)
+        except Exception as error:  # noqa: BLE001 - a request that fails is a result
+            answers[number] = error
+
+    threads = [threading.Thread(target=run, args=pair) for pair in enumerate(visits)]
+    for thread in threads:
+        thread.start()
+    loaded.wait()
+    if between is not None:
+        subject.serve(subject.request(visits[0].cookie), between)
+    go.wait()
+    for thread in threads:
+        thread.join()
+    return answers
+
+
+async def _tasks(
+    subject: Asgi, visits: Sequence[Visit], between: Callable[[Any], Any] | None
+) -> list[Answer | Exception]:
+    loaded, go = (asyncio.Barrier(len(visits) + 1) for _ in range(2))
+
+    async def run(visit: Visit) -> Answer | Exception:
+        async def work(session: Any) -> None:
+            seen = visit.load(session)
+            await loaded.wait()
+            await go.wait()
+            visit.change(session, seen)
+
+        try:
+            return await subject.answer(subject.request(visit.cookie), work)
+        except Exception as error:  # noqa: BLE001 - a request that fails is a result
+            return error
+
+    async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:
+        tasks = [group.create_task(run(visit)) for visit in visits]
+        await loaded.wait()
+        if between is not None:
+            await subject.answer(subject.request(visits[0].cookie), between)
+        await go.wait()
+    return [task.result() for task in tasks]

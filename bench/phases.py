@@ -1,0 +1,138 @@
+"""Where the time of a request goes, phase by phase: `make bench ARGS="--phases"`.
+
+Each phase is called by itself on what the phases before it left, and only the call is timed.  A
+phase that stands further in is a part of the one above it.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+from time import perf_counter
+from typing import Any, NamedTuple
+
+from bench.payloads import KEYS, OPERATIONS, work
+from bench.subject import Work, cookie_of
+from bench.subjects import sojourn
+from sojourn._calls import Update
+from sojourn.providers.frame import pack, unpack
+from sojourn.record import merge
+
+SIZE = "200 B"
+SUBJECTS = {"memory": sojourn.Memory, "file": sojourn.File}
+
+
+class Phase(NamedTuple):
+    """What is called, on what; `given` is made anew for each call."""
+
+    name: str
+    given: Callable[[], Any]
+    call: Callable[[Any], Any]
+
+
+def report(folder: Path, times: int) -> None:
+    """Print the phases of every kind of request, the median of so many calls each."""
+    for store in SUBJECTS:
+        for operation in OPERATIONS:
+            place = folder / f"{store}-{operation}"
+            place.mkdir()
+            print(f"\n{store}, {operation}, {SIZE}: microseconds")
+            for phase in _phases(store, operation, place):
+                print(f"  {phase.name:34}{_microseconds(phase, times):9.2f}")
+
+
+def _microseconds(phase: Phase, times: int) -> float:
+    costs = []
+    for _ in range(times):
+        given = phase.given()
+        begin = perf_counter()
+        phase.call(given)
+        costs.append(perf_counter() - begin)
+    return statistics.median(costs) * 1e6
+
+
+def _phases(store: str, operation: str, folder: Path) -> Iterator[Phase]:
+    subject = SUBJECTS[store](folder)
+    job = _writing() if operation == "write" else work(SIZE, operation)
+    cookie = None
+    if operation != "new":
+        cookie = cookie_of(subject.serve(subject.request(None), work(SIZE, "new")), None)
+    request = subject.request(cookie)
+    yield Phase("(the timer itself)", lambda: None, lambda _: None)
+    yield Phase("all of it", lambda: request, lambda given: subject.once(given, job))
+    yield Phase("manager.start", lambda: request, subject.manager.start)
+    yield from _beginning(subject.manager, request)
+    yield Phase("the work", lambda: subject.manager.start(request), job)
+    yield from _end(subject.manager, lambda: _worked(subject.manager.start(request), job))
+
+
+def _writing() -> Work:
+    """A write that differs from every other, since most of these are never stored."""
+    numbers = count()
+
+    def write(session: Any) -> None:
+        session[KEYS[SIZE]] = f"{next(numbers):032}"
+
+    return write
+
+
+def _worked(session: Any, job: Work) -> Any:
+    job(session)
+    return session
+
+
+def _beginning(manager: Any, request: Any) -> Iterator[Phase]:
+    life, provider = manager._life, manager._provider  # noqa: SLF001 - it takes them apart
+    arrival = life.arrive(request, https=False)
+    yield Phase("  arrive", lambda: request, lambda given: life.arrive(given, https=False))
+    if not arrival.tokens:
+        yield Phase("  fresh", lambda: arrival, life.fresh)
+        return
+    token = arrival.tokens[0]
+    id = life.id_of(token)
+    record = provider.read(id)
+    frame = pack(record)
+    yield Phase("  id_of", lambda: token, life.id_of)
+    yield Phase("  provider.read", lambda: id, provider.read)
+    yield Phase("    unpack", lambda: frame, lambda given: unpack(id, given))
+    yield Phase("  open", lambda: record, lambda given: life.open(arrival, token, id, given))
+
+
+def _end(manager: Any, worked: Callable[[], Any]) -> Iterator[Phase]:
+    life, provider = manager._life, manager._provider  # noqa: SLF001
+    yield Phase("manager.release", worked, manager.release)
+    yield Phase("  close", worked, life.close)
+    if worked()._origin is not None:  # noqa: SLF001
+        yield Phase("    delta", worked, lambda session: session._delta())  # noqa: SLF001
+    if not hasattr(life.close(worked()), "send"):
+        return
+    yield Phase("  the first step", lambda: life.close(worked()), lambda steps: steps.send(None))
+    yield from _write(provider, lambda: life.close(worked()).send(None))
+    yield Phase("  the last step", lambda: _asked(provider, life.close(worked())), _finish)
+
+
+def _write(provider: Any, called: Callable[[], Any]) -> Iterator[Phase]:
+    yield Phase("  provider.update or create", called, lambda call: _carry(provider, call))
+    if isinstance(called(), Update):
+        yield Phase("    merge", called, lambda call: merge(call.record, call.changes))
+    yield Phase("    pack", called, lambda call: pack(call.record))
+
+
+def _carry(provider: Any, call: Any) -> Any:
+    if isinstance(call, Update):
+        return provider.update(call.record, call.changes)
+    return provider.create(call.record)
+
+
+def _asked(provider: Any, steps: Any) -> tuple[Any, Any]:
+    return steps, _carry(provider, steps.send(None))
+
+
+def _finish(given: tuple[Any, Any]) -> None:
+    steps, answer = given
+    try:
+        steps.send(answer)
+    except StopIteration:
+        return

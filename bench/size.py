@@ -1,0 +1,65 @@
+"""What very many sessions weigh, and what it costs to count and to sweep them.
+
+Each figure comes from a process of its own, so that nothing else is in its memory.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from bench.crowd import Found
+from bench.subject import Subject
+
+
+class Weight(NamedTuple):
+    """A store in memory."""
+
+    name: str
+    sessions: int
+    found: Found
+
+
+class Sweep(NamedTuple):
+    """Sojourn's housekeeping over one store."""
+
+    store: str
+    sessions: int
+    found: Found
+
+
+def weigh(
+    subjects: Iterable[type[Subject]], folder: Path, share: float, say: Callable[[str], None]
+) -> list[Weight]:
+    """Weigh every store in memory: ours with 1,000,000 sessions, peers with 100,000."""
+    weights = []
+    for kind in subjects:
+        sessions = int((1_000_000 if kind.ours else 100_000) * share)
+        say(f"size: {sessions:,} sessions of {kind.name} in memory")
+        name = f"{kind.__module__}.{kind.__qualname__}"
+        weights.append(Weight(kind.name, sessions, _run("weigh", name, sessions, folder)))
+    return weights
+
+
+def sweep(folder: Path, share: float, say: Callable[[str], None]) -> list[Sweep]:
+    """Count, list and sweep: 1,000,000 sessions in memory, 100,000 in files."""
+    sweeps = []
+    for store, all_of_them in (("memory", 1_000_000), ("file", 100_000)):
+        sessions = int(all_of_them * share)
+        say(f"size: count and gc of {sessions:,} sessions, {store}")
+        sweeps.append(Sweep(store, sessions, _run("sweep", store, sessions, folder)))
+    return sweeps
+
+
+def _run(job: str, which: str, sessions: int, folder: Path) -> Found:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    command = [sys.executable, "-m", "bench.crowd", job, which, str(sessions), str(folder)]
+    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    found: Found = json.loads(output)
+    return found

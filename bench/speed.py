@@ -1,0 +1,153 @@
+"""What a session costs a request: with it, minus the same request without.
+
+The subjects take turns within each round, so that a machine that slows down slows all of them
+down.  A store in memory begins each round empty; one in files keeps what it holds, for in use it has
+its folders.  Blocks of requests are short, so that another
+process that comes in between spoils a few of them and not the median.  A cost is the median of all
+pairs of blocks, its spread half the distance between the quartiles.  Python's collector is off inside
+of a block: its pauses are measured apart.
+"""
+
+from __future__ import annotations
+
+import gc
+import shutil
+import statistics
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from bench import floors
+from bench.payloads import KEYS, OPERATIONS, SIZES, VARIANTS, work
+from bench.subject import Subject, Work, cookie_of, set_cookie_size
+
+WARM = 5
+"""Requests before the clock counts, and in a block at least."""
+PAIRS = 5
+"""Blocks with the session, and as many without, of one subject in one round."""
+COOKIE_LIMIT = 4096
+"""What browsers keep (RFC 6265bis, 5.6)."""
+
+
+class Cost(NamedTuple):
+    """Microseconds."""
+
+    median: float
+    spread: float
+
+
+class Cell(NamedTuple):
+    """Who, with how large a session, doing what; a floor does one thing only."""
+
+    name: str
+    store: str
+    size: str
+    operation: str
+
+
+class Speeds(NamedTuple):
+    """What was measured; `missing` says why something was not."""
+
+    costs: dict[Cell, Cost]
+    missing: dict[Cell, str]
+
+
+class _Found(NamedTuple):
+    costs: dict[Cell, list[float]]
+    missing: dict[Cell, str]
+
+
+def measure(
+    subjects: Iterable[type[Subject]],
+    folder: Path,
+    rounds: int,
+    seconds: float,
+    say: Callable[[str], None],
+) -> Speeds:
+    """Measure all subjects and the floors, in blocks of about `seconds` each.
+
+    The floors come just before what works on files, since the disk is what changes most.
+    """
+    found = _Found(defaultdict(list), {})
+    in_order = sorted(subjects, key=lambda kind: kind.store == "file")
+    files = [kind.store for kind in in_order].index("file")
+    for number in range(rounds):
+        say(f"speed: round {number + 1} of {rounds}")
+        for size in SIZES:
+            for kind in in_order[:files]:
+                _round(kind, size, folder, seconds, found)
+            for name, cost in floors.timed(size, _fresh(folder / "floors"), seconds):
+                found.costs[Cell(name, "floor", size, "")].append(cost)
+            for kind in in_order[files:]:
+                _round(kind, size, folder, seconds, found)
+    return Speeds({cell: _cost(costs) for cell, costs in found.costs.items()}, found.missing)
+
+
+def _fresh(folder: Path) -> Path:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def _round(kind: type[Subject], size: str, folder: Path, seconds: float, speeds: _Found) -> None:
+    place = folder / kind.__module__ / kind.__name__
+    place.mkdir(parents=True, exist_ok=True)
+    subject = kind(place)
+    try:
+        reason = _unfit(subject, size)
+        for operation in OPERATIONS:
+            cell = Cell(kind.name, kind.store, size, operation)
+            if reason:
+                speeds.missing[cell] = reason
+            else:
+                speeds.costs[cell] += _overheads(subject, size, operation, seconds)
+    finally:
+        subject.close()
+
+
+def _unfit(subject: Subject, size: str) -> str:
+    """Why a session of this size cannot be measured; empty if it comes back as it was put."""
+    try:
+        answer = subject.serve(subject.request(None), work(size, "new"))
+    except Exception as error:  # noqa: BLE001 - whatever a library raises is the reason
+        return f"{type(error).__name__}: {error}"
+    if set_cookie_size(answer) > COOKIE_LIMIT:
+        return f"a Set-Cookie of {set_cookie_size(answer):,} bytes, which a browser drops"
+    subject.serve(request := subject.request(cookie_of(answer, None)), work(size, "write"))
+    seen: list[object] = []
+    subject.serve(request, lambda session: seen.append(session[KEYS[size]]))
+    if subject.store != "cookie" and seen != [VARIANTS[size][0]]:
+        return "what was written did not come back"
+    return ""
+
+
+def _overheads(subject: Subject, size: str, operation: str, seconds: float) -> list[float]:
+    """Microseconds that the session costs one request, once for each pair of blocks."""
+    job = work(size, operation)
+    request = subject.request(None)
+    if operation != "new":
+        answer = subject.serve(request, work(size, "new"))
+        request = subject.request(cookie_of(answer, None))
+    subject.time(request, job, WARM, bare=True)
+    once = subject.time(request, job, WARM, bare=False) / WARM
+    times = max(WARM, int(seconds / once))
+    gc.collect()
+    gc.disable()
+    try:
+        return [_overhead(subject, request, job, times) for _ in range(PAIRS)]
+    finally:
+        gc.enable()
+
+
+def _overhead(subject: Subject, request: Any, job: Work, times: int) -> float:
+    bare = subject.time(request, job, times, bare=True)
+    full = subject.time(request, job, times, bare=False)
+    return (full - bare) / times * 1e6
+
+
+def _cost(costs: list[float]) -> Cost:
+    if len(costs) == 1:
+        return Cost(costs[0], 0.0)
+    low, _, high = statistics.quantiles(costs, n=4, method="inclusive")
+    return Cost(statistics.median(costs), (high - low) / 2)

@@ -1,0 +1,67 @@
+"""Litestar's server-side sessions, in a Litestar application."""
+
+# ruff: noqa: D102 - what a method does stands once, in `Subject`
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from litestar import Litestar, Request, get
+from litestar.middleware.session.server_side import ServerSideSessionConfig
+from litestar.stores.base import Store
+from litestar.stores.file import FileStore
+from litestar.stores.memory import MemoryStore
+
+from bench.asgi import Asgi, done
+from bench.subject import WORK, files_in
+
+
+@get("/", media_type="text/plain")
+async def _with(request: Request[Any, Any, Any]) -> str:
+    scope: Any = request.scope
+    await done(scope[WORK](request.session))
+    return "ok"
+
+
+@get("/", media_type="text/plain")
+async def _without() -> str:
+    return "ok"
+
+
+class Memory(Asgi):
+    """Sessions in a dictionary of the process."""
+
+    name = "Litestar"
+    store = "memory"
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self._folder = folder
+        self._store = self._open(folder)
+        self.with_session = Litestar(
+            [_with],
+            middleware=[ServerSideSessionConfig().middleware],
+            stores={"sessions": self._store},
+            openapi_config=None,
+            logging_config=None,
+        )
+        self.without = Litestar([_without], openapi_config=None, logging_config=None)
+
+    def _open(self, _folder: Path) -> Store:
+        return MemoryStore()
+
+    def stored(self) -> int:
+        return len(self._store._store)  # type: ignore[attr-defined]  # noqa: SLF001 - no count
+
+
+class File(Memory):
+    """A session is a file."""
+
+    store = "file"
+
+    def _open(self, folder: Path) -> Store:
+        return FileStore(folder)
+
+    def stored(self) -> int:
+        return files_in(self._folder)

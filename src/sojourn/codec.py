@@ -222,7 +222,7 @@ def _checked(name: str, registration: Registration) -> tuple[type, To, From]:
         raise ConfigError(f"types[{name!r}]: the name that is stored is a str, and not empty")
     match registration:
         case type() if issubclass(registration, Flag):
-            return registration, lambda member: member.value, registration
+            return registration, lambda member: member.value, _flag_reader(registration)
         case type() if issubclass(registration, Enum):
             return registration, lambda member: member.name, registration.__getitem__
         case (type() as cls, to, from_) if callable(to) and callable(from_):
@@ -230,6 +230,16 @@ def _checked(name: str, registration: Registration) -> tuple[type, To, From]:
                 raise ConfigError(f"types[{name!r}]: {type_name(cls)} is stored as it is: drop it")
             return cls, to, from_
     raise ConfigError(f"types[{name!r}]: give an Enum, or a class with `to` and `from_`")
+
+
+def _flag_reader(flag: type[Flag]) -> From:
+    def read(value: Any) -> Flag:
+        member = flag(value)
+        if member.value == value:
+            return member
+        raise ValueError("bits that it has not")  # which Python 3.11.2 drops in silence
+
+    return read
 
 
 def _object_writer(name: str, to: To) -> To:

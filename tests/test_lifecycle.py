@@ -1,0 +1,319 @@
+"""Decisions at their edges: taken ids, rivals without end, transports, what the client is told."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sojourn import (
+    AsyncManager,
+    Manager,
+    Release,
+    ReleaseOutcome,
+    SessionGone,
+    StoreError,
+    StoreUnavailable,
+    _lifecycle,
+)
+from sojourn.codec import Codec, encode_key
+from sojourn.providers.file import FileProvider
+from sojourn.providers.memory import MemoryProvider
+from sojourn.record import Changes, Outcome, Record
+from sojourn.testing import FakeClock
+
+CODEC = Codec()
+LIST = encode_key("list")
+
+
+def cookie(release: Release | None) -> dict[str, str]:
+    assert release is not None
+    assert release.token is not None
+    return {"Cookie": f"sid={release.token}"}
+
+
+def names(release: Release | None) -> list[str]:
+    assert release is not None
+    return [name for name, _ in release.headers]
+
+
+class Taken(MemoryProvider):
+    """Says of the first few ids that something stands there."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__()
+        self.times = times
+        self.ids: list[str] = []
+
+    def create(self, record: Record) -> bool:
+        self.ids.append(record.id)
+        return len(self.ids) > self.times and super().create(record)
+
+
+def test_an_id_that_is_taken_is_given_up_for_another() -> None:
+    provider = Taken(2)
+    manager = Manager(provider)
+    with manager.open({}) as session:
+        session["a"] = 1
+    assert len(set(provider.ids)) == 3
+    assert dict(manager.start(cookie(session.released))) == {"a": 1}
+
+
+def test_a_store_where_every_id_is_taken_is_out_of_order() -> None:
+    manager = Manager(Taken(10))
+    session = manager.start({})
+    session["a"] = 1
+    with pytest.raises(StoreError, match="3 new ids"):
+        manager.release(session)
+
+
+class Rivals(MemoryProvider):
+    """Before each of the next updates somebody else appends to the list."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rivals = 0
+        self.ends = False
+
+    def update(self, record: Record, changes: Changes) -> Outcome | Record:
+        if self.rivals:
+            self.rivals -= 1
+            stands = self.read(record.id)
+            assert stands is not None
+            items = [*CODEC.decode(stands.fields[LIST]), "theirs"]
+            super().update(stands, Changes(changes.now, put={LIST: CODEC.encode(items)}))
+            if self.ends and not self.rivals:
+                self.destroy(record.id)
+        return super().update(record, changes)
+
+
+@pytest.fixture
+def rivals() -> Rivals:
+    return Rivals()
+
+
+@pytest.fixture
+def manager(rivals: Rivals) -> Manager:
+    return Manager(rivals)
+
+
+@pytest.fixture
+def visitor(manager: Manager) -> dict[str, str]:
+    with manager.open({}) as session:
+        session["list"] = []
+    return cookie(session.released)
+
+
+def test_a_release_goes_on_against_rivals(
+    manager: Manager, rivals: Rivals, visitor: dict[str, str]
+) -> None:
+    session = manager.start(visitor)
+    session["list"].append("mine")
+    rivals.rivals = 12
+    assert manager.release(session).outcome is ReleaseOutcome.SAVED
+    stored = manager.start(visitor)["list"]
+    assert stored.count("mine") == 1
+    assert stored.count("theirs") == 12
+
+
+def test_a_session_that_ends_while_a_release_pauses_stays_ended(
+    manager: Manager, rivals: Rivals, visitor: dict[str, str]
+) -> None:
+    for number in range(2, 8):
+        session = manager.start(visitor)
+        session["list"].append("mine")
+        rivals.rivals, rivals.ends = number, True
+        assert manager.release(session).outcome is ReleaseOutcome.LATE
+        assert manager.active_count() == 0
+        rivals.ends = False
+        with manager.open({}) as again:
+            again["list"] = []
+        visitor = cookie(again.released)
+
+
+def test_rivals_without_end_are_an_error_in_the_end(
+    manager: Manager, rivals: Rivals, visitor: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_lifecycle, "PATIENCE", -1.0)
+    session = manager.start(visitor)
+    session["list"].append("mine")
+    rivals.rivals = 1
+    with pytest.raises(StoreUnavailable, match="without a pause"):
+        manager.release(session)
+    assert manager.start(visitor)["list"] == ["theirs"]
+
+
+# -- the session header ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def headed() -> Manager:
+    return Manager("memory", header_name="X-Session")
+
+
+def test_a_client_that_sends_the_header_is_answered_in_it(headed: Manager) -> None:
+    with headed.open({"X-Session": ""}) as session:
+        session["a"] = 1
+    assert names(session.released) == ["X-Session", "Cache-Control", "Vary"]
+    assert session.released is not None
+    assert dict(session.released.headers)["Vary"] == "Cookie, X-Session"
+    token = session.released.token
+    assert dict(session.released.headers)["X-Session"] == token
+    with headed.open({"x-session": token}) as again:
+        again.destroy()
+    assert names(again.released) == ["X-Session", "Cache-Control", "Vary"]
+    assert again.released is not None
+    assert dict(again.released.headers)["X-Session"] == ""
+
+
+def test_a_client_that_sends_none_is_answered_in_a_cookie(headed: Manager) -> None:
+    with headed.open({}) as session:
+        session["a"] = 1
+    assert names(session.released) == ["Set-Cookie", "Cache-Control", "Vary"]
+
+
+def test_a_lasting_session_in_the_header_is_not_sent_again() -> None:
+    clock = FakeClock()
+    manager = Manager("memory", header_name="X-Session", cookie_lifetime=86400, clock=clock)
+    with manager.open({"X-Session": ""}) as session:
+        session["a"] = 1
+    assert session.released is not None
+    clock.advance(60)
+    again = manager.release(manager.start({"X-Session": session.released.token}))
+    assert again == Release(ReleaseOutcome.TOUCHED)
+
+
+def test_without_cookies_the_header_is_the_only_way() -> None:
+    manager = Manager("memory", header_name="X-Session", enable_set_cookie=False)
+    with manager.open({}) as session:
+        session["a"] = 1
+    assert names(session.released) == ["X-Session", "Cache-Control", "Vary"]
+    assert session.released is not None
+    assert dict(session.released.headers)["Vary"] == "X-Session"
+
+
+def test_an_application_that_sends_the_cookie_itself_is_given_the_token() -> None:
+    manager = Manager("memory", enable_set_cookie=False)
+    with manager.open({}) as session:
+        session["a"] = 1
+    assert names(session.released) == ["Vary"]
+    with manager.open(cookie(session.released)) as again:
+        assert again["a"] == 1
+        again.destroy()
+    assert again.released == Release(ReleaseOutcome.ENDED, (("Vary", "Cookie"),))
+
+
+# -- jobs, and what cannot be read -----------------------------------------------------------------
+
+
+def test_a_job_may_end_a_session_and_begins_none(manager: Manager, visitor: dict[str, str]) -> None:
+    with manager.open_id(manager.start(visitor).id) as session:
+        session.destroy()
+        session["more"] = 1
+    assert session.released == Release(ReleaseOutcome.ENDED, (("Vary", "Cookie"),))
+    assert manager.active_count() == 0
+
+
+def broken(folder: Path) -> FileProvider:
+    """A store whose sessions cannot be read any more."""
+    for path in folder.glob("?/?/*"):
+        path.write_bytes(b"broken")
+    return FileProvider(folder)
+
+
+def test_a_job_finds_no_session_in_what_cannot_be_read(tmp_path: Path) -> None:
+    with Manager(FileProvider(tmp_path)).open({}) as session:
+        session["a"] = 1
+    events: list[tuple[str, str | None]] = []
+    manager = Manager(broken(tmp_path), on_event=lambda *event: events.append(event))
+    with pytest.raises(SessionGone, match=session.id), manager.open_id(session.id):
+        pass
+    assert events == [("corrupt", session.id)]
+
+
+async def test_the_same_for_an_async_job(tmp_path: Path) -> None:
+    async with AsyncManager(FileProvider(tmp_path)).open({}) as session:
+        session["a"] = 1
+    events: list[tuple[str, str | None]] = []
+    manager = AsyncManager(broken(tmp_path), on_event=lambda *event: events.append(event))
+    with pytest.raises(SessionGone, match=session.id):
+        async with manager.open_id(session.id):
+            pass
+    assert events == [("corrupt", session.id)]
+    assert await manager.check() == []
+
+
+def test_a_key_that_cannot_be_read_is_passed_by(
+    manager: Manager, rivals: Rivals, visitor: dict[str, str]
+) -> None:
+    session = manager.start(visitor)
+    stands = rivals.read(session.id)
+    assert stands is not None
+    rivals.update(stands, Changes(stands.seen, put={b"\xc1": b"?", encode_key("x"): b"\xc1"}))
+    assert set(manager.start(visitor)) == {"list", "x"}
+
+
+def test_a_change_taken_back_after_apply_is_none(manager: Manager, visitor: dict[str, str]) -> None:
+    session = manager.start(visitor)
+    session.apply("list", lambda items: [*items, "new"])
+    session["list"].pop()
+    assert manager.release(session).outcome is ReleaseOutcome.UNCHANGED
+
+
+def test_a_late_sign_in_runs_its_functions_on_nothing(
+    manager: Manager, visitor: dict[str, str]
+) -> None:
+    with manager.open(visitor) as session:
+        session["old"] = ["seen"]
+    session, logout = manager.start(visitor), manager.start(visitor)
+    assert session["old"] == ["seen"]
+    session.apply("list", lambda items: [*items, "mine"], default=[])
+    session["own"] = 1
+    session.setdefault("begun", []).append(2)
+    session.login("ada")
+    logout.destroy()
+    manager.release(logout)
+    again = manager.start(cookie(manager.release(session)))
+    assert dict(again) == {"list": ["mine"], "own": 1, "begun": [2]}
+
+
+# -- settings and events ---------------------------------------------------------------------------
+
+
+def test_the_hash_is_set_before_the_first_start_or_never() -> None:
+    manager = Manager("memory")
+    manager.set_hash_func("sha512", "a key")
+    session = manager.start({})
+    assert len(session.id) == 128
+    with pytest.raises(ValueError, match="before the first start"):
+        manager.set_hash_func("sha1")
+    with pytest.raises(ValueError, match="hash_func"):
+        Manager("memory").set_hash_func("no such")
+
+
+def test_secure_can_be_set_at_any_time(visitor: dict[str, str], manager: Manager) -> None:
+    manager.set_secure(True)
+    with manager.open(visitor) as session:
+        session.regenerate_id()
+    assert session.released is not None
+    assert "; Secure" in session.released.headers[0][1]
+    with pytest.raises(ValueError, match="secure"):
+        manager.set_secure("sometimes")
+
+
+def test_a_listener_that_fails_breaks_no_request(caplog: pytest.LogCaptureFixture) -> None:
+    def listener(name: str, id: str | None) -> Any:
+        raise RuntimeError("no ears")
+
+    manager = Manager("memory", on_event=listener)
+    with caplog.at_level(logging.DEBUG, logger="sojourn"):
+        with manager.open({"Cookie": "sid=nonsense"}) as session:
+            session["a"] = 1
+        assert dict(manager.start(cookie(session.released))) == {"a": 1}
+    assert "no ears" in caplog.text
+    assert f"session created: {session.id}" in caplog.text
+    assert "session rejected: None" in caplog.text
+    assert session.released is not None
+    assert str(session.released.token) not in caplog.text

@@ -314,7 +314,7 @@ def test_a_folder_that_cannot_serve_is_refused(refused: Callable[..., str], tmp_
 @pytest.mark.parametrize(
     ("written", "says"),
     [
-        ('{\n  "provider": "file",\n}', "no JSON at line 3, column 1: "),
+        ('{\n  "provider" "file"\n}', "no JSON at line 2, column 14: "),
         (b"\xe9", "no JSON: the file is not in UTF-8"),
         ("[]", "give an object of JSON"),
         ("", "no JSON at line 1, column 1: "),

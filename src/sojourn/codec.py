@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import date, timedelta
 from decimal import Decimal
 from enum import Enum, Flag
-from functools import lru_cache
+from functools import lru_cache, partial
 from types import NoneType
 from typing import Any
 from uuid import UUID
@@ -138,7 +138,7 @@ class Codec:
             raise Refused(f"a value of type {name} cannot be stored")
         try:
             written = writer(value)
-        except Refused:
+        except (Refused, RecursionError):
             raise
         except Exception as error:
             raise Refused(f"a {name} could not be turned into a value") from error
@@ -222,7 +222,7 @@ def _checked(name: str, registration: Registration) -> tuple[type, To, From]:
         raise ConfigError(f"types[{name!r}]: the name that is stored is a str, and not empty")
     match registration:
         case type() if issubclass(registration, Flag):
-            return registration, lambda member: member.value, _flag_reader(registration)
+            return registration, lambda member: member.value, partial(_flag, registration)
         case type() if issubclass(registration, Enum):
             return registration, lambda member: member.name, registration.__getitem__
         case (type() as cls, to, from_) if callable(to) and callable(from_):
@@ -232,14 +232,11 @@ def _checked(name: str, registration: Registration) -> tuple[type, To, From]:
     raise ConfigError(f"types[{name!r}]: give an Enum, or a class with `to` and `from_`")
 
 
-def _flag_reader(flag: type[Flag]) -> From:
-    def read(value: Any) -> Flag:
-        member = flag(value)
-        if member.value == value:
-            return member
+def _flag(flag: type[Flag], value: Any) -> Flag:
+    member = flag(value)
+    if member.value != value:
         raise ValueError("bits that it has not")  # which Python 3.11.2 drops in silence
-
-    return read
+    return member
 
 
 def _object_writer(name: str, to: To) -> To:

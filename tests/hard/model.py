@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-IDLE, ABSOLUTE, INTERVAL, RETIRED_FOR = 600.0, 2500.0, 10.0, 10.0
+IDLE, ABSOLUTE, INTERVAL, RETIRED_FOR = 600.0, 2050.0, 10.0, 10.0
 
 Fields = dict[str, Any]
 

@@ -23,14 +23,23 @@ HOUR = 3600.0
 
 def own_disks() -> list[str]:
     """A way to start a process that may mount, and whose disks nobody else sees."""
-    user = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
-    return [tool("unshare"), *user, "--mount", "--propagation", "private"]
+    alone = [tool("unshare"), "--mount", "--propagation", "private"]
+    if os.geteuid() == 0:
+        return alone
+    if (
+        subprocess.run(
+            [shutil.which("sudo") or "false", "-n", "true"], capture_output=True, check=False
+        ).returncode
+        == 0
+    ):
+        return ["sudo", "-n", *alone]
+    return [*alone, "--user", "--map-root-user"]
 
 
 def run(scenario: str, folder: Path, *, before: list[str]) -> None:
     """Run a scenario in a process of its own, and fail with what it says if it fails."""
     assert scenario in {known.__name__ for known in SCENARIOS}
-    python = [sys.executable, "-W", "error", "-m", "tests.hard.disk"]
+    python = [sys.executable, "-B", "-W", "error", "-m", "tests.hard.disk"]
     done = subprocess.run(
         [*before, *python, scenario, str(folder)],
         cwd=ROOT,

@@ -28,7 +28,7 @@ def functions_in(file: Path) -> set[str]:
     return {node.name for node in ast.walk(tree) if isinstance(node, kinds)}
 
 
-@pytest.mark.parametrize(("place", "test"), NAMED, ids="::".join)
+@pytest.mark.parametrize(("place", "test"), NAMED, ids=["::".join(pair) for pair in NAMED])
 def test_a_test_that_is_named_exists(place: str, test: str) -> None:
     if "/" in place:
         assert test in functions_in(ROOT / place)

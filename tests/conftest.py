@@ -8,6 +8,7 @@ import hypothesis
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from sojourn.providers import registry
 from tests.servers import tool
 
 # Under coverage, on two cores, an example may take its time; what it finds must not depend on it.
@@ -23,3 +24,12 @@ def browser() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=tool("chromium"), args=arguments)
         yield browser
         browser.close()
+
+
+@pytest.fixture(autouse=True)
+def registered() -> Iterator[None]:
+    """Forget the providers that a test registers."""
+    before = dict(registry._entries)
+    yield
+    registry._entries.clear()
+    registry._entries.update(before)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +12,6 @@ from sojourn.providers import registry
 from sojourn.providers.file import FileProvider
 from sojourn.providers.memory import MemoryProvider
 from sojourn.providers.threads import as_async
-
-
-@pytest.fixture(autouse=True)
-def own_names() -> Iterator[None]:
-    before = dict(registry._entries)
-    yield
-    registry._entries.clear()
-    registry._entries.update(before)
 
 
 class Own(MemoryProvider):
@@ -54,7 +45,7 @@ def test_the_file_provider_takes_a_path_or_keywords(tmp_path: Path) -> None:
     ("provider", "settings", "message"),
     [
         ("memroy", {}, "no provider is called 'memroy': did you mean 'memory'"),
-        ("zzz", {}, "there are file, "),
+        ("zzz", {}, "there are file, memory;"),
         ("file", {}, "'./sessions'"),
         ("file", {"provider_config": {"pth": "x"}}, "missing a required argument: 'path'"),
         ("file", {"provider_config": {"path": "/tmp", "x": 1}}, "unexpected keyword argument 'x'"),

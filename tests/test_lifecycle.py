@@ -262,6 +262,17 @@ def test_a_change_taken_back_after_apply_is_none(manager: Manager, visitor: dict
     assert manager.release(session).outcome is ReleaseOutcome.UNCHANGED
 
 
+def test_a_change_between_two_functions_is_kept(manager: Manager, visitor: dict[str, str]) -> None:
+    mine, theirs = manager.start(visitor), manager.start(visitor)
+    mine.apply("list", lambda items: [*items, "first"])
+    mine["list"].append("between")
+    mine.apply("list", lambda items: [*items, "last"])
+    theirs["list"].append("theirs")
+    manager.release(theirs)
+    manager.release(mine)
+    assert manager.start(visitor)["list"] == ["theirs", "first", "between", "last"]
+
+
 def test_a_late_sign_in_runs_its_functions_on_nothing(
     manager: Manager, visitor: dict[str, str]
 ) -> None:

@@ -124,7 +124,9 @@ class FieldMapping(Ledger, MutableMapping[Any, Any]):
         if self._cleared or name in self._assigned or name in self._dropped:
             self._assign(name, result)
         else:
-            applied = self._applied.get(name) or Applied(self._loaded.get(name), self._edit(name))
+            applied = self._applied.get(name)
+            if applied is None or self._encode(name, self._values[name]) != applied.result:
+                applied = Applied(self._loaded.get(name), self._edit(name))
             applied.steps.append((function, default))
             applied.result = data
             self._applied[name] = applied

@@ -129,15 +129,14 @@ class Manager(Policy):
     def destroy_user(self, user: str, *, keep: str | None = None) -> int:
         """End every session of a user but the one with the id `keep`; return how many.
 
-        Looks again until it finds none, so that one that got a new id meanwhile does not slip by.
+        Looks again until it ends none, so that one that got a new id meanwhile does not slip by.
         """
-        ended = 0
-        while True:
-            found = [info.id for info in self.sessions(user) if info.id != keep]
-            for id in found:
+        ended, before = 0, -1
+        while ended > before:
+            before = ended
+            for id in [info.id for info in self.sessions(user) if info.id != keep]:
                 ended += self.destroy(id)
-            if not found:
-                return ended
+        return ended
 
     def sessions(self, user: str | None = None) -> Iterator[SessionInfo]:
         """Yield the living sessions of a user, or all, in no order."""
@@ -296,15 +295,14 @@ class AsyncManager(Policy):
     async def destroy_user(self, user: str, *, keep: str | None = None) -> int:
         """End every session of a user but the one with the id `keep`; return how many.
 
-        Looks again until it finds none, so that one that got a new id meanwhile does not slip by.
+        Looks again until it ends none, so that one that got a new id meanwhile does not slip by.
         """
-        ended = 0
-        while True:
-            found = [info.id async for info in self.sessions(user) if info.id != keep]
-            for id in found:
+        ended, before = 0, -1
+        while ended > before:
+            before = ended
+            for id in [info.id async for info in self.sessions(user) if info.id != keep]:
                 ended += await self.destroy(id)
-            if not found:
-                return ended
+        return ended
 
     async def sessions(self, user: str | None = None) -> AsyncIterator[SessionInfo]:
         """Yield the living sessions of a user, or all, in no order."""

@@ -23,7 +23,7 @@ class Answers:
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        self._vary = ("Vary", _vary(config))
+        self._vary = (("Vary", _vary(config)),)
 
     def seal(
         self,
@@ -34,9 +34,9 @@ class Answers:
     ) -> Release:
         """Seal the session: what is changed from now on cannot be saved."""
         if headers:
-            headers = (*headers, _NO_STORE, self._vary)
+            headers = (*headers, _NO_STORE, *self._vary)
         elif session._accessed:
-            headers = (self._vary,)
+            headers = self._vary
         session._sealed = True
         session.released = Release(outcome, headers, token)
         return session.released

@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from sojourn._checks import COOKIE_LIMIT
-from sojourn._tokens import TOKEN, is_token
+from sojourn._tokens import TOKEN, TOKEN_LENGTH, is_token
 from sojourn.config import Config
 
 Headers = Mapping[str, Any] | Mapping[bytes, Any] | Iterable[tuple[Any, Any]]
@@ -126,9 +126,12 @@ def _asked_over_https(found: Mapping[str, str]) -> bool:
 
 def _cookie_tokens(text: str, name: str) -> tuple[tuple[str, ...], bool]:
     """What the cookies of that name hold: the candidates, and whether there was anything else."""
+    values = _cookies_of(name)(f";{text}") if name in text else ()
+    if len(values) == 1 and len(values[0]) == TOKEN_LENGTH:  # nearly always
+        return (values[0],), False
     tokens: list[str] = []
     malformed = False
-    for found in _cookies_of(name)(f";{text}") if name in text else ():
+    for found in values:
         token = found.strip('"')
         if not token:
             malformed = True

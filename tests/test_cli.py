@@ -246,7 +246,7 @@ def configured(folder: Path, settings: object) -> str:
         {"provider": "file", "provider_config": {"path": "./sessions", "fsync": True}},
         {"provider": "file", "providerConfig": "./sessions", "enableSetCookie,omitempty": True},
     ],
-    ids=["ours", "keywords", "the seed's"],
+    ids=["ours", "keywords", "Beego's"],
 )
 def test_a_file_names_the_store(
     tmp_path: Path,

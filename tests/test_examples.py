@@ -77,7 +77,7 @@ def token_of(headers: dict[str, str]) -> str:
     return cookie_of(headers).partition("=")[2]
 
 
-def test_the_login_is_configured_by_the_text_of_the_seed() -> None:
+def test_the_login_is_configured_by_beegos_text() -> None:
     text = inspect.getsource(login)
     [written] = re.findall(r'"""(\{.*\})"""', text)
     assert json.loads(written) == SEED

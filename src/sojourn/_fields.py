@@ -65,9 +65,8 @@ class FieldMapping(Ledger, MutableMapping[Any, Any]):
         """Put a value; raise EncodeError, naming key and type, if it is of no known type."""
         self._touch_to_change()
         name = encode_key(key)
-        if type(value) not in ATOMIC:
-            self._encode(name, value)  # refuse it here, where the traceback helps
-        self._assign(name, value)
+        # What is of no known type is refused here, where the traceback helps.
+        self._assign(name, value, None if type(value) in ATOMIC else self._encode(name, value))
 
     def __delitem__(self, key: Any) -> None:
         self._touch_to_change()
@@ -75,7 +74,7 @@ class FieldMapping(Ledger, MutableMapping[Any, Any]):
         if not self._has(name):
             raise KeyError(key)
         self._values.pop(name, None)
-        self._assigned.discard(name)
+        self._assigned.pop(name, None)
         self._begun.pop(name, None)
         self._applied.pop(name, None)
         if name in self._loaded:
@@ -93,7 +92,7 @@ class FieldMapping(Ledger, MutableMapping[Any, Any]):
             return self[key]
         data = self._encode(name, default)
         if self._cleared or name in self._dropped:
-            self._assign(name, default)
+            self._assign(name, default, data)
         else:
             self._begun[name] = data
             self._values[name] = default
@@ -122,7 +121,7 @@ class FieldMapping(Ledger, MutableMapping[Any, Any]):
         result = function(self._copy(name, self._current(name, default)))
         data = self._encode(name, result)
         if self._cleared or name in self._assigned or name in self._dropped:
-            self._assign(name, result)
+            self._assign(name, result, data)
         else:
             applied = self._applied.get(name)
             if applied is None or self._encode(name, self._values[name]) != applied.result:
@@ -132,6 +131,13 @@ class FieldMapping(Ledger, MutableMapping[Any, Any]):
             self._applied[name] = applied
             self._values[name] = result
         return result
+
+    def _current(self, name: bytes, default: Any) -> Any:
+        if name in self._values:
+            return self._values[name]
+        if self._has(name):
+            return self._decode(name, self._loaded[name])
+        return default
 
     def _touch_to_change(self) -> None:
         if self._sealed:

@@ -73,7 +73,7 @@ class Ledger:
         self._codec = codec
         self._loaded = loaded
         self._values: dict[bytes, Any] = {}
-        self._assigned: set[bytes] = set()
+        self._assigned: dict[bytes, bytes | None] = {}  # with what it was encoded to, if it was
         self._begun: dict[bytes, bytes] = {}
         self._dropped: set[bytes] = set()
         self._applied: dict[bytes, Applied] = {}
@@ -89,23 +89,16 @@ class Ledger:
         names += [name for name in self._values if name not in self._loaded]
         return names
 
-    def _current(self, name: bytes, default: Any) -> Any:
-        if name in self._values:
-            return self._values[name]
-        if self._has(name):
-            return self._decode(name, self._loaded[name])
-        return default
-
-    def _assign(self, name: bytes, value: Any) -> None:
+    def _assign(self, name: bytes, value: Any, data: bytes | None) -> None:
         self._values[name] = value
-        self._assigned.add(name)
+        self._assigned[name] = data
         if self._dropped or self._begun or self._applied:
             self._dropped.discard(name)
             self._begun.pop(name, None)
             self._applied.pop(name, None)
 
     def _forget(self, loaded: Fields) -> None:
-        """Go on with `loaded` as if nothing had been done."""
+        """Go on as if nothing had been done."""
         self._loaded = loaded
         self._values = {}
         self._assigned.clear()
@@ -125,7 +118,7 @@ class Ledger:
             delta.expect[name] = self._loaded[name]
         for name, value in self._values.items():
             if name in self._assigned:
-                self._put_assigned(delta, name, self._encode(name, value))
+                self._put_assigned(delta, name, self._bytes_of(name, value))
             elif name in self._applied:
                 self._put_applied(delta, name, self._encode(name, value))
             elif name in self._begun or type(value) not in ATOMIC:
@@ -136,7 +129,7 @@ class Ledger:
         return delta
 
     def _is_unchanged(self) -> bool:
-        """Whether nothing was done, and nothing handed out that could change in place."""
+        """Nothing was done, and nothing handed out that could change in place."""
         done = self._assigned or self._dropped or self._begun or self._applied or self._cleared
         return not done and ATOMIC.issuperset(map(type, self._values.values()))
 
@@ -215,19 +208,28 @@ class Ledger:
         return self._encode(name, value)
 
     def _own(self) -> dict[bytes, bytes]:
-        """What this request itself put, for a session that starts without what was loaded."""
+        """What this request itself put, for a session without what was loaded."""
         if not self._loaded:
-            return {name: self._encode(name, value) for name, value in self._values.items()}
+            return {name: self._bytes_of(name, value) for name, value in self._values.items()}
         own = {}
         for name, value in self._values.items():
             applied = self._applied.get(name)
             if applied is not None and applied.base is not None:
                 own[name] = self._run(name, applied, ABSENT)
             elif name in self._assigned or name not in self._loaded:
-                own[name] = self._encode(name, value)
+                own[name] = self._bytes_of(name, value)
         return own
 
     # -- values and bytes --------------------------------------------------------------------
+
+    def _bytes_of(self, name: bytes, value: Any) -> bytes:
+        """The bytes of a value in hand: those it was assigned with, if it is the same."""
+        if type(value) in ATOMIC:
+            return self._codec.encode(value)
+        data = self._assigned.get(name)
+        if data is None or not self._codec.is_still(value, data):
+            data = self._encode(name, value)
+        return data
 
     def _encode(self, name: bytes, value: Any) -> bytes:
         try:

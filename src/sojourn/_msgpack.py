@@ -49,8 +49,16 @@ class Mark(Enum):
 
 
 FRAME = b"\x92"
-SIZE = 0xCE << 32
-"""With what a frame begins, and its last item: an array of two, a number of four bytes."""
+"""With what a frame begins: an array of two."""
+
+
+def size_of(size: int) -> bytes:
+    """The last item of a frame of `size` bytes: a number of four bytes."""
+    return (0xCE << 32 | size).to_bytes(5, "big")
+
+
+SIZES = [size_of(size) for size in range(1024)]
+"""Those of most values, made once."""
 
 MARK = b"\xc1"
 TUPLE, SET, FROZENSET, DICT, OBJECT = (Ext(mark.value, MARK) for mark in Mark)

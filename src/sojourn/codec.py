@@ -13,8 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, timedelta
 from decimal import Decimal
-from enum import Enum, Flag
-from functools import lru_cache, partial
+from functools import lru_cache
 from types import NoneType
 from typing import Any
 from uuid import UUID
@@ -23,16 +22,22 @@ from ormsgpack import packb, unpackb
 
 from sojourn import _msgpack as form
 from sojourn._leaves import Refused, type_name
-from sojourn._msgpack import FRAME, MARK, MAX_DEPTH, OPTIONS, SIZE, Mark, is_deep, open_any
+from sojourn._msgpack import (
+    FRAME,
+    MARK,
+    MAX_DEPTH,
+    OPTIONS,
+    SIZES,
+    Mark,
+    is_deep,
+    open_any,
+    size_of,
+)
+from sojourn._types import From, Registration, To, checked
 from sojourn.errors import ConfigError, EncodeError
 
 Key = str | bytes | int | UUID | tuple["Key", ...]
 """A session's key.  Equal keys of these types have equal bytes; 1, True and 1.0 have not."""
-
-To = Callable[[Any], Any]
-From = Callable[[Any], Any]
-Registration = type | tuple[type, To, From]
-"""An Enum or a Flag; or a class, its way to a value that can be stored, and its way back."""
 
 ATOMIC: frozenset[type] = frozenset(
     {NoneType, bool, int, float, str, bytes, date, timedelta, Decimal, UUID}
@@ -40,7 +45,6 @@ ATOMIC: frozenset[type] = frozenset(
 """A value of exactly such a type never changes in place and can always be encoded."""
 
 _TOO_DEEP = f"nested deeper than {MAX_DEPTH}, or cyclic"
-_BUILT_IN = form.NATIVE.union(form.SEQUENCES, form.WRITERS, {dict})
 
 
 class Codec:
@@ -53,7 +57,7 @@ class Codec:
         self._from: dict[str, From] = {}
         writers = dict(form.WRITERS)
         for name, registration in (types or {}).items():
-            cls, to, self._from[name] = _checked(name, registration)
+            cls, to, self._from[name] = checked(name, registration)
             if cls in writers:
                 raise ConfigError(f"types[{name!r}]: {type_name(cls)} has another name: drop one")
             writers[cls] = _object_writer(name, to)
@@ -63,7 +67,8 @@ class Codec:
     def encode(self, value: Any) -> bytes:
         """The bytes of `value`.  Raises EncodeError with the type, and the place in the value."""
         packed = self.mark(value)
-        data = b"".join((FRAME, packed, (SIZE | len(packed) + 6).to_bytes(5, "big")))
+        size = len(packed) + 6
+        data = b"".join((FRAME, packed, SIZES[size] if size < len(SIZES) else size_of(size)))
         if len(data) > MAX_DEPTH and type(value) not in ATOMIC and is_deep(data):
             raise EncodeError(_TOO_DEEP)
         return data
@@ -74,6 +79,13 @@ class Codec:
             return packb(value, self._default, OPTIONS)
         except TypeError:
             return self._pack_slowly(value)
+
+    def is_still(self, value: Any, data: bytes) -> bool:
+        """Whether `encode` gave `data` for what `value` is now."""
+        try:
+            return packb(value, self._default, OPTIONS) == data[1:-5]
+        except TypeError:
+            return False  # it takes the slow way: `encode` shall tell
 
     def decode(self, data: bytes) -> Any:
         """The value of `data`.  Raises ValueError, which shows nothing of it, if there is none."""
@@ -214,29 +226,6 @@ def _lower_key(key: Any, depth: int) -> Any:
 
 def _lift_key(node: Any) -> Any:
     return tuple(map(_lift_key, node)) if type(node) is list else node
-
-
-def _checked(name: str, registration: Registration) -> tuple[type, To, From]:
-    """The class, `to` and `from_` of one entry of `types`."""
-    if type(name) is not str or not name:
-        raise ConfigError(f"types[{name!r}]: the name that is stored is a str, and not empty")
-    match registration:
-        case type() if issubclass(registration, Flag):
-            return registration, lambda member: member.value, partial(_flag, registration)
-        case type() if issubclass(registration, Enum):
-            return registration, lambda member: member.name, registration.__getitem__
-        case (type() as cls, to, from_) if callable(to) and callable(from_):
-            if cls in _BUILT_IN:
-                raise ConfigError(f"types[{name!r}]: {type_name(cls)} is stored as it is: drop it")
-            return cls, to, from_
-    raise ConfigError(f"types[{name!r}]: give an Enum, or a class with `to` and `from_`")
-
-
-def _flag(flag: type[Flag], value: Any) -> Flag:
-    member = flag(value)
-    if member.value != value:
-        raise ValueError("bits that it has not")  # which Python 3.11.2 drops in silence
-    return member
 
 
 def _object_writer(name: str, to: To) -> To:

@@ -66,9 +66,12 @@ class Codec:
 
     def encode(self, value: Any) -> bytes:
         """The bytes of `value`.  Raises EncodeError with the type, and the place in the value."""
-        packed = self.mark(value)
+        try:
+            packed = packb(value, self._default, OPTIONS)  # as `mark`, without the call
+        except TypeError:
+            packed = self._pack_slowly(value)
         size = len(packed) + 6
-        data = b"".join((FRAME, packed, SIZES[size] if size < len(SIZES) else size_of(size)))
+        data = FRAME + packed + (SIZES[size] if size < len(SIZES) else size_of(size))
         if len(data) > MAX_DEPTH and type(value) not in ATOMIC and is_deep(data):
             raise EncodeError(_TOO_DEEP)
         return data

@@ -24,7 +24,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=options.dir) as name:
         folder = Path(name)
         if options.phases:
-            phases.report(folder, 500 if options.quick else 5000)
+            print(phases.report(folder, 500 if options.quick else 5000))
             return
         pages = dict[str, str]()
         if options.only != "performance":
@@ -74,6 +74,7 @@ def _performance(folder: Path, rounds: int | None, *, quick: bool) -> dict[str, 
         speeds=speeds,
         weights=size.weigh(in_memory, folder / "size", share, _say),
         sweeps=size.sweep(folder / "size", share, _say),
+        phases=phases.report(folder / "phases", 500 if quick else 5000),
     )
     return {
         "performance.md": about_performance.page(measured),

@@ -23,6 +23,7 @@ class Measured(NamedTuple):
     speeds: Speeds
     weights: Sequence[Weight]
     sweeps: Sequence[Sweep]
+    phases: str
 
 
 class Ratio(NamedTuple):

@@ -1,4 +1,4 @@
-"""Where the time of a request goes, phase by phase: `make bench ARGS="--phases"`.
+"""Where the time of a request goes, phase by phase; alone by `make bench ARGS="--phases"`.
 
 Each phase is called by itself on what the phases before it left, and only the call is timed.  A
 phase that stands further in is a part of the one above it.
@@ -17,7 +17,8 @@ from bench.payloads import KEYS, OPERATIONS, work
 from bench.subject import Work, cookie_of
 from bench.subjects import sojourn
 from sojourn._calls import Update
-from sojourn.providers.frame import pack, unpack
+from sojourn.providers.frame import pack, unpack, unpack_own
+from sojourn.providers.memory import MemoryProvider
 from sojourn.record import merge
 
 SIZE = "200 B"
@@ -32,15 +33,19 @@ class Phase(NamedTuple):
     call: Callable[[Any], Any]
 
 
-def report(folder: Path, times: int) -> None:
-    """Print the phases of every kind of request, the median of so many calls each."""
+def report(folder: Path, times: int) -> str:
+    """Return the phases of every kind of request, the median of so many calls each."""
+    return "\n".join(_lines(folder, times))
+
+
+def _lines(folder: Path, times: int) -> Iterator[str]:
     for store in SUBJECTS:
         for operation in OPERATIONS:
             place = folder / f"{store}-{operation}"
-            place.mkdir()
-            print(f"\n{store}, {operation}, {SIZE}: microseconds")
+            place.mkdir(parents=True)
+            yield f"{store}, {operation}, {SIZE}: microseconds"
             for phase in _phases(store, operation, place):
-                print(f"  {phase.name:34}{_microseconds(phase, times):9.2f}")
+                yield f"  {phase.name:34}{_microseconds(phase, times):9.2f}"
 
 
 def _microseconds(phase: Phase, times: int) -> float:
@@ -96,7 +101,8 @@ def _beginning(manager: Any, request: Any) -> Iterator[Phase]:
     frame = pack(record)
     yield Phase("  id_of", lambda: token, life.id_of)
     yield Phase("  provider.read", lambda: id, provider.read)
-    yield Phase("    unpack", lambda: frame, lambda given: unpack(id, given))
+    reads = unpack_own if isinstance(provider, MemoryProvider) else unpack
+    yield Phase("    unpack", lambda: frame, lambda given: reads(id, given))
     yield Phase("  open", lambda: record, lambda given: life.open(arrival, token, id, given))
 
 

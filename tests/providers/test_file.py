@@ -255,3 +255,22 @@ def test_check_warns_of_a_folder_that_others_can_write(tmp_path: Path) -> None:
     assert provider.check() == []
     tmp_path.chmod(0o777)
     assert "chmod 0700" in provider.check()[0]
+
+
+@pytest.mark.parametrize("user", ["ada", None])
+def test_a_session_that_moves_while_others_are_listed_is_not_missed(
+    tmp_path: Path, user: str | None
+) -> None:
+    provider = FileProvider(tmp_path)
+    ids = [f"ab{number}" + "0" * 61 for number in range(4)]
+    for id in ids:
+        provider.create(record(id, user="ada"))
+    found = provider.find(user, 1100.0)
+    seen = [next(found).id]
+    for id in ids:
+        if id not in seen:
+            provider.update(record(id, user="ada"), move_to(id.replace("0", "f")))
+    seen += [one.id for one in found]
+    assert sorted(seen) == sorted([seen[0], *(i.replace("0", "f") for i in ids if i != seen[0])])
+    again = [one.id for one in provider.find(user, 1100.0)]
+    assert sorted(again) == sorted(seen)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 
+import pytest
+
 from sojourn.providers.memory import WIDTH, MemoryProvider
 from sojourn.record import Changes, Move, Record
 
@@ -56,3 +58,18 @@ def test_the_collector_does_not_look_at_sessions() -> None:
     assert not gc.is_tracked(provider._frames)
     for bucket in provider._sessions._buckets.values():
         assert not gc.is_tracked(bucket)
+
+
+@pytest.mark.parametrize("user", ["ada", None])
+def test_a_session_that_moves_while_others_are_listed_is_not_missed(user: str | None) -> None:
+    provider = MemoryProvider()
+    for number in range(4):
+        provider.create(record(number, 2000.0, "ada"))
+    found = provider.find(user, 1100.0)
+    seen = [next(found).id]
+    for number in range(1, 4):
+        move = Move(f"{number + 16:064x}", "ada", 1100.0, None, 1110.0)
+        provider.update(record(number, 2000.0, "ada"), Changes(1100.0, move=move))
+    seen += [one.id for one in found]
+    assert seen == [f"{number:064x}" for number in (0, 17, 18, 19)]
+    assert sorted(one.id for one in provider.find(user, 1100.0)) == seen

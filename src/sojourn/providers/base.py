@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Protocol
 
 from sojourn.record import Changes, Outcome, Record
@@ -93,3 +93,17 @@ class AsyncProvider(Protocol):
 
     async def close(self) -> None:
         """As `Provider.close`."""
+
+
+def followed(
+    read: Callable[[str], Record | None], id: str, is_listed: Callable[[str], bool]
+) -> Record | None:
+    """Return what stands under an id of a list that was made before.
+
+    A session that moved since then is found where it went, unless that is on the list itself:
+    so a list that is read one by one misses none, and names none twice.
+    """
+    record = read(id)
+    while record is not None and record.successor is not None and not is_listed(record.successor):
+        record = read(record.successor)
+    return record

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from stat import S_IWUSR
 
 from sojourn.errors import CorruptRecord, StoreError
+from sojourn.providers.base import followed
 from sojourn.providers.frame import pack, unpack
 from sojourn.providers.leaf import NEW, Leaf, entries, make_folder, read, translated, usable
 from sojourn.providers.markers import Markers
@@ -89,15 +90,16 @@ class FileProvider:
 
     def find(self, user: str | None, now: float) -> Iterator[Record]:
         """As the contract says."""
-        for id in self._ids() if user is None else self._marked(user):
-            try:
-                record = self.read(id)
-            except CorruptRecord:
-                continue
-            if record is not None and is_live(record, now) and user in (None, record.user):
-                yield record
-            elif user is not None and (record is None or record.user != user):
-                self._unmark(user, id)
+        for ids in map(self._names, LEAVES) if user is None else [self._marked(user)]:
+            for id in ids:
+                try:
+                    record = followed(self.read, id, ids.__contains__)
+                except CorruptRecord:
+                    continue
+                if record is not None and is_live(record, now) and user in (None, record.user):
+                    yield record
+                elif user is not None and (record is None or record.user != user):
+                    self._unmark(user, id)
 
     @translated
     def count(self, now: float) -> int:
@@ -151,17 +153,13 @@ class FileProvider:
             return Leaf(path)
 
     @translated
-    def _names(self, leaf: str) -> list[str]:
+    def _names(self, leaf: str) -> set[str]:
         found = entries(f"{self._path}/{leaf}")
-        return [entry.name for entry in found if entry.name != NEW]
+        return {entry.name for entry in found if entry.name != NEW}
 
     @translated
-    def _marked(self, user: str) -> list[str]:
+    def _marked(self, user: str) -> set[str]:
         return self._markers.of(user)
-
-    def _ids(self) -> Iterator[str]:
-        for leaf in LEAVES:
-            yield from self._names(leaf)
 
     def _put(self, leaf: Leaf, record: Record) -> None:
         if record.user is not None:

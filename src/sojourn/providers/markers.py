@@ -35,11 +35,11 @@ class Markers:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self._marker(user, id))
 
-    def of(self, user: str) -> list[str]:
+    def of(self, user: str) -> set[str]:
         """Return the ids of the sessions marked as the user's."""
         folder, prefix = os.path.split(self._marker(user, ""))
         names = (entry.name for entry in entries(folder))
-        return [name[len(prefix) :] for name in names if name.startswith(prefix)]
+        return {name[len(prefix) :] for name in names if name.startswith(prefix)}
 
     def _marker(self, user: str, id: str) -> str:
         digest = hashlib.sha256(user.encode()).hexdigest()

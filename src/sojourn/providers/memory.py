@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from itertools import islice
 from threading import Lock
 
+from sojourn.providers.base import followed
 from sojourn.providers.frame import expiry, pack, unpack_own
 from sojourn.record import Changes, Merged, Outcome, Record, is_live, merge
 
@@ -72,9 +73,9 @@ class MemoryProvider:
     def find(self, user: str | None, now: float) -> Iterator[Record]:
         """As the contract says: the ids of this moment, their records as they are asked for."""
         with self._lock:
-            keys = list(self._frames if user is None else self._users.get(user, ()))
+            keys = dict.fromkeys(self._frames if user is None else self._users.get(user, ()))
         for key in keys:
-            record = self.read(key.hex())
+            record = followed(self.read, key.hex(), lambda id: bytes.fromhex(id) in keys)
             if record is not None and is_live(record, now):
                 yield record
 

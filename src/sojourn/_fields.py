@@ -8,7 +8,7 @@ from typing import Any, Self
 from sojourn._ledger import Applied, Ledger
 from sojourn.codec import ATOMIC, Codec, decode_key, encode_key
 from sojourn.errors import SessionReleased
-from sojourn.record import NO_FIELDS, Fields
+from sojourn.record import Fields
 
 
 class FieldMapping(Ledger, MutableMapping[Any, Any]):
@@ -101,7 +101,7 @@ class FieldMapping(Ledger, MutableMapping[Any, Any]):
     def clear(self) -> None:
         """Drop every field: those loaded, and those that others store before the release."""
         self._touch_to_change()
-        self._forget(NO_FIELDS)
+        self._forget()
         self._cleared = True
 
     def __ior__(self, other: Mapping[Any, Any]) -> Self:

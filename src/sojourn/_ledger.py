@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from sojourn._reconcile import reconcile
 from sojourn.codec import ATOMIC, Codec, decode_key
 from sojourn.errors import CorruptRecord, EncodeError
-from sojourn.record import Fields
+from sojourn.record import NO_FIELDS, Fields
 
 ABSENT: Any = object()
 """Stands for "no value under this key" where None is a value."""
@@ -97,9 +97,9 @@ class Ledger:
             self._begun.pop(name, None)
             self._applied.pop(name, None)
 
-    def _forget(self, loaded: Fields) -> None:
-        """Go on as if nothing had been done."""
-        self._loaded = loaded
+    def _forget(self) -> None:
+        """Go on as if nothing had been loaded or done."""
+        self._loaded = NO_FIELDS
         self._values = {}
         self._assigned.clear()
         self._begun.clear()

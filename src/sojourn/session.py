@@ -193,7 +193,7 @@ class Session(FieldMapping):
         """End the session at release.  What is put afterwards begins a new one."""
         self._touch_to_change()
         self._doomed = self._origin or self._doomed
-        self._forget(NO_FIELDS)
+        self._forget()
         self._begin(None)
 
     def regenerate_id(self) -> None:

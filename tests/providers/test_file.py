@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -155,6 +156,31 @@ def test_gc_goes_on_where_it_reached_its_limit(tmp_path: Path) -> None:
     for number in range(512):
         provider.create(record(f"{number % 256:02x}{number:062x}"))
     assert [provider.gc(3000.0, 200) for _ in range(4)] == [200, 200, 112, 0]
+
+
+def test_many_sweeps_at_once_share_the_work(tmp_path: Path) -> None:
+    provider = FileProvider(tmp_path)
+    for number in range(64):
+        provider.create(record(f"{number:02x}" + "0" * 62))
+    with ThreadPoolExecutor(8) as pool:
+        removed = list(pool.map(lambda _: provider.gc(3000.0, 1000), range(64)))
+    assert sum(removed) == 64
+    assert provider.gc(3000.0, 10) == 0
+
+
+def test_counting_while_sessions_end(tmp_path: Path) -> None:
+    provider = FileProvider(tmp_path)
+    ids = [f"ab{number:04x}" + "0" * 58 for number in range(400)]
+    for id in ids:
+        provider.create(record(id))
+    with ThreadPoolExecutor(2) as pool:
+        ending = pool.submit(lambda: [provider.destroy(id) for id in ids])
+        counts = [provider.count(1100.0)]
+        while not ending.done():
+            counts.append(provider.count(1100.0))
+            assert len(list(provider.find(None, 1100.0))) <= 400
+    assert all(0 <= count <= 400 for count in counts)
+    assert provider.count(1100.0) == 0
 
 
 def test_a_folder_deleted_under_the_application(tmp_path: Path) -> None:

@@ -18,7 +18,16 @@ from stat import S_IWUSR
 from sojourn.errors import CorruptRecord, StoreError
 from sojourn.providers.base import followed
 from sojourn.providers.frame import pack, unpack
-from sojourn.providers.leaf import NEW, Leaf, entries, make_folder, read, translated, usable
+from sojourn.providers.leaf import (
+    NEW,
+    Leaf,
+    entries,
+    make_folder,
+    read,
+    statuses,
+    translated,
+    usable,
+)
 from sojourn.providers.markers import Markers
 from sojourn.record import Changes, Merged, Outcome, Record, is_live, merge
 
@@ -38,8 +47,7 @@ class FileProvider:
         self._path = usable(path)
         self._markers = Markers(f"{self._path}/users", fsync=fsync)
         self._fsync = fsync
-        self._swept_for: float | None = None
-        self._unswept: list[str] = []
+        self._reached = 0.0, 0
 
     @translated
     def read(self, id: str) -> Record | None:
@@ -106,25 +114,22 @@ class FileProvider:
         """As the contract says, by the hints."""
         live = 0
         for leaf in LEAVES:
-            for entry in entries(f"{self._path}/{leaf}"):
-                if entry.name == NEW:
-                    continue
-                status = entry.stat(follow_symlinks=False)
-                live += status.st_mtime > now and bool(status.st_mode & S_IWUSR)
+            for name, status in statuses(f"{self._path}/{leaf}"):
+                is_session = name != NEW and bool(status.st_mode & S_IWUSR)
+                live += is_session and status.st_mtime > now
         return live
 
     @translated
     def gc(self, now: float, limit: int) -> int:
         """As the contract says; a sweep in batches, all for one `now`, goes around once."""
-        if now != self._swept_for:
-            self._swept_for, self._unswept = now, list(LEAVES)
+        swept_for, reached = self._reached
         removed = 0
-        while self._unswept:
-            removed += self._sweep(self._unswept[-1], now, limit - removed)
+        for number in range(reached if swept_for == now else 0, len(LEAVES)):
+            removed += self._sweep(LEAVES[number], now, limit - removed)
             if removed >= limit:
-                return removed  # and there may be more in this folder
-            self._unswept.pop()
-        self._swept_for = None
+                self._reached = now, number  # there may be more in this folder
+                return removed
+        self._reached = now, 0
         return removed
 
     def check(self) -> list[str]:
@@ -191,11 +196,8 @@ class FileProvider:
     def _sweep(self, name: str, now: float, limit: int) -> int:
         """Take away what has expired in one folder, and what a killed writer left."""
         path = f"{self._path}/{name}"
-        due = [
-            entry.name
-            for entry in entries(path)
-            if entry.name == NEW or entry.stat(follow_symlinks=False).st_mtime <= now
-        ]
+        found = statuses(path)
+        due = [id for id, status in found if id == NEW or status.st_mtime <= now]
         if not due:
             return 0
         removed = 0

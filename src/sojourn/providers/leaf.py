@@ -153,6 +153,16 @@ def entries(path: str) -> Iterator[os.DirEntry[str]]:
         os.close(fd)
 
 
+def statuses(path: str) -> Iterator[tuple[str, os.stat_result]]:
+    """Yield what is in a folder, each with its status; what is taken away meanwhile is not."""
+    for entry in entries(path):
+        try:
+            status = entry.stat(follow_symlinks=False)
+        except FileNotFoundError:
+            continue
+        yield entry.name, status
+
+
 def make_folder(path: str, *, fsync: bool) -> None:
     """Make a folder that only its owner can enter, if it is not there; its parent is."""
     try:

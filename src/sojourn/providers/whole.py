@@ -39,7 +39,10 @@ class WholeRecords(ABC):
 
     @abstractmethod
     def scan(self) -> Iterator[Record]:
-        """Yield every record and tombstone that can be read, expired ones too."""
+        """Yield every record and tombstone that can be read, expired ones too.
+
+        As of one moment, where the store can: else a session that moves meanwhile may be missed.
+        """
 
     def move(self, old: Record, new: Record, tombstone: Record) -> bool:
         """Put `new` under its own id and `tombstone` in the place of `old`, as `swap`."""
@@ -133,7 +136,10 @@ class AsyncWholeRecords(ABC):
 
     @abstractmethod
     def scan(self) -> AsyncIterator[Record]:
-        """Yield every record and tombstone that can be read, expired ones too."""
+        """Yield every record and tombstone that can be read, expired ones too.
+
+        As of one moment, where the store can: else a session that moves meanwhile may be missed.
+        """
 
     async def move(self, old: Record, new: Record, tombstone: Record) -> bool:
         """Put `new` under its own id and `tombstone` in the place of `old`, as `swap`."""

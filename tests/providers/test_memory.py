@@ -73,3 +73,34 @@ def test_a_session_that_moves_while_others_are_listed_is_not_missed(user: str | 
     seen += [one.id for one in found]
     assert seen == [f"{number:064x}" for number in (0, 17, 18, 19)]
     assert sorted(one.id for one in provider.find(user, 1100.0)) == seen
+
+
+class Watched(MemoryProvider):
+    """Reads an id, as others may, between the steps of an update."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.watched: str | None = None
+        self.saw: list[str | None] = []
+
+    def _add(self, record: Record) -> None:
+        self.look()
+        super()._add(record)
+        self.look()
+
+    def look(self) -> None:
+        if self.watched is not None:
+            stands = self.read(self.watched)
+            assert stands is not None
+            assert stands.successor is None or self.read(stands.successor) is not None
+            self.saw.append(stands.successor)
+
+
+def test_who_reads_during_a_move_sees_before_or_after() -> None:
+    provider = Watched()
+    old = record(1, 2000.0, "ada")
+    provider.create(old)
+    provider.watched = old.id
+    move = Move(f"{2:064x}", "ada", 1100.0, None, 1110.0)
+    provider.update(old, Changes(1100.0, move=move))
+    assert provider.saw == [None, None, None, move.id]

@@ -53,13 +53,14 @@ class MemoryProvider:
             merged = merge(stands, changes)
             if stands is None or not isinstance(merged, Merged):
                 return merged if isinstance(merged, Record) else Outcome.GONE
-            if merged.record is None or merged.tombstone is not None:
+            if merged.record is None:
                 self._remove(stands)
-                for new in (merged.tombstone, merged.record):
-                    if new is not None:
-                        self._add(new)
-            else:
+            elif merged.tombstone is None:
                 self._replace(stands, merged.record)
+            else:  # who reads meanwhile finds the successor before the tombstone that names it
+                self._add(merged.record)
+                self._unlist(stands)
+                self._add(merged.tombstone)
             return merged.outcome
 
     def destroy(self, id: str) -> Record | None:
@@ -121,8 +122,11 @@ class MemoryProvider:
             self._sessions.add(key, new.expires)
 
     def _remove(self, record: Record) -> None:
+        del self._frames[bytes.fromhex(record.id)]
+        self._unlist(record)
+
+    def _unlist(self, record: Record) -> None:
         key = bytes.fromhex(record.id)
-        del self._frames[key]
         self._schedule_of(record).discard(key, record.expires)
         if record.user is not None:
             mine = self._users[record.user]

@@ -6,7 +6,7 @@ READY := .venv/.ready
 PEERS := bench/.venv/.ready
 
 # What the tests need besides Python: Debian's packages, COMMAND:PACKAGE where the names differ.
-TOOLS := chromium
+TOOLS := chromium openssl redis-server mariadbd:mariadb-server initdb:postgresql
 
 # The files that decide: there every branch is tested.
 DECISIONS := $(addprefix src/sojourn/,_lifecycle.py _answers.py session.py _fields.py _ledger.py)

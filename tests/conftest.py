@@ -9,7 +9,18 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from sojourn.providers import registry
+from tests.redis_servers import redis_cluster, redis_sentinels, redis_server, redis_tls
 from tests.servers import tool
+from tests.sql_servers import mariadb, postgres
+
+__all__ = [
+    "mariadb",
+    "postgres",
+    "redis_cluster",
+    "redis_sentinels",
+    "redis_server",
+    "redis_tls",
+]
 
 # Under coverage, on two cores, an example may take its time; what it finds must not depend on it.
 hypothesis.settings.register_profile("sojourn", deadline=None, print_blob=True)

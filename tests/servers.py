@@ -1,13 +1,20 @@
 """Servers and tools that tests need, each in a process of its own.
 
 What is missing fails the test: a test that skips itself proves nothing.
+
+Nothing outlives the run.  A block ends its server; and if the run itself is killed, a guard that
+sees the pipe between them break ends all servers, by their pids, and removes their folders.
 """
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import functools
 import os
+import random
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -18,19 +25,51 @@ from typing import Self
 
 LOG_SHOWN = 8_000  # characters
 
+# Below those that the system lends to clients: none takes the port of a server that is down.
+PORTS = range(15_000, 32_000)
+
+# Debian keeps servers where only root looks, or where nobody does.
+NEWEST_FIRST = sorted(Path("/usr/lib/postgresql").glob("[1-9][0-9]/bin"), reverse=True)
+MORE_PATHS = ("/usr/sbin", "/usr/local/sbin", *map(str, NEWEST_FIRST))
+
+# What the guard does once nothing writes to its input any more.
+LAST_WILL = """
+cat >/dev/null
+for pid in "$1"/*.pid; do kill -9 "$(basename "$pid" .pid)"; done
+sleep 0.2
+rm -rf "$1"
+"""
+
 
 def free_port() -> int:
     """A port of this machine on which nothing listens."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-    return port
+    for port in random.SystemRandom().sample(PORTS, 100):
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+    raise OSError("no port is free")
 
 
 def tool(name: str) -> str:
-    """The path of a command; Debian keeps servers where only root looks."""
-    path = shutil.which(name, path=os.environ["PATH"] + ":/usr/sbin:/usr/local/sbin")
+    """The path of a command."""
+    path = shutil.which(name, path=os.pathsep.join([os.environ["PATH"], *MORE_PATHS]))
     assert path, f"{name} is not installed: `make test` installs it, or says how"
     return path
+
+
+@functools.cache
+def workshop() -> Path:
+    """The folder of this run: its servers' folders, and a mark for the pid of each."""
+    folder = Path(tempfile.mkdtemp(prefix="sojourn-"))
+    folder.chmod(0o711)  # servers run as users of their own
+    guard = subprocess.Popen(
+        [tool("sh"), "-c", LAST_WILL, "guard", folder],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,  # Ctrl-C is for the run
+    )
+    atexit.register(guard.communicate)
+    return folder
 
 
 class Process:
@@ -38,7 +77,11 @@ class Process:
 
     If it does not come up within `timeout` seconds, or the block fails, its log is added to the
     error.  It is ended by its own pid, and killed if that takes longer than `timeout` too.
+    Within the block it may be stopped, killed, and started again.
     """
+
+    user: str | None = None  # who runs it, if not we
+    farewell = signal.SIGTERM
 
     def __init__(
         self,
@@ -53,23 +96,12 @@ class Process:
         self._env = {**os.environ, **(env or {})}
         self._cwd = cwd
         self._timeout = timeout
+        self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
         self._log = tempfile.TemporaryFile()
         try:
-            self._process = subprocess.Popen(
-                self._command,
-                cwd=self._cwd,
-                env=self._env,
-                stdin=subprocess.DEVNULL,
-                stdout=self._log,
-                stderr=subprocess.STDOUT,
-            )
-        except OSError:
-            self._log.close()
-            raise
-        try:
-            self._wait_for_port()
+            self.start()
         except BaseException as error:
             self.__exit__(type(error), error)
             raise
@@ -80,11 +112,12 @@ class Process:
     ) -> None:
         self.stop()
         if error is not None:
-            error.add_note(f"--- log of {self._command[0]} ---\n{self.log()}")
+            error.add_note(f"--- log of {type(self).__name__} ---\n{self.log()}")
         self._log.close()
 
     @property
     def pid(self) -> int:
+        assert self._process, "it was not started"
         return self._process.pid
 
     def log(self) -> str:
@@ -92,27 +125,119 @@ class Process:
         self._log.seek(0)
         return self._log.read().decode(errors="replace")[-LOG_SHOWN:]
 
+    def start(self) -> None:
+        """Start it, for the first time or after its end, and wait until it serves."""
+        self._process = subprocess.Popen(
+            self.command(),
+            cwd=self._cwd,
+            env=self._env,
+            stdin=subprocess.DEVNULL,
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+            user=self.user,
+            group=self.user,
+            extra_groups=[] if self.user else None,
+        )
+        self._mark.touch()
+        self._wait_until_up()
+
     def stop(self) -> None:
         """Ask it to end, and insist."""
-        self._process.terminate()
+        if self._process is None:
+            return
+        self.resume()
+        self._process.send_signal(self.farewell)
         try:
             self._process.wait(self._timeout)
         except subprocess.TimeoutExpired:
             self.kill()
+        self._mark.unlink(missing_ok=True)
 
     def kill(self) -> None:
         """End it as a crash would."""
-        self._process.kill()
+        self._signal(signal.SIGKILL)
+        assert self._process
         self._process.wait()
+        self._mark.unlink(missing_ok=True)
 
-    def _wait_for_port(self) -> None:
+    def pause(self) -> None:
+        """Let it hang: it keeps its connections, accepts more, and answers none."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on after a pause."""
+        self._signal(signal.SIGCONT)
+
+    def command(self) -> list[str]:
+        """What starts it."""
+        return self._command
+
+    def is_up(self) -> bool:
+        """Whether it serves."""
+        with (
+            contextlib.suppress(OSError),
+            socket.create_connection(("127.0.0.1", self.port), 1.0),
+        ):
+            return True
+        return False
+
+    @property
+    def _mark(self) -> Path:
+        """What tells the guard of it."""
+        return workshop() / f"{self.pid}.pid"
+
+    def _signal(self, number: signal.Signals) -> None:
+        assert self._process
+        self._process.send_signal(number)
+
+    def _wait_until_up(self) -> None:
+        assert self._process
         deadline = time.monotonic() + self._timeout
         while time.monotonic() < deadline:
             assert self._process.poll() is None, f"ended at once with {self._process.returncode}"
-            with (
-                contextlib.suppress(OSError),
-                socket.create_connection(("127.0.0.1", self.port), 1.0),
-            ):
+            if self.is_up():
                 return
             time.sleep(0.02)
         raise TimeoutError(f"nothing listens on port {self.port} after {self._timeout:g} s")
+
+
+class Server(Process):
+    """A server with a folder of its own, which goes when the block ends.
+
+    `servant` runs it where we are root, since some servers refuse to be root's.
+    """
+
+    servant: str | None = None
+
+    def __init__(self, **options: object) -> None:
+        super().__init__(port=free_port())
+        self.options = options
+        self.folder = workshop() / f"{type(self).__name__.lower()}-{self.port}"
+        self.user = self.servant if os.geteuid() == 0 else None
+
+    def __enter__(self) -> Self:
+        self.folder.mkdir(mode=0o700)
+        self._cwd = self.folder
+        try:
+            self.prepare()
+            self.give(self.folder)
+            return super().__enter__()
+        except BaseException:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            raise
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, *_: object
+    ) -> None:
+        try:
+            super().__exit__(kind, error)
+        finally:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def prepare(self) -> None:
+        """Fill the folder."""
+
+    def give(self, path: Path) -> None:
+        """Make a path belong to who runs the server."""
+        if self.user:
+            shutil.chown(path, self.user, self.user)

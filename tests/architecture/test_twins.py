@@ -17,6 +17,11 @@ from tests.architecture.source import SRC
 PAIRS: list[tuple[str, str, set[str]]] = [
     ("sojourn/manager.py", "Manager", set()),
     ("sojourn/providers/whole.py", "WholeRecords", set()),
+    ("sojourn/providers/redis/provider.py", "RedisProvider", {"__init__"}),
+    ("sojourn/providers/redis/listing.py", "Lister", set()),
+    ("sojourn/providers/redis/healing.py", "Healer", set()),
+    ("sojourn/providers/redis/asking.py", "Asker", set()),
+    ("sojourn/providers/redis/cluster.py", "Cluster", set()),
     ("sojourn/testing/_tools.py", "Trips", set()),
 ]
 
@@ -32,6 +37,7 @@ WORDS = {
     "async_provider_for": "provider_for",
     "async_sleep": "sleep",
     "asynccontextmanager": "contextmanager",
+    "Lane": "Server",  # how tasks reach a Redis, and how threads do
     "AbstractAsyncContextManager": "AbstractContextManager",
     "StopAsyncIteration": "StopIteration",
 }

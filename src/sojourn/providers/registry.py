@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from sojourn.errors import ConfigError
 from sojourn.providers.base import AsyncProvider, Provider
@@ -19,6 +19,11 @@ Given = str | Provider
 """What a Manager is given: a provider, or the name of a registered one."""
 AsyncGiven = str | Provider | AsyncProvider
 """What an AsyncManager is given: a sync provider too."""
+
+
+P = TypeVar("P")
+
+_REDIS_FORM = "an address, such as '127.0.0.1:6379,100,password' or 'redis://host:6379/0'"
 
 
 class _Entry(NamedTuple):
@@ -97,7 +102,19 @@ def _file(config: ProviderConfig) -> Provider:
     return _made(FileProvider, config, "the path of a folder, such as './sessions'")
 
 
-def _made(factory: Callable[..., Provider], config: ProviderConfig, form: str) -> Provider:
+def _redis(config: ProviderConfig) -> Provider:
+    from sojourn.providers.redis import RedisProvider
+
+    return _made(RedisProvider, config or {}, _REDIS_FORM)
+
+
+def _async_redis(config: ProviderConfig) -> AsyncProvider:
+    from sojourn.providers.redis import AsyncRedisProvider
+
+    return _made(AsyncRedisProvider, config or {}, _REDIS_FORM)
+
+
+def _made(factory: Callable[..., P], config: ProviderConfig, form: str) -> P:
     """Call a factory with `provider_config`: a mapping of its keywords, or its first argument."""
     args, keywords = ((), config) if isinstance(config, Mapping) else ((config,), {})
     try:
@@ -111,3 +128,4 @@ def _made(factory: Callable[..., Provider], config: ProviderConfig, form: str) -
 
 register("memory", _memory)
 register("file", _file)
+register("redis", _redis, _async_redis)

@@ -1,0 +1,233 @@
+"""A cluster: many servers, of which each holds the keys of some tags.
+
+Which holds which is asked of any of them, with CLUSTER SLOTS, and again when a connection fails.
+A server that is asked for keys that it has given away says where they are now: nothing was done
+then, and the command goes there.  redis-py's own client for clusters would send any command again
+whose answer was lost, and some of ours must not be.
+"""
+
+from __future__ import annotations
+
+from asyncio import sleep as async_sleep
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from time import sleep
+from typing import Any
+
+from redis.exceptions import AskError, MovedError, ResponseError, TryAgainError
+
+from sojourn.errors import StoreError, StoreUnavailable
+from sojourn.providers.redis import faults
+from sojourn.providers.redis.lane import Lane
+from sojourn.providers.redis.layout import TAGS
+from sojourn.providers.redis.server import Server
+from sojourn.providers.redis.slots import Place, raised, restless, table_of, there
+from sojourn.providers.redis.verbs import Command, Words
+
+HOPS = 5
+"""How often a command is sent on to another server."""
+PAUSE = 0.05
+"""Seconds before a server is asked again that is handing over a slot."""
+
+
+class Cluster:
+    """Sends each command to the server that holds its tag."""
+
+    def __init__(self, seeds: Sequence[Place], make: Callable[[Place], Server]) -> None:
+        self._seeds = seeds
+        self._make = make
+        self._servers: dict[Place, Server] = {}
+        self._table: Mapping[str, Place] = {}
+
+    def call(self, words: Words, tag: str) -> Any:
+        """Return the reply to one command; raise ResponseError if it is an error."""
+        place = self._place_of(tag)
+        for _ in range(HOPS):
+            try:
+                return self._at(place).call(words)
+            except MovedError as moved:
+                place = self._moved(tag, moved)
+            except AskError as ask:
+                _, reply = self._at(there(ask)).calls([(("ASKING",), tag), (words, tag)])
+                return raised(reply)
+            except TryAgainError:
+                sleep(PAUSE)
+            except StoreError:
+                self._table = {}  # whoever comes next asks again who holds what
+                raise
+        raise restless()
+
+    def calls(self, commands: Sequence[Command]) -> list[Any]:
+        """Return the replies to commands, sent together to each server; errors are among them."""
+        replies: list[Any] = [None] * len(commands)
+        try:
+            for place, numbers in self._sorted(commands).items():
+                answers = self._at(place).calls([commands[number] for number in numbers])
+                for number, answer in zip(numbers, answers, strict=True):
+                    replies[number] = answer
+        except StoreError:
+            self._table = {}
+            raise
+        for number, reply in enumerate(replies):
+            if isinstance(reply, MovedError | AskError | TryAgainError):
+                replies[number] = self.call(*commands[number])
+        return replies
+
+    def lasting(self, commands: Sequence[Command]) -> list[Any]:
+        """As `calls`, of commands that may take long, all of one tag, over one connection."""
+        tag = commands[0][1]
+        place = self._place_of(tag)
+        for _ in range(HOPS):
+            replies = self._at(place).lasting(commands)
+            if not isinstance(replies[0], MovedError):
+                return replies
+            place = self._moved(tag, replies[0])
+        raise restless()
+
+    def servers(self) -> Iterator[Server]:
+        """Yield a connection to each master."""
+        self._place_of(TAGS[0])
+        for place in set(self._table.values()):
+            yield self._at(place)
+
+    def close(self) -> None:
+        """Close the connections that are not in use."""
+        for server in self._servers.values():
+            server.close()
+
+    def _sorted(self, commands: Sequence[Command]) -> dict[Place, list[int]]:
+        numbers: dict[Place, list[int]] = {}
+        for number, (_, tag) in enumerate(commands):
+            numbers.setdefault(self._place_of(tag), []).append(number)
+        return numbers
+
+    def _place_of(self, tag: str) -> Place:
+        if not self._table:
+            self._table = self._ask_all()
+        if tag not in self._table:
+            self._table = {}
+            raise StoreUnavailable("no server of the Redis cluster holds these sessions now")
+        return self._table[tag]
+
+    def _ask_all(self) -> Mapping[str, Place]:
+        failure = StoreUnavailable("the Redis cluster has no servers")
+        for place in dict.fromkeys([*self._servers, *self._seeds]):
+            try:
+                return table_of(self._at(place).call(("CLUSTER", "SLOTS")), place)
+            except StoreUnavailable as error:
+                failure = error
+            except (StoreError, ResponseError) as error:
+                failure = StoreUnavailable(str(faults.refused(error)))
+        raise failure
+
+    def _moved(self, tag: str, moved: MovedError) -> Place:
+        place = there(moved)
+        self._table = {**self._table, tag: place}
+        return place
+
+    def _at(self, place: Place) -> Server:
+        server = self._servers.get(place)
+        if server is None:
+            server = self._servers[place] = self._make(place)
+        return server
+
+
+class AsyncCluster:
+    """Sends each command to the server that holds its tag."""
+
+    def __init__(self, seeds: Sequence[Place], make: Callable[[Place], Lane]) -> None:
+        self._seeds = seeds
+        self._make = make
+        self._servers: dict[Place, Lane] = {}
+        self._table: Mapping[str, Place] = {}
+
+    async def call(self, words: Words, tag: str) -> Any:
+        """Return the reply to one command; raise ResponseError if it is an error."""
+        place = await self._place_of(tag)
+        for _ in range(HOPS):
+            try:
+                return await self._at(place).call(words)
+            except MovedError as moved:
+                place = self._moved(tag, moved)
+            except AskError as ask:
+                _, reply = await self._at(there(ask)).calls([(("ASKING",), tag), (words, tag)])
+                return raised(reply)
+            except TryAgainError:
+                await async_sleep(PAUSE)
+            except StoreError:
+                self._table = {}  # whoever comes next asks again who holds what
+                raise
+        raise restless()
+
+    async def calls(self, commands: Sequence[Command]) -> list[Any]:
+        """Return the replies to commands, sent together to each server; errors are among them."""
+        replies: list[Any] = [None] * len(commands)
+        try:
+            for place, numbers in (await self._sorted(commands)).items():
+                answers = await self._at(place).calls([commands[number] for number in numbers])
+                for number, answer in zip(numbers, answers, strict=True):
+                    replies[number] = answer
+        except StoreError:
+            self._table = {}
+            raise
+        for number, reply in enumerate(replies):
+            if isinstance(reply, MovedError | AskError | TryAgainError):
+                replies[number] = await self.call(*commands[number])
+        return replies
+
+    async def lasting(self, commands: Sequence[Command]) -> list[Any]:
+        """As `calls`, of commands that may take long, all of one tag, over one connection."""
+        tag = commands[0][1]
+        place = await self._place_of(tag)
+        for _ in range(HOPS):
+            replies = await self._at(place).lasting(commands)
+            if not isinstance(replies[0], MovedError):
+                return replies
+            place = self._moved(tag, replies[0])
+        raise restless()
+
+    async def servers(self) -> AsyncIterator[Lane]:
+        """Yield a connection to each master."""
+        await self._place_of(TAGS[0])
+        for place in set(self._table.values()):
+            yield self._at(place)
+
+    async def close(self) -> None:
+        """Close the connections that are not in use."""
+        for server in self._servers.values():
+            await server.close()
+
+    async def _sorted(self, commands: Sequence[Command]) -> dict[Place, list[int]]:
+        numbers: dict[Place, list[int]] = {}
+        for number, (_, tag) in enumerate(commands):
+            numbers.setdefault(await self._place_of(tag), []).append(number)
+        return numbers
+
+    async def _place_of(self, tag: str) -> Place:
+        if not self._table:
+            self._table = await self._ask_all()
+        if tag not in self._table:
+            self._table = {}
+            raise StoreUnavailable("no server of the Redis cluster holds these sessions now")
+        return self._table[tag]
+
+    async def _ask_all(self) -> Mapping[str, Place]:
+        failure = StoreUnavailable("the Redis cluster has no servers")
+        for place in dict.fromkeys([*self._servers, *self._seeds]):
+            try:
+                return table_of(await self._at(place).call(("CLUSTER", "SLOTS")), place)
+            except StoreUnavailable as error:
+                failure = error
+            except (StoreError, ResponseError) as error:
+                failure = StoreUnavailable(str(faults.refused(error)))
+        raise failure
+
+    def _moved(self, tag: str, moved: MovedError) -> Place:
+        place = there(moved)
+        self._table = {**self._table, tag: place}
+        return place
+
+    def _at(self, place: Place) -> Lane:
+        server = self._servers.get(place)
+        if server is None:
+            server = self._servers[place] = self._make(place)
+        return server

@@ -1,0 +1,110 @@
+"""What went wrong, in the words of the contract.
+
+Three things can become of a command.  The server answered with an error, or was never reached:
+nothing was written, StoreUnavailable.  The connection broke, or no answer came in time, after the
+command was sent: it may have been done or not, OutcomeUnknown, here as `Lost`, which also says
+whether there is any use in asking again.  No message repeats what the server says, since that may
+quote the command.
+"""
+
+from __future__ import annotations
+
+import re
+
+from redis import exceptions as redis
+from redis.asyncio.sentinel import MasterNotFoundError as AsyncMasterNotFoundError
+from redis.sentinel import MasterNotFoundError
+
+from sojourn.errors import CorruptRecord, OutcomeUnknown, SessionError, StoreUnavailable
+
+
+class Lost(OutcomeUnknown):
+    """The connection broke before the answer to a command came."""
+
+
+class Silent(Lost):
+    """No answer came within the time: to ask again would take as long again."""
+
+
+_REASONS: tuple[tuple[type[Exception], str], ...] = (
+    (redis.AuthenticationError, "refuses the user or the password"),
+    (redis.AuthenticationWrongNumberOfArgsError, "wants a user and a password, or none"),
+    (redis.NoPermissionError, "does not permit this user to run a command that sessions need"),
+    (redis.OutOfMemoryError, "is full: it has reached `maxmemory`"),
+    (redis.ReadOnlyError, "is a replica, and read-only"),
+    (redis.BusyLoadingError, "is still loading its data"),
+    (redis.MasterDownError, "is a replica that has lost its master"),
+    (redis.ClusterDownError, "belongs to a cluster that is down"),
+    (redis.TryAgainError, "is moving these keys to another node"),
+    (AsyncMasterNotFoundError, "has no master that its sentinels know"),
+    (MasterNotFoundError, "has no master that its sentinels know"),
+)
+_CODES = {
+    "MISCONF": "refuses to write since it cannot save to its disk",
+    "NOREPLICAS": "has too few replicas to write",
+    "NOAUTH": "wants a password",
+    "WRONGPASS": "refuses the user or the password",
+    "NOPERM": "does not permit this user to run a command that sessions need",
+    "BUSY": "is busy with a script",
+    "OOM": "is full: it has reached `maxmemory`",
+    "LOADING": "is still loading its data",
+    "MAXCLIENTS": "has too many clients",
+}
+_PHRASES = (
+    ("unknown command", "lacks a command that sessions need: it must be Redis 6 or later"),
+    ("DB index", "does not have a database of this number"),
+    ("invalid DB", "does not have a database of this number"),
+    ("SELECT is not allowed in cluster", "is a cluster, which has no database but 0"),
+    ("max number of clients", "has too many clients"),
+    ("Can't execute", "does not permit a script"),
+    ("No permissions", "does not permit this user to run a command that sessions need"),
+    ("can't run this command or subcommand", "does not permit a command that sessions need"),
+    ("wrong number of arguments for 'auth'", "wants no password, or a user too"),
+)
+
+
+def refused(error: Exception, id: str | None = None) -> SessionError:
+    """Return the error for a command that was not carried out, and named as well as can be.
+
+    id: the session that it was about; a key of another kind is a corrupt record then.
+    """
+    if id is not None and is_foreign(error):
+        return CorruptRecord(f"what is stored under {id} is no session of this release", id=id)
+    return StoreUnavailable(f"Redis {_reason(error)}")
+
+
+def is_foreign(error: object) -> bool:
+    """Whether the error says that a key holds something of another kind."""
+    return isinstance(error, redis.ResponseError) and str(error).startswith("WRONGTYPE")
+
+
+def unreachable(error: Exception) -> SessionError:
+    """Return the error for a server to which no connection could be made."""
+    named = _reason(error, otherwise="")
+    return StoreUnavailable(f"Redis {named}" if named else "Redis cannot be reached")
+
+
+def lost(error: BaseException) -> SessionError:
+    """Return the error for a command that was sent, and of which nothing more is known."""
+    if isinstance(error, redis.BusyLoadingError | redis.AuthenticationError):
+        return refused(error)  # they count as broken connections, but are answers
+    unknown = "the command may have been carried out, or not"
+    if isinstance(error, redis.TimeoutError | TimeoutError):
+        return Silent(f"Redis did not answer in time: {unknown}")
+    return Lost(f"Redis broke the connection off: {unknown}")
+
+
+def _reason(error: Exception, otherwise: str | None = None) -> str:
+    for kind, reason in _REASONS:
+        if isinstance(error, kind):
+            return reason
+    text = str(error)
+    code = re.match("[A-Z]+(?= |$)", text)
+    if code and code[0] in _CODES:
+        return _CODES[code[0]]
+    for phrase, reason in _PHRASES:
+        if phrase.lower() in text.lower():
+            return reason
+    if otherwise is not None:
+        return otherwise
+    return f"answers with the error {code[0] if code else 'ERR'}"

@@ -1,0 +1,28 @@
+"""The verbs as scripts: each is one step in Redis, and one round trip."""
+
+from __future__ import annotations
+
+from hashlib import sha1
+from importlib.resources import files
+from typing import NamedTuple
+
+
+class Script(NamedTuple):
+    """A script that Redis knows by the digest of its source, once it has seen it."""
+
+    source: str
+    digest: str
+
+
+def _script(name: str) -> Script:
+    source = files(__package__).joinpath(f"{name}.lua").read_text(encoding="utf-8")
+    digest = sha1(source.encode(), usedforsecurity=False).hexdigest()  # as Redis names it
+    return Script(source, digest)
+
+
+CREATE = _script("create")
+UPDATE = _script("update")
+DESTROY = _script("destroy")
+SWEEP = _script("sweep")
+VERIFY = _script("verify")
+ENTER = _script("enter")

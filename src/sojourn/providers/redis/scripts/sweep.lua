@@ -1,0 +1,37 @@
+-- Take away what has expired among the sessions of one tag; returns how many.
+--
+-- KEYS  1 live  2 users  3 retired
+-- ARGV  1 now  2 the most to take away  3 what the names of the hashes begin with
+--
+-- The hashes are of the same tag, so of the same slot.  Their own frames decide, where there are
+-- any: an entry that says less than its hash is set right.
+local now, limit, stem = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3]
+local swept = 0
+
+local function ends_of(key)
+    local frame = redis.pcall('HGET', key, '')
+    if type(frame) == 'string' and #frame >= 38 and string.byte(frame) == 1 then
+        local _, _, _, _, ends = struct.unpack('>BBddd', frame)
+        return ends
+    end
+end
+
+for _, order in ipairs({KEYS[1], KEYS[3]}) do
+    local due = redis.call('ZRANGEBYSCORE', order, '(-inf', ARGV[1], 'LIMIT', 0, limit - swept)
+    for _, entry in ipairs(due) do
+        local nul = string.find(entry, '\0', 1, true)
+        local id = nul and string.sub(entry, 1, nul - 1) or entry
+        local ends = ends_of(stem .. id)
+        if ends and ends > now then
+            redis.call('ZADD', order, ends, entry)
+        else
+            redis.call('ZREM', order, entry)
+            if nul then
+                redis.call('ZREM', KEYS[2], string.sub(entry, nul + 1) .. '\0' .. id)
+            end
+            redis.call('DEL', stem .. id)
+            swept = swept + 1
+        end
+    end
+end
+return swept

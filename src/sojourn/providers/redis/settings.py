@@ -1,0 +1,65 @@
+"""Every setting of the providers: what was said where, what holds, and whether it makes sense."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any, NamedTuple
+
+from sojourn.errors import ConfigError
+from sojourn.providers.redis.asking import Waiting
+from sojourn.providers.redis.clients import TIMEOUT, Target, target
+from sojourn.providers.redis.layout import Layout
+
+PREFIX = "sojourn"
+POOL = 50
+
+
+class Settings(NamedTuple):
+    """What a provider needs to know."""
+
+    target: Target
+    layout: Layout
+    waiting: Waiting | None
+    pool: int
+    timeout: float
+    longest_idle: float | None
+
+
+def settings(
+    module: ModuleType,
+    address: Any,
+    *,
+    prefix: str | None,
+    pool: int | None,
+    timeout: float | None,
+    wait: int | None,
+) -> Settings:
+    """Return what holds: a keyword before the text of the address.
+
+    module: `redis` or `redis.asyncio`.  Raises ConfigError, which names the setting.
+    """
+    _check("pool", pool, 1, int)
+    _check("wait", wait, 0, int)
+    _check("timeout", timeout, 0.001, (int, float))
+    there = target(address, module, timeout)
+    said = {name: value for name, value in there.options.items() if value is not None}
+    holds: dict[str, Any] = {"timeout": TIMEOUT, "pool": POOL, "prefix": PREFIX, "wait": 0, **said}
+    given = {"prefix": prefix, "pool": pool, "timeout": timeout, "wait": wait}
+    holds |= {name: value for name, value in given.items() if value is not None}
+    seconds = float(holds["timeout"])
+    return Settings(
+        there,
+        Layout(holds["prefix"]),
+        Waiting(holds["wait"], seconds / 2) if holds["wait"] else None,
+        holds["pool"],
+        seconds,
+        holds.get("longest_idle"),
+    )
+
+
+def _check(name: str, value: Any, least: float, kind: Any) -> None:
+    if value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, kind) or not least <= value < 1e9:
+        what = "a whole number" if kind is int else "seconds"
+        raise ConfigError(f"{name}: {value!r:.60} must be {what}, {least:g} or more")

@@ -1,0 +1,53 @@
+"""Certificates that tests make, and that only those trust who are told to."""
+
+from __future__ import annotations
+
+import dataclasses
+import secrets
+import subprocess
+from pathlib import Path
+from typing import Self
+
+from tests.servers import tool, workshop
+
+KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc")
+OF_AN_AUTHORITY = ("basicConstraints=critical,CA:true", "keyUsage=critical,keyCertSign,cRLSign")
+OF_THIS_MACHINE = (
+    "basicConstraints=critical,CA:false",
+    "keyUsage=critical,digitalSignature",
+    "extendedKeyUsage=serverAuth",
+    "subjectAltName=DNS:localhost,IP:127.0.0.1,IP:::1",
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Certificate:
+    """The files of a certificate for this machine, and of the authority that signed it."""
+
+    ca: Path
+    certificate: Path
+    key: Path
+
+    @classmethod
+    def new(cls) -> Self:
+        """One by an authority of its own, which no other certificate has."""
+        folder = workshop() / f"certificate-{secrets.token_hex(4)}"
+        folder.mkdir(mode=0o700)
+        made = cls(folder / "ca.pem", folder / "server.pem", folder / "server.key")
+        authority = folder / "ca.key"
+        _request("Authority", OF_AN_AUTHORITY, made.ca, authority)
+        signed_by = ("-CA", made.ca, "-CAkey", authority)
+        _request("localhost", OF_THIS_MACHINE, made.certificate, made.key, *signed_by)
+        return made
+
+
+def _request(
+    name: str, extensions: tuple[str, ...], certificate: Path, key: Path, *more: str | Path
+) -> None:
+    subprocess.run(
+        [tool("openssl"), "req", "-x509", *KEY, "-days", "2", "-subj", f"/CN=Sojourn {name}"]
+        + [word for extension in extensions for word in ("-addext", extension)]
+        + ["-out", certificate, "-keyout", key, *more],
+        check=True,
+        capture_output=True,
+    )

@@ -51,6 +51,7 @@ class Lane:
         self._closing: set[asyncio.Task[None]] = set()
         self._queue: list[_Asked] = []
         self._pump: asyncio.Task[None] | None = None
+        self._limit = _Limit(timeout, self._give_up)
         self._slow: Lane | None = None
 
     async def call(self, words: Words, tag: str = "") -> Any:  # noqa: ARG002 - a cluster needs it
@@ -82,6 +83,7 @@ class Lane:
             await self._slow.close()
         if self._pump is not None:
             await asyncio.wait([self._pump])
+        self._limit.stop()
         self._disconnect()
         await asyncio.gather(*self._closing, return_exceptions=True)
 
@@ -96,8 +98,7 @@ class Lane:
         """Send what is asked for, batch by batch, until nothing is."""
         try:
             while self._queue:
-                batch, self._queue = self._queue, []
-                await self._exchange(batch)
+                await self._exchange(self._waiting())
         finally:
             self._pump = None
 
@@ -105,18 +106,22 @@ class Lane:
         """Send a batch and hand out the replies; whatever happens, each gets an answer."""
         try:
             connection = await self._connected()
-            async with asyncio.timeout(self._timeout):
-                await self._converse(connection, batch)
+            self._limit.begin()
+            await self._converse(connection, batch)
         except StoreUnavailable as error:
             _fail([*batch, *self._waiting()], error)
-        except (RedisError, OSError) as error:  # TimeoutError is an OSError
+        except (RedisError, OSError) as error:
             self._disconnect()
             _fail(batch, faults.lost(error))
-            if isinstance(error, TimeoutError):
-                _fail(self._waiting(), StoreUnavailable("Redis does not answer in time"))
-        except BaseException:  # the loop ends
-            _fail([*batch, *self._waiting()], faults.lost(ConnectionError()))
-            raise
+        except asyncio.CancelledError:
+            self._disconnect()
+            if not self._limit.exceeded:  # the loop ends
+                _fail([*batch, *self._waiting()], faults.lost(ConnectionError()))
+                raise
+            _fail(batch, faults.lost(TimeoutError()))
+            _fail(self._waiting(), StoreUnavailable("Redis does not answer in time"))
+        finally:
+            self._limit.end()
         self._used = self._loop.time()
 
     async def _converse(self, connection: Connection, batch: list[_Asked]) -> None:
@@ -127,6 +132,10 @@ class Lane:
                 asked.answer.set_result(replies)
             if any(isinstance(reply, ReadOnlyError) for reply in replies):
                 self._outdated = True  # it leads to what is the master no more
+
+    def _give_up(self) -> None:
+        if self._pump is not None:
+            self._pump.cancel()
 
     def _waiting(self) -> list[_Asked]:
         waiting, self._queue = self._queue, []
@@ -160,6 +169,50 @@ class Lane:
             closing = self._loop.create_task(connection.disconnect())
             self._closing.add(closing)
             closing.add_done_callback(self._closing.discard)
+
+
+class _Limit:
+    """The seconds that an exchange may take, kept by one timer for all of them.
+
+    To set a timer costs a fifth of what a command costs, so it is not set for each: when it goes
+    off, it looks how long the exchange of that moment has gone on.
+    """
+
+    def __init__(self, seconds: float, give_up: Callable[[], None]) -> None:
+        self._seconds = seconds
+        self._give_up = give_up
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self._began: float | None = None
+        self.exceeded = False
+
+    def begin(self) -> None:
+        """An exchange begins."""
+        self._began = self._loop.time()
+        if self._timer is None:
+            self._timer = self._loop.call_at(self._began + self._seconds, self._look)
+
+    def end(self) -> None:
+        """It has ended."""
+        self._began = None
+        self.exceeded = False
+
+    def stop(self) -> None:
+        """Look no more."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _look(self) -> None:
+        self._timer = None
+        if self._began is None:
+            return
+        until = self._began + self._seconds
+        if self._loop.time() < until:
+            self._timer = self._loop.call_at(until, self._look)
+        else:
+            self.exceeded = True
+            self._give_up()
 
 
 async def _reply(connection: Connection) -> Any:

@@ -15,6 +15,7 @@ from sojourn.errors import OutcomeUnknown, StoreUnavailable
 from sojourn.providers.redis import faults
 from sojourn.providers.redis.faults import Lost, Silent
 from sojourn.providers.redis.verbs import Command, Verb, Words
+from sojourn.record import Outcome
 
 
 class Wire(Protocol):
@@ -108,6 +109,13 @@ class Asker:
         except NoScriptError:
             return send(verb.whole, id)
 
+    def settled(self, outcome: Outcome | None, lost: Lost, *, ends: bool) -> Outcome:
+        """Return what became of a script whose answer was lost; raise that if it is not known."""
+        unseen = outcome is Outcome.APPLIED and ends and self._waiting is not None
+        if outcome is None or unseen:  # what the server has, its replicas may lack
+            raise lost
+        return outcome
+
     def _harmless(self, do: Callable[..., Any], *args: Any) -> Any:
         try:
             return do(*args)
@@ -166,6 +174,13 @@ class AsyncAsker:
             return await send(verb.short, id)
         except NoScriptError:
             return await send(verb.whole, id)
+
+    def settled(self, outcome: Outcome | None, lost: Lost, *, ends: bool) -> Outcome:
+        """Return what became of a script whose answer was lost; raise that if it is not known."""
+        unseen = outcome is Outcome.APPLIED and ends and self._waiting is not None
+        if outcome is None or unseen:  # what the server has, its replicas may lack
+            raise lost
+        return outcome
 
     async def _harmless(self, do: Callable[..., Any], *args: Any) -> Any:
         try:

@@ -8,13 +8,17 @@ from typing import Any
 
 from sojourn.providers.redis.verbs import Command
 
-QUESTIONS: tuple[Command, ...] = ((("INFO", "memory"), ""), (("INFO", "persistence"), ""))
+QUESTIONS: tuple[Command, ...] = (
+    (("INFO", "memory"), ""),
+    (("INFO", "persistence"), ""),
+    (("CONFIG", "GET", "save"), ""),
+)
 
 
 def warnings(answers: Sequence[Any]) -> Iterator[str]:
-    """Yield what is unsafe, in sentences."""
-    known = dict(pair for answer in answers for pair in re.findall(r"(\w+):(\S+)", _text(answer)))
-    policy = known.get("maxmemory_policy")
+    """Yield what is unsafe, in sentences.  A question that is not permitted is no fault."""
+    memory, persistence, save = answers
+    policy = _said(memory, "maxmemory_policy")
     if policy is None:
         yield "Redis does not say what it does when it is full: permit this user INFO to learn it"
     elif policy != "noeviction":
@@ -22,9 +26,11 @@ def warnings(answers: Sequence[Any]) -> Iterator[str]:
             f"Redis ends living sessions when its memory is full (maxmemory-policy {policy}):"
             " set it to noeviction, and give it memory"
         )
-    if known.get("aof_enabled") == "0" and known.get("rdb_last_save_time") == "0":
-        yield "Redis has never saved its data: a restart ends every session"
+    if _said(persistence, "aof_enabled") == "0" and save in ({b"save": b""}, [b"save", b""]):
+        yield "Redis saves nothing to its disk: a restart ends every session"
 
 
-def _text(answer: Any) -> str:
-    return answer.decode(errors="replace") if isinstance(answer, bytes) else ""
+def _said(answer: Any, name: str) -> str | None:
+    text = answer.decode(errors="replace") if isinstance(answer, bytes) else ""
+    found = re.search(rf"^{name}:(\S+)", text, re.MULTILINE)
+    return found and found[1]

@@ -25,6 +25,7 @@ from sojourn.providers.redis.verbs import Command, Words
 
 HOPS = 5
 """How often a command is sent on to another server."""
+ASKING: Command = (("ASKING",), "")
 PAUSE = 0.05
 """Seconds before a server is asked again that is handing over a slot."""
 
@@ -40,21 +41,8 @@ class Cluster:
 
     def call(self, words: Words, tag: str) -> Any:
         """Return the reply to one command; raise ResponseError if it is an error."""
-        place = self._place_of(tag)
-        for _ in range(HOPS):
-            try:
-                return self._at(place).call(words)
-            except MovedError as moved:
-                place = self._moved(tag, moved)
-            except AskError as ask:
-                _, reply = self._at(there(ask)).calls([(("ASKING",), tag), (words, tag)])
-                return raised(reply)
-            except TryAgainError:
-                sleep(PAUSE)
-            except StoreError:
-                self._table = {}  # whoever comes next asks again who holds what
-                raise
-        raise restless()
+        [reply] = self._sent([(words, tag)])
+        return raised(reply)
 
     def calls(self, commands: Sequence[Command]) -> list[Any]:
         """Return the replies to commands, sent together to each server; errors are among them."""
@@ -74,25 +62,41 @@ class Cluster:
 
     def lasting(self, commands: Sequence[Command]) -> list[Any]:
         """As `calls`, of commands that may take long, all of one tag, over one connection."""
-        tag = commands[0][1]
-        place = self._place_of(tag)
-        for _ in range(HOPS):
-            replies = self._at(place).lasting(commands)
-            if not isinstance(replies[0], MovedError):
-                return replies
-            place = self._moved(tag, replies[0])
-        raise restless()
+        return self._sent(commands, lasting=True)
 
     def servers(self) -> Iterator[Server]:
         """Yield a connection to each master."""
-        self._place_of(TAGS[0])
-        for place in set(self._table.values()):
+        places = {self._place_of(tag) for tag in TAGS}
+        for place in places:
             yield self._at(place)
 
     def close(self) -> None:
         """Close the connections that are not in use."""
         for server in self._servers.values():
             server.close()
+
+    def _sent(self, commands: Sequence[Command], *, lasting: bool = False) -> list[Any]:
+        """Send commands of one tag to the server that holds it, wherever that is by now."""
+        tag = commands[0][1]
+        place = self._place_of(tag)
+        try:
+            for _ in range(HOPS):
+                server = self._at(place)
+                send = server.lasting if lasting else server.calls
+                replies = send(commands)
+                if isinstance(replies[0], MovedError):
+                    place = self._moved(tag, replies[0])
+                elif isinstance(replies[0], AskError):
+                    asked = self._at(there(replies[0])).calls([ASKING, *commands])
+                    return asked[1:]
+                elif isinstance(replies[0], TryAgainError):
+                    sleep(PAUSE)
+                else:
+                    return replies
+        except StoreError:
+            self._table = {}  # whoever comes next asks again who holds what
+            raise
+        raise restless()
 
     def _sorted(self, commands: Sequence[Command]) -> dict[Place, list[int]]:
         numbers: dict[Place, list[int]] = {}
@@ -101,12 +105,13 @@ class Cluster:
         return numbers
 
     def _place_of(self, tag: str) -> Place:
-        if not self._table:
-            self._table = self._ask_all()
-        if tag not in self._table:
+        table = self._table  # others may take it away meanwhile
+        if not table:
+            table = self._table = self._ask_all()
+        if tag not in table:
             self._table = {}
             raise StoreUnavailable("no server of the Redis cluster holds these sessions now")
-        return self._table[tag]
+        return table[tag]
 
     def _ask_all(self) -> Mapping[str, Place]:
         failure = StoreUnavailable("the Redis cluster has no servers")
@@ -142,21 +147,8 @@ class AsyncCluster:
 
     async def call(self, words: Words, tag: str) -> Any:
         """Return the reply to one command; raise ResponseError if it is an error."""
-        place = await self._place_of(tag)
-        for _ in range(HOPS):
-            try:
-                return await self._at(place).call(words)
-            except MovedError as moved:
-                place = self._moved(tag, moved)
-            except AskError as ask:
-                _, reply = await self._at(there(ask)).calls([(("ASKING",), tag), (words, tag)])
-                return raised(reply)
-            except TryAgainError:
-                await async_sleep(PAUSE)
-            except StoreError:
-                self._table = {}  # whoever comes next asks again who holds what
-                raise
-        raise restless()
+        [reply] = await self._sent([(words, tag)])
+        return raised(reply)
 
     async def calls(self, commands: Sequence[Command]) -> list[Any]:
         """Return the replies to commands, sent together to each server; errors are among them."""
@@ -176,25 +168,41 @@ class AsyncCluster:
 
     async def lasting(self, commands: Sequence[Command]) -> list[Any]:
         """As `calls`, of commands that may take long, all of one tag, over one connection."""
-        tag = commands[0][1]
-        place = await self._place_of(tag)
-        for _ in range(HOPS):
-            replies = await self._at(place).lasting(commands)
-            if not isinstance(replies[0], MovedError):
-                return replies
-            place = self._moved(tag, replies[0])
-        raise restless()
+        return await self._sent(commands, lasting=True)
 
     async def servers(self) -> AsyncIterator[Lane]:
         """Yield a connection to each master."""
-        await self._place_of(TAGS[0])
-        for place in set(self._table.values()):
+        places = {await self._place_of(tag) for tag in TAGS}
+        for place in places:
             yield self._at(place)
 
     async def close(self) -> None:
         """Close the connections that are not in use."""
         for server in self._servers.values():
             await server.close()
+
+    async def _sent(self, commands: Sequence[Command], *, lasting: bool = False) -> list[Any]:
+        """Send commands of one tag to the server that holds it, wherever that is by now."""
+        tag = commands[0][1]
+        place = await self._place_of(tag)
+        try:
+            for _ in range(HOPS):
+                server = self._at(place)
+                send = server.lasting if lasting else server.calls
+                replies = await send(commands)
+                if isinstance(replies[0], MovedError):
+                    place = self._moved(tag, replies[0])
+                elif isinstance(replies[0], AskError):
+                    asked = await self._at(there(replies[0])).calls([ASKING, *commands])
+                    return asked[1:]
+                elif isinstance(replies[0], TryAgainError):
+                    await async_sleep(PAUSE)
+                else:
+                    return replies
+        except StoreError:
+            self._table = {}  # whoever comes next asks again who holds what
+            raise
+        raise restless()
 
     async def _sorted(self, commands: Sequence[Command]) -> dict[Place, list[int]]:
         numbers: dict[Place, list[int]] = {}
@@ -203,12 +211,13 @@ class AsyncCluster:
         return numbers
 
     async def _place_of(self, tag: str) -> Place:
-        if not self._table:
-            self._table = await self._ask_all()
-        if tag not in self._table:
+        table = self._table  # others may take it away meanwhile
+        if not table:
+            table = self._table = await self._ask_all()
+        if tag not in table:
             self._table = {}
             raise StoreUnavailable("no server of the Redis cluster holds these sessions now")
-        return self._table[tag]
+        return table[tag]
 
     async def _ask_all(self) -> Mapping[str, Place]:
         failure = StoreUnavailable("the Redis cluster has no servers")

@@ -18,7 +18,13 @@ from typing import Any, NamedTuple, Self
 
 from hiredis import pack_command
 from redis.asyncio import Connection
-from redis.exceptions import ReadOnlyError, RedisError, ResponseError
+from redis.exceptions import (
+    AuthenticationError,
+    BusyLoadingError,
+    ReadOnlyError,
+    RedisError,
+    ResponseError,
+)
 
 from sojourn.errors import SessionError, StoreUnavailable
 from sojourn.providers.redis import faults
@@ -127,7 +133,11 @@ class Lane:
     async def _converse(self, connection: Connection, batch: list[_Asked]) -> None:
         await connection.send_packed_command([asked.packed for asked in batch], check_health=False)
         for asked in batch:
-            replies = [await _reply(connection) for _ in range(asked.replies)]
+            try:
+                replies = [await _reply(connection) for _ in range(asked.replies)]
+            except (BusyLoadingError, AuthenticationError) as error:
+                _fail([asked], faults.refused(error))  # and the answers to the others are lost
+                raise RedisError from None
             if not asked.answer.done():  # its task may have been cancelled
                 asked.answer.set_result(replies)
             if any(isinstance(reply, ReadOnlyError) for reply in replies):

@@ -64,23 +64,24 @@ class RedisProvider:
             return bool(self._asker.run(verb, record.id))
         except Silent:
             raise
-        except Lost:  # an id is minted once: what stands under it then is ours
-            self._asker.run(verb, record.id)
+        except Lost as lost:  # an id is minted once: what stands under it then is ours
+            try:
+                self._asker.run(verb, record.id)
+            except StoreUnavailable:
+                raise lost from None
             return True
 
     def update(self, record: Record, changes: Changes) -> Outcome | Record:
-        verb = verbs.update(self._layout, record.id, changes)
+        verb, ends = verbs.update(self._layout, record.id, changes), verbs.ends(changes)
         try:
-            reply = self._asker.run(verb, record.id, ends=verbs.ends(changes))
+            reply = self._asker.run(verb, record.id, ends=ends)
         except Silent:
             raise
         except Lost as lost:
             known = fate.of(changes, self._read_after(lost, record.id))
-            if known.outcome is not None:
-                return known.outcome
             if not known.again:
-                raise
-            reply = self._asker.run(verb, record.id, ends=verbs.ends(changes))
+                return self._asker.settled(known.outcome, lost, ends=ends)
+            reply = self._asker.run(verb, record.id, ends=ends)
         return verbs.outcome(record.id, reply)
 
     def destroy(self, id: str) -> Record | None:
@@ -170,23 +171,24 @@ class AsyncRedisProvider:
             return bool(await self._asker.run(verb, record.id))
         except Silent:
             raise
-        except Lost:  # an id is minted once: what stands under it then is ours
-            await self._asker.run(verb, record.id)
+        except Lost as lost:  # an id is minted once: what stands under it then is ours
+            try:
+                await self._asker.run(verb, record.id)
+            except StoreUnavailable:
+                raise lost from None
             return True
 
     async def update(self, record: Record, changes: Changes) -> Outcome | Record:
-        verb = verbs.update(self._layout, record.id, changes)
+        verb, ends = verbs.update(self._layout, record.id, changes), verbs.ends(changes)
         try:
-            reply = await self._asker.run(verb, record.id, ends=verbs.ends(changes))
+            reply = await self._asker.run(verb, record.id, ends=ends)
         except Silent:
             raise
         except Lost as lost:
             known = fate.of(changes, await self._read_after(lost, record.id))
-            if known.outcome is not None:
-                return known.outcome
             if not known.again:
-                raise
-            reply = await self._asker.run(verb, record.id, ends=verbs.ends(changes))
+                return self._asker.settled(known.outcome, lost, ends=ends)
+            reply = await self._asker.run(verb, record.id, ends=ends)
         return verbs.outcome(record.id, reply)
 
     async def destroy(self, id: str) -> Record | None:

@@ -21,7 +21,7 @@ from sojourn._cookies import Headers
 from sojourn._policy import GC_BATCH, Policy, SessionInfo
 from sojourn._tokens import is_id
 from sojourn.config import Config
-from sojourn.errors import CorruptRecord, SessionGone, StoreUnavailable
+from sojourn.errors import CorruptRecord, SessionGone, StoreError
 from sojourn.providers.registry import AsyncGiven, Given, async_provider_for, provider_for
 from sojourn.release import Release, ReleaseOutcome
 from sojourn.session import Session
@@ -67,7 +67,7 @@ class Manager(Policy):
             except CorruptRecord:
                 life.report("corrupt", id)
                 continue
-            except StoreUnavailable:
+            except StoreError:
                 if self.config.on_outage == "error":
                     raise
                 return life.fresh(arrival, Standing.OUTAGE)
@@ -80,14 +80,15 @@ class Manager(Policy):
         """Store what the request did; return the outcome, and headers to add to the response.
 
         Raises EncodeError or SessionTooLarge, and stores nothing, if the session holds what
-        cannot be stored; StoreUnavailable if the store is down and `on_outage` is "error".
+        cannot be stored.  Unless `on_outage` is "anonymous", StoreUnavailable if the store is
+        down, and OutcomeUnknown if it does not say whether it has stored what it was sent.
         """
         steps = self._life.close(session)
         if isinstance(steps, Release):
             return steps
         try:
             return self._run(steps)
-        except StoreUnavailable:
+        except StoreError:
             if self.config.on_outage == "error":
                 raise
             return self._life.answer.seal(session, ReleaseOutcome.OUTAGE)
@@ -233,7 +234,7 @@ class AsyncManager(Policy):
             except CorruptRecord:
                 life.report("corrupt", id)
                 continue
-            except StoreUnavailable:
+            except StoreError:
                 if self.config.on_outage == "error":
                     raise
                 return life.fresh(arrival, Standing.OUTAGE)
@@ -246,14 +247,15 @@ class AsyncManager(Policy):
         """Store what the request did; return the outcome, and headers to add to the response.
 
         Raises EncodeError or SessionTooLarge, and stores nothing, if the session holds what
-        cannot be stored; StoreUnavailable if the store is down and `on_outage` is "error".
+        cannot be stored.  Unless `on_outage` is "anonymous", StoreUnavailable if the store is
+        down, and OutcomeUnknown if it does not say whether it has stored what it was sent.
         """
         steps = self._life.close(session)
         if isinstance(steps, Release):
             return steps
         try:
             return await self._run(steps)
-        except StoreUnavailable:
+        except StoreError:
             if self.config.on_outage == "error":
                 raise
             return self._life.answer.seal(session, ReleaseOutcome.OUTAGE)

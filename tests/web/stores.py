@@ -5,18 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from sojourn import Session, StoreUnavailable
+from sojourn import OutcomeUnknown, Session, StoreError, StoreUnavailable
 from sojourn.providers.memory import MemoryProvider
 from sojourn.record import Changes, Outcome, Record
 
 Pairs = list[tuple[str, str]]
 
 
-class Failing(MemoryProvider):
-    """A store of which some verbs are down."""
+FAULTS = (StoreUnavailable, OutcomeUnknown)
+"""Nothing was written, or nobody knows whether it was."""
 
-    def __init__(self) -> None:
+
+class Failing(MemoryProvider):
+    """A store of which some verbs fail."""
+
+    def __init__(self, fault: type[StoreError] = StoreUnavailable) -> None:
         super().__init__()
+        self.fault = fault
         self.down: set[str] = set()
 
     def read(self, id: str) -> Record | None:
@@ -33,7 +38,7 @@ class Failing(MemoryProvider):
 
     def _answer(self, verb: str) -> None:
         if verb in self.down:
-            raise StoreUnavailable(f"no {verb} today")
+            raise self.fault(f"no {verb} today")
 
 
 def values(headers: Iterable[tuple[str, str]], name: str) -> list[str]:

@@ -18,6 +18,7 @@ from sojourn import (
     SessionGone,
     SessionReleased,
     SessionTooLarge,
+    StoreError,
     StoreUnavailable,
 )
 from sojourn.providers.file import FileProvider
@@ -26,7 +27,7 @@ from sojourn.providers.threads import Adapted, inline
 from sojourn.record import Record
 from sojourn.web._lifespan import App, Message, Receive, Scope, Send
 from sojourn.web.asgi import SessionMiddleware
-from tests.web.stores import MERGED, READS, Failing, Pairs, cookie, note_into, values
+from tests.web.stores import FAULTS, MERGED, READS, Failing, Pairs, cookie, note_into, values
 
 
 class Answer(NamedTuple):
@@ -481,6 +482,7 @@ async def goes_on_regardless(scope: Scope, receive: Receive, send: Send) -> None
             continue
 
 
+@pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize(
     ("app", "verb"),
     [
@@ -494,8 +496,10 @@ async def goes_on_regardless(scope: Scope, receive: Receive, send: Send) -> None
         (raises_unavailable, "none"),
     ],
 )
-async def test_without_a_store_the_answer_is_503(app: App, verb: str) -> None:
-    store = Failing()
+async def test_without_a_store_the_answer_is_503(
+    app: App, verb: str, fault: type[StoreError]
+) -> None:
+    store = Failing(fault)
     manager = AsyncManager(store)
     visitor = await visit(manager, n=1)
     store.down = {verb}

@@ -22,12 +22,13 @@ from sojourn import (
     Session,
     SessionReleased,
     SessionTooLarge,
+    StoreError,
     StoreUnavailable,
 )
 from sojourn.providers.file import FileProvider
 from sojourn.providers.memory import MemoryProvider
 from sojourn.web.wsgi import SessionMiddleware
-from tests.web.stores import MERGED, READS, Failing, Pairs, cookie, note_into, values
+from tests.web.stores import FAULTS, MERGED, READS, Failing, Pairs, cookie, note_into, values
 
 PLAIN = [("Content-Type", "text/plain")]
 Environ = WSGIEnvironment
@@ -630,6 +631,7 @@ def raises_unavailable_later(environ: Environ, start_response: Start) -> Iterabl
     raise StoreUnavailable("asked the store myself")
 
 
+@pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize(
     ("app", "verb"),
     [
@@ -645,8 +647,10 @@ def raises_unavailable_later(environ: Environ, start_response: Start) -> Iterabl
         (raises_unavailable_later, "none"),
     ],
 )
-def test_without_a_store_the_answer_is_503(app: WSGIApplication, verb: str) -> None:
-    store = Failing()
+def test_without_a_store_the_answer_is_503(
+    app: WSGIApplication, verb: str, fault: type[StoreError]
+) -> None:
+    store = Failing(fault)
     manager = Manager(store)
     visitor = visit(manager, n=1)
     store.down = {verb}
@@ -656,6 +660,17 @@ def test_without_a_store_the_answer_is_503(app: WSGIApplication, verb: str) -> N
     store.down = set()
     with manager.open({"Cookie": visitor["HTTP_COOKIE"]}) as session:
         assert dict(session) == {"n": 1}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("verb", ["read", "update"])
+def test_without_a_store_a_request_may_go_on(verb: str, fault: type[StoreError]) -> None:
+    store = Failing(fault)
+    manager = Manager(store, on_outage="anonymous")
+    visitor = visit(manager, n=1)
+    store.down = {verb}
+    answer = ask(between(counter, manager), **visitor)
+    assert (answer.status, values(answer.headers, "Set-Cookie")) == (200, [])
 
 
 def test_the_body_that_is_dropped_is_closed() -> None:

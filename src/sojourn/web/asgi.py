@@ -9,7 +9,7 @@ cancellation saves nothing; from then on a change raises `SessionReleased`.
 from __future__ import annotations
 
 from sojourn._events import logger
-from sojourn.errors import ConfigError, StoreUnavailable
+from sojourn.errors import ConfigError, StoreError, StoreUnavailable
 from sojourn.manager import AsyncManager
 from sojourn.session import Session
 from sojourn.web._headers import UNAVAILABLE, UNAVAILABLE_HEADERS, merged_bytes, taken
@@ -23,7 +23,7 @@ _HINTS = ("http.response.early_hint", "http.response.push", "http.response.debug
 class SessionMiddleware:
     """Gives each request and each WebSocket its session, in `scope["session"]`.
 
-    A StoreUnavailable is answered with 503.  What else a release raises (EncodeError,
+    A StoreError is answered with 503.  What else a release raises (EncodeError,
     SessionTooLarge) goes to the server, which has sent nothing yet.  With the server's lifespan
     the manager's garbage collection starts, and the manager is closed.
     """
@@ -60,7 +60,7 @@ class SessionMiddleware:
             response.session = await self._manager.start(scope["headers"], https=https)
             await self._app({**scope, self._key: response.session}, receive, response.send)
             await response.end()
-        except StoreUnavailable as error:
+        except StoreError as error:
             await response.refuse(error)
         except Exception:
             if not response.refused:
@@ -103,7 +103,7 @@ class _Response:
         self._held = False  # whatever comes of it: there is no second one
         try:
             release = await self._manager.release(self.session)
-        except StoreUnavailable as error:
+        except StoreError as error:
             await self.refuse(error)
             raise
         if self._head is not None:
@@ -116,7 +116,7 @@ class _Response:
         self._begun = self._begun or message["type"] not in _HINTS
         await self._send(message)
 
-    async def refuse(self, error: StoreUnavailable) -> None:
+    async def refuse(self, error: StoreError) -> None:
         """Answer 503 and end the application, unless that was done; too late, raise `error`."""
         if self.refused:
             return

@@ -14,7 +14,7 @@ from typing import Any, Self
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from sojourn._events import logger
-from sojourn.errors import ConfigError, StoreUnavailable
+from sojourn.errors import ConfigError, StoreError
 from sojourn.manager import Manager
 from sojourn.session import Session
 from sojourn.web._headers import UNAVAILABLE, UNAVAILABLE_HEADERS, Pairs, merged, taken
@@ -25,7 +25,7 @@ Write = Callable[[bytes], object]
 class SessionMiddleware:
     """Gives each request its session, in `environ["sojourn.session"]`.
 
-    A StoreUnavailable is answered with 503; what else a release raises goes to the server.
+    A StoreError is answered with 503; what else a release raises goes to the server.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class SessionMiddleware:
         headers = {name: environ[at] for at, name in self._variables.items() if at in environ}
         try:
             session = self._manager.start(headers, https=environ["wsgi.url_scheme"] == "https")
-        except StoreUnavailable as error:
+        except StoreError as error:
             return [_unavailable(error, environ, start_response)]
         environ[self._key] = session
         return _Response(self._manager, session, start_response).of(self._app, environ)
@@ -79,7 +79,7 @@ class _Response:
             if type(body) in (list, tuple):  # no code of the application is left to run
                 self.release()
                 return body
-        except StoreUnavailable as error:
+        except StoreError as error:
             return [_unavailable(error, environ, self._start)]
         self._body, self._chunks = body, iter(body)
         return self
@@ -121,7 +121,7 @@ class _Response:
         try:
             chunk = next(filter(None, self._chunks), None)
             self.release()
-        except StoreUnavailable as error:
+        except StoreError as error:
             self._held, self._chunks = False, iter(())
             return _unavailable(error, self._environ, self._start)
         except BaseException:
@@ -142,7 +142,7 @@ class _Response:
                 body.close()
 
 
-def _unavailable(error: StoreUnavailable, environ: WSGIEnvironment, start: StartResponse) -> bytes:
+def _unavailable(error: StoreError, environ: WSGIEnvironment, start: StartResponse) -> bytes:
     """Begin a 503 and return its body.  If the response has begun, the server raises `error`."""
     logger.error("answered 503: %s", error)
     start("503 Service Unavailable", list(UNAVAILABLE_HEADERS), sys.exc_info())

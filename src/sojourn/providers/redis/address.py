@@ -127,12 +127,13 @@ _PARTS = {
 
 
 def _of_parts(parts: list[str]) -> Address:
-    places = parts[0].split(";")
+    is_path = parts[0].startswith("/")
+    places = parts[:1] if is_path else parts[0].split(";")
     names_service = re.search(r"\D", "".join(parts[4:5])) is not None
     kind: Kind = "single" if len(places) == 1 else "sentinel" if names_service else "cluster"
     said = _said_in_parts(parts[1:], kind)
-    if parts[0].startswith("/"):
-        return _made("single", said, path=parts[0])
+    if is_path:
+        return _made(kind, said, path=parts[0])
     hosts = (_host(at, kind, _IN_PARTS, shown=bool(re.fullmatch(_PLAIN, at))) for at in places)
     return _made(kind, said, hosts=tuple(hosts))
 

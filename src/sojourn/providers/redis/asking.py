@@ -97,17 +97,17 @@ class Asker:
         replies: list[Any] = self._harmless(self.wire.calls, commands)
         return [_sound(reply) for reply in replies]
 
-    def repeat(self, verb: Verb, id: str | None = None) -> Any:
+    def repeat(self, verb: Verb) -> Any:
         """Return the answer of a script that may be run twice."""
-        return self._harmless(self.run, verb, id)
+        return self._harmless(self.run, verb)
 
-    def run(self, verb: Verb, id: str | None = None, *, ends: bool = False) -> Any:
+    def run(self, verb: Verb, *, ends: bool = False) -> Any:
         """Return the answer of a script.  ends: replicas shall know of it, if any have to."""
         send = self._call if self._waiting is None or not ends else self._call_and_wait
         try:
-            return send(verb.short, id)
+            return send(verb.short)
         except NoScriptError:
-            return send(verb.whole, id)
+            return send(verb.whole)
 
     def settled(self, outcome: Outcome | None, lost: Lost, *, ends: bool) -> Outcome:
         """Return what became of a script whose answer was lost; raise that if it is not known."""
@@ -128,7 +128,7 @@ class Asker:
         except Lost as again:
             raise _unanswered(again) from None
 
-    def _call(self, command: Command, id: str | None) -> Any:
+    def _call(self, command: Command, id: str | None = None) -> Any:
         try:
             return self.wire.call(*command)
         except NoScriptError:
@@ -136,7 +136,7 @@ class Asker:
         except ResponseError as error:
             raise faults.refused(error, id) from None
 
-    def _call_and_wait(self, command: Command, id: str | None) -> Any:
+    def _call_and_wait(self, command: Command) -> Any:
         assert self._waiting is not None
         replies = self.wire.lasting([command, self._waiting.command(command[1])])
         try:
@@ -144,7 +144,7 @@ class Asker:
         except NoScriptError:
             raise
         except ResponseError as error:
-            raise faults.refused(error, id) from None
+            raise faults.refused(error) from None
 
 
 class AsyncAsker:
@@ -163,17 +163,17 @@ class AsyncAsker:
         replies: list[Any] = await self._harmless(self.wire.calls, commands)
         return [_sound(reply) for reply in replies]
 
-    async def repeat(self, verb: Verb, id: str | None = None) -> Any:
+    async def repeat(self, verb: Verb) -> Any:
         """Return the answer of a script that may be run twice."""
-        return await self._harmless(self.run, verb, id)
+        return await self._harmless(self.run, verb)
 
-    async def run(self, verb: Verb, id: str | None = None, *, ends: bool = False) -> Any:
+    async def run(self, verb: Verb, *, ends: bool = False) -> Any:
         """Return the answer of a script.  ends: replicas shall know of it, if any have to."""
         send = self._call if self._waiting is None or not ends else self._call_and_wait
         try:
-            return await send(verb.short, id)
+            return await send(verb.short)
         except NoScriptError:
-            return await send(verb.whole, id)
+            return await send(verb.whole)
 
     def settled(self, outcome: Outcome | None, lost: Lost, *, ends: bool) -> Outcome:
         """Return what became of a script whose answer was lost; raise that if it is not known."""
@@ -194,7 +194,7 @@ class AsyncAsker:
         except Lost as again:
             raise _unanswered(again) from None
 
-    async def _call(self, command: Command, id: str | None) -> Any:
+    async def _call(self, command: Command, id: str | None = None) -> Any:
         try:
             return await self.wire.call(*command)
         except NoScriptError:
@@ -202,7 +202,7 @@ class AsyncAsker:
         except ResponseError as error:
             raise faults.refused(error, id) from None
 
-    async def _call_and_wait(self, command: Command, id: str | None) -> Any:
+    async def _call_and_wait(self, command: Command) -> Any:
         assert self._waiting is not None
         replies = await self.wire.lasting([command, self._waiting.command(command[1])])
         try:
@@ -210,7 +210,7 @@ class AsyncAsker:
         except NoScriptError:
             raise
         except ResponseError as error:
-            raise faults.refused(error, id) from None
+            raise faults.refused(error) from None
 
 
 def _sound(reply: Any) -> Any:

@@ -7,13 +7,10 @@ Redis, and true as of its moment.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
-from sojourn.errors import CorruptRecord
 from sojourn.providers.redis import scripts
-from sojourn.providers.redis.layout import FRAME, TAGS, Layout, unframed, user_range
+from sojourn.providers.redis.layout import FRAME, TAGS, Layout, user_range
 from sojourn.providers.redis.verbs import Command, Verb, Words
-from sojourn.record import Record
 
 LIVE, USERS = 1, 2
 """The sorted sets that are kept true: that of tombstones is of use to sweeps alone."""
@@ -53,14 +50,6 @@ def of_user(layout: Layout, user: str) -> list[Command]:
 def of_tag(layout: Layout, tag: str) -> Command:
     """Ask for the entries of all sessions of a tag, as of one moment."""
     return ("ZRANGE", layout.of(tag).live, 0, -1), tag
-
-
-def head(id: str, reply: Any) -> Record | None:
-    """Return the record of a frame; None if there is none that can be read."""
-    try:
-        return None if reply is None else unframed(id, reply, {})
-    except CorruptRecord:
-        return None
 
 
 def head_of(layout: Layout, id: str) -> Command:

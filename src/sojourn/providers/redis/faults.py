@@ -51,6 +51,7 @@ _CODES = {
     "MAXCLIENTS": "has too many clients",
 }
 _PHRASES = (
+    ("WRONGTYPE", "holds something else under a key of Sojourn's: remove it, or change the prefix"),
     ("unknown command", "lacks a command that sessions need: it must be Redis 6 or later"),
     ("DB index", "does not have a database of this number"),
     ("invalid DB", "does not have a database of this number"),
@@ -66,7 +67,7 @@ _PHRASES = (
 def refused(error: Exception, id: str | None = None) -> SessionError:
     """Return the error for a command that was not carried out, and named as well as can be.
 
-    id: the session that it was about; a key of another kind is a corrupt record then.
+    id: the session whose hash was asked for; a key of another kind is a corrupt record then.
     """
     if id is not None and is_foreign(error):
         return CorruptRecord(f"what is stored under {id} is no session of this release", id=id)

@@ -48,7 +48,7 @@ class Healer:
         while True:
             cursor, keys = server.call(census.scan(self._layout, cursor, STEP), "")
             for id in filter(None, map(self._layout.id_of, keys)):
-                self._asker.repeat(census.enter(self._layout, id), id)
+                self._asker.repeat(census.enter(self._layout, id))
             if cursor == b"0":
                 return
 
@@ -87,7 +87,7 @@ class AsyncHealer:
         while True:
             cursor, keys = await server.call(census.scan(self._layout, cursor, STEP), "")
             for id in filter(None, map(self._layout.id_of, keys)):
-                await self._asker.repeat(census.enter(self._layout, id), id)
+                await self._asker.repeat(census.enter(self._layout, id))
             if cursor == b"0":
                 return
 

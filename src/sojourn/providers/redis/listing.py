@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Sequence
 
-from sojourn.providers.redis import census
+from sojourn.providers.redis import census, verbs
 from sojourn.providers.redis.asking import Asker, AsyncAsker
 from sojourn.providers.redis.layout import TAGS, Layout, ids_of_live, ids_of_user
 from sojourn.record import Record, is_live
@@ -54,7 +54,7 @@ class Lister:
     def _heads(self, ids: Sequence[str]) -> list[Record | None]:
         """Return records without their fields; None for what cannot be read."""
         replies = self._asker.ask_all([census.head_of(self._layout, id) for id in ids])
-        return [census.head(id, reply) for id, reply in zip(ids, replies, strict=True)]
+        return [verbs.readable(id, reply) for id, reply in zip(ids, replies, strict=True)]
 
 
 class AsyncLister:
@@ -98,4 +98,4 @@ class AsyncLister:
     async def _heads(self, ids: Sequence[str]) -> list[Record | None]:
         """Return records without their fields; None for what cannot be read."""
         replies = await self._asker.ask_all([census.head_of(self._layout, id) for id in ids])
-        return [census.head(id, reply) for id, reply in zip(ids, replies, strict=True)]
+        return [verbs.readable(id, reply) for id, reply in zip(ids, replies, strict=True)]

@@ -17,7 +17,7 @@ from sojourn.providers.redis import census, checks, fate, verbs
 from sojourn.providers.redis.asking import Asker, AsyncAsker
 from sojourn.providers.redis.faults import Lost, Silent
 from sojourn.providers.redis.healing import AsyncHealer, Healer
-from sojourn.providers.redis.layout import TAGS, record_of, unframed
+from sojourn.providers.redis.layout import TAGS, record_of
 from sojourn.providers.redis.listing import AsyncLister, Lister
 from sojourn.providers.redis.settings import settings
 from sojourn.providers.redis.wires import async_wire, wire
@@ -61,12 +61,12 @@ class RedisProvider:
     def create(self, record: Record) -> bool:
         verb = verbs.create(self._layout, record)
         try:
-            return bool(self._asker.run(verb, record.id))
+            return bool(self._asker.run(verb))
         except Silent:
             raise
         except Lost as lost:  # an id is minted once: what stands under it then is ours
             try:
-                self._asker.run(verb, record.id)
+                self._asker.run(verb)
             except StoreUnavailable:
                 raise lost from None
             return True
@@ -74,27 +74,27 @@ class RedisProvider:
     def update(self, record: Record, changes: Changes) -> Outcome | Record:
         verb, ends = verbs.update(self._layout, record.id, changes), verbs.ends(changes)
         try:
-            reply = self._asker.run(verb, record.id, ends=ends)
+            reply = self._asker.run(verb, ends=ends)
         except Silent:
             raise
         except Lost as lost:
             known = fate.of(changes, self._read_after(lost, record.id))
             if not known.again:
                 return self._asker.settled(known.outcome, lost, ends=ends)
-            reply = self._asker.run(verb, record.id, ends=ends)
+            reply = self._asker.run(verb, ends=ends)
         return verbs.outcome(record.id, reply)
 
     def destroy(self, id: str) -> Record | None:
         verb = verbs.destroy(self._layout, id)
         try:
-            frame = self._asker.run(verb, id, ends=True)
+            frame = self._asker.run(verb, ends=True)
         except Silent:
             raise
         except Lost as lost:
             if self._read_after(lost, id) is None:  # by this call or another: and it is not
                 raise  # known where it went
-            frame = self._asker.run(verb, id, ends=True)
-        return unframed(id, frame, {}) if frame else None
+            frame = self._asker.run(verb, ends=True)
+        return verbs.readable(id, frame)
 
     def find(self, user: str | None, now: float) -> Iterator[Record]:
         return self._lister.find(user, now)
@@ -168,12 +168,12 @@ class AsyncRedisProvider:
     async def create(self, record: Record) -> bool:
         verb = verbs.create(self._layout, record)
         try:
-            return bool(await self._asker.run(verb, record.id))
+            return bool(await self._asker.run(verb))
         except Silent:
             raise
         except Lost as lost:  # an id is minted once: what stands under it then is ours
             try:
-                await self._asker.run(verb, record.id)
+                await self._asker.run(verb)
             except StoreUnavailable:
                 raise lost from None
             return True
@@ -181,27 +181,27 @@ class AsyncRedisProvider:
     async def update(self, record: Record, changes: Changes) -> Outcome | Record:
         verb, ends = verbs.update(self._layout, record.id, changes), verbs.ends(changes)
         try:
-            reply = await self._asker.run(verb, record.id, ends=ends)
+            reply = await self._asker.run(verb, ends=ends)
         except Silent:
             raise
         except Lost as lost:
             known = fate.of(changes, await self._read_after(lost, record.id))
             if not known.again:
                 return self._asker.settled(known.outcome, lost, ends=ends)
-            reply = await self._asker.run(verb, record.id, ends=ends)
+            reply = await self._asker.run(verb, ends=ends)
         return verbs.outcome(record.id, reply)
 
     async def destroy(self, id: str) -> Record | None:
         verb = verbs.destroy(self._layout, id)
         try:
-            frame = await self._asker.run(verb, id, ends=True)
+            frame = await self._asker.run(verb, ends=True)
         except Silent:
             raise
         except Lost as lost:
             if await self._read_after(lost, id) is None:  # by this call or another: and it is not
                 raise  # known where it went
-            frame = await self._asker.run(verb, id, ends=True)
-        return unframed(id, frame, {}) if frame else None
+            frame = await self._asker.run(verb, ends=True)
+        return verbs.readable(id, frame)
 
     def find(self, user: str | None, now: float) -> AsyncIterator[Record]:
         return self._lister.find(user, now)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import struct
 from typing import Any, NamedTuple
 
-from sojourn.errors import StoreError
+from sojourn.errors import CorruptRecord, StoreError
 from sojourn.providers.redis import scripts
 from sojourn.providers.redis.layout import (
     FRAME,
@@ -20,6 +20,7 @@ from sojourn.providers.redis.layout import (
     identity,
     live_entry,
     record_of,
+    unframed,
     user_entry,
 )
 from sojourn.providers.redis.scripts import Script
@@ -99,6 +100,7 @@ def update(layout: Layout, id: str, changes: Changes) -> Verb:
         names += [keys.retired, keys.stem + move.id]
     equal = [(key, value) for key, value in changes.expect.items() if value is not None]
     absent = [key for key, value in changes.expect.items() if value is None]
+    drops = dict.fromkeys(changes.drop)
     head = _HEAD(
         changes.now,
         -1.0 if changes.expires is None else changes.expires,
@@ -108,13 +110,13 @@ def update(layout: Layout, id: str, changes: Changes) -> Verb:
         0 if move is None else 1 if move.user is None else 2,
         len(equal),
         len(absent),
-        len(changes.drop),
+        len(drops),
     )
     rest = (
         *(key for key, _ in equal),
         *absent,
         *(value for _, value in equal),
-        *changes.drop,
+        *drops,
         *(() if move is None else _moved(move)),
         *(word for pair in changes.put.items() for word in pair),
     )
@@ -145,6 +147,14 @@ def destroy(layout: Layout, id: str) -> Verb:
     return Verb(
         scripts.DESTROY, id[:2], (4, keys.stem + id, keys.live, keys.users, keys.retired, id)
     )
+
+
+def readable(id: str, frame: Any) -> Record | None:
+    """Return the record of a frame, without fields; None if there is none that can be read."""
+    try:
+        return unframed(id, frame, {}) if frame else None
+    except CorruptRecord:
+        return None
 
 
 def ends(changes: Changes) -> bool:

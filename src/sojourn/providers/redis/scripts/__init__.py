@@ -14,15 +14,16 @@ class Script(NamedTuple):
     digest: str
 
 
-def _script(name: str) -> Script:
-    source = files(__package__).joinpath(f"{name}.lua").read_text(encoding="utf-8")
+def _script(*names: str) -> Script:
+    texts = [files(__package__).joinpath(f"{name}.lua").read_text("utf-8") for name in names]
+    source = "\n".join(texts)
     digest = sha1(source.encode(), usedforsecurity=False).hexdigest()  # as Redis names it
     return Script(source, digest)
 
 
 CREATE = _script("create")
-UPDATE = _script("update")
-DESTROY = _script("destroy")
-SWEEP = _script("sweep")
+UPDATE = _script("frame", "update")
+DESTROY = _script("frame", "destroy")
+SWEEP = _script("frame", "sweep")
 VERIFY = _script("verify")
-ENTER = _script("enter")
+ENTER = _script("frame", "enter")

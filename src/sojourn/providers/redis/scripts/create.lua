@@ -4,14 +4,14 @@
 -- ARGV  1 when it expires  2 the same for Redis, in ms  3 its entry by expiry  4 among the users
 --       5 what had expired by then is forgotten  6… the fields: names and values
 --
--- The sorted sets come first: should one of them be none of ours, nothing has been written.
+-- The sorted sets come first: should one of them be none of ours, there is no hash.
 if redis.call('EXISTS', KEYS[1]) == 1 then
     return 0
 end
-redis.call('ZADD', KEYS[2], ARGV[1], ARGV[3])
 if ARGV[4] ~= '' then
     redis.call('ZADD', KEYS[3], 0, ARGV[4])
 end
+redis.call('ZADD', KEYS[2], ARGV[1], ARGV[3])
 for first = 6, #ARGV, 5000 do  -- `unpack` fails at about 8,000
     redis.call('HSET', KEYS[1], unpack(ARGV, first, math.min(first + 4999, #ARGV)))
 end

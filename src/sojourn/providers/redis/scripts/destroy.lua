@@ -5,20 +5,14 @@
 -- ARGV  1 the id
 local id = ARGV[1]
 local frame = redis.pcall('HGET', KEYS[1], '')
-if type(frame) ~= 'string' or #frame < 38 or string.byte(frame) ~= 1 then
-    redis.call('ZREM', KEYS[2], id)
-    redis.call('ZREM', KEYS[4], id)
-    return redis.call('DEL', KEYS[1]) == 1 and ''
+local flags, _, user = parsed(frame)
+local entry, user_entry = entries(id, user)
+if user_entry then
+    redis.call('ZREM', KEYS[3], user_entry)
 end
-local _, flags, _, _, _, _, length, user_at = struct.unpack('>BBddddI4', frame)
-if flags >= 4 then
-    redis.call('ZREM', KEYS[4], id)
-elseif flags >= 2 then
-    local user = string.sub(frame, user_at, user_at + length - 1)
-    redis.call('ZREM', KEYS[2], id .. '\0' .. user)
-    redis.call('ZREM', KEYS[3], user .. '\0' .. id)
-else
-    redis.call('ZREM', KEYS[2], id)
+redis.call('ZREM', KEYS[2], entry)
+redis.call('ZREM', KEYS[4], id)
+if redis.call('DEL', KEYS[1]) == 0 then
+    return false
 end
-redis.call('DEL', KEYS[1])
-return frame
+return flags and frame or ''

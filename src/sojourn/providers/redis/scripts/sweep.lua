@@ -7,21 +7,12 @@
 -- any: an entry that says less than its hash is set right.
 local now, limit, stem = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3]
 local swept = 0
-
-local function ends_of(key)
-    local frame = redis.pcall('HGET', key, '')
-    if type(frame) == 'string' and #frame >= 38 and string.byte(frame) == 1 then
-        local _, _, _, _, ends = struct.unpack('>BBddd', frame)
-        return ends
-    end
-end
-
 for _, order in ipairs({KEYS[1], KEYS[3]}) do
     local due = redis.call('ZRANGEBYSCORE', order, '(-inf', ARGV[1], 'LIMIT', 0, limit - swept)
     for _, entry in ipairs(due) do
         local nul = string.find(entry, '\0', 1, true)
         local id = nul and string.sub(entry, 1, nul - 1) or entry
-        local ends = ends_of(stem .. id)
+        local _, ends = parsed(redis.pcall('HGET', stem .. id, ''))
         if ends and ends > now then
             redis.call('ZADD', order, ends, entry)
         else

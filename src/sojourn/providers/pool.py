@@ -1,19 +1,21 @@
 """Connections of one process to a store: a bounded stack of idle ones, the last used on top.
 
 What the request path pays is one `list.pop` and one `list.append`, which are atomic; the lock is
-taken only where a connection is opened, dropped or waited for.  An idle connection is looked at
+taken only where a connection is opened, closed or waited for.  An idle connection is looked at
 before it is used again: what is sent to a server that has closed it is lost, and nobody could tell
-whether it was heard.  After a fork the child begins with none: two processes must never share one.
+whether it was heard.
+
+A child of `fork` begins with none, and leaves those of its parent as they are.
 """
 
 from __future__ import annotations
 
 import os
+import weakref
 from collections.abc import Callable
-from contextlib import suppress
-from threading import Condition
+from threading import Condition, Lock
 from time import monotonic
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from sojourn.errors import StoreUnavailable
 
@@ -21,102 +23,139 @@ C = TypeVar("C")
 
 
 class Pool(Generic[C]):
-    """At most `size` connections; who finds none free waits for at most `timeout` seconds."""
+    """At most `size` connections, for any number of threads."""
 
     def __init__(
         self,
         *,
         connect: Callable[[], C],
         close: Callable[[C], object],
-        is_alive: Callable[[C], bool],
+        is_stale: Callable[[C], object],
         size: int,
         timeout: float,
         longest_idle: float | None = None,
+        forget: Callable[[C], object] | None = None,
     ) -> None:
+        """Open none yet.
+
+        is_stale: whether an idle connection has died, as far as can be seen from here.
+        timeout: seconds that who finds all in use waits for one.
+        longest_idle: seconds after which an idle one is closed rather than used.
+        forget: makes sure that the end of a connection, in a child, is none for its parent.
+        """
         self._connect = connect
         self._close = close
-        self._is_alive = is_alive
+        self._is_stale = is_stale
         self._size = size
         self._timeout = timeout
         self._longest_idle = longest_idle
+        self._forget = forget
         self._begin()
+        _pools.add(self)
 
     def take(self) -> C:
         """Return a connection that nobody else has; StoreUnavailable if none comes free."""
-        if self._pid != os.getpid():
-            self._begin()
-        deadline: float | None = None
         while True:
             try:
                 connection, since = self._idle.pop()
             except IndexError:
-                deadline = deadline or monotonic() + self._timeout
-                if self._may_open(deadline):
+                found = self._wait()
+                if found is None:
                     return self._one_more()
-                continue  # one came free
-            if self._is_usable(connection, since):
+                connection, since = found
+            if not self._is_old(since) and not self._is_stale(connection):
                 return connection
-            self.drop(connection)
+            self.discard(connection)
 
-    def give(self, connection: C) -> None:
+    def put(self, connection: C) -> None:
         """Take back a connection that is ready for whoever comes next."""
         self._idle.append((connection, monotonic()))
         if self._waiting:
-            with self._change:
-                self._change.notify()
+            with self._changed:
+                self._changed.notify()
 
-    def drop(self, connection: C) -> None:
-        """Close a connection of which nobody knows what will come next."""
-        self._closed()
-        self._close(connection)
+    def discard(self, connection: C) -> None:
+        """Close a connection of which nobody knows what it would answer next."""
+        try:
+            self._close(connection)
+        finally:
+            self._leave()
 
-    def drain(self) -> None:
-        """Close what is idle."""
-        with suppress(IndexError):
-            while True:
-                self.drop(self._idle.pop()[0])
+    def close(self) -> None:
+        """Close those that nobody uses."""
+        while self._idle:
+            try:
+                connection, _ = self._idle.pop()
+            except IndexError:  # somebody took it meanwhile
+                return
+            self.discard(connection)
+
+    def forget(self) -> None:
+        """Begin anew, in a child."""
+        for connection, _ in self._idle:
+            if self._forget is not None:
+                self._forget(connection)
+        _inherited.append(self._idle)  # to let go of them might be to close them
+        self._begin()
 
     def _begin(self) -> None:
-        self._pid = os.getpid()
         self._idle: list[tuple[C, float]] = []
-        self._change = Condition()
-        self._opened = 0
-        self._waiting = 0
+        self._open = self._waiting = 0
+        self._changed = Condition(Lock())
 
-    def _is_usable(self, connection: C, since: float) -> bool:
-        if self._longest_idle is not None and monotonic() - since >= self._longest_idle:
-            return False
-        return self._is_alive(connection)
+    def _is_old(self, since: float) -> bool:
+        return self._longest_idle is not None and monotonic() - since >= self._longest_idle
 
     def _one_more(self) -> C:
         try:
             return self._connect()
         except BaseException:
-            self._closed()
+            self._leave()
             raise
 
-    def _may_open(self, deadline: float) -> bool:
-        """Wait for one to come free, or for leave to open one more; whether it is leave."""
-        with self._change:
-            self._waiting += 1
+    def _leave(self) -> None:
+        with self._changed:
+            self._open -= 1
+            self._changed.notify()
+
+    def _wait(self) -> tuple[C, float] | None:
+        """Wait for a connection, or for leave to open one: then None is returned."""
+        deadline = monotonic() + self._timeout
+        with self._changed:
+            self._waiting += 1  # before looking: who puts one back looks after putting
             try:
-                free = self._change.wait_for(self._has_room, deadline - monotonic())
+                while True:
+                    try:
+                        return self._idle.pop()
+                    except IndexError:
+                        pass
+                    if self._open < self._size:
+                        self._open += 1
+                        return None
+                    if not self._changed.wait(deadline - monotonic()):
+                        raise all_in_use(self._size, self._timeout)
             finally:
                 self._waiting -= 1
-            if not free:
-                raise StoreUnavailable(
-                    f"all {self._size} connections to the store were busy for"
-                    f" {self._timeout:g} s: a larger `pool` allows more"
-                )
-            if self._idle:
-                return False
-            self._opened += 1
-            return True
 
-    def _has_room(self) -> bool:
-        return bool(self._idle) or self._opened < self._size
 
-    def _closed(self) -> None:
-        with self._change:
-            self._opened -= 1
-            self._change.notify()
+def all_in_use(size: int, timeout: float) -> StoreUnavailable:
+    """Return the error for who has waited in vain."""
+    return StoreUnavailable(
+        f"all {size} connections to the store were in use for {timeout:g} seconds: give `pool` a"
+        " greater number if the server has room for them"
+    )
+
+
+# -- fork ------------------------------------------------------------------------------------------
+
+_pools: weakref.WeakSet[Pool[Any]] = weakref.WeakSet()
+_inherited: list[object] = []
+
+
+def _forget() -> None:
+    for pool in _pools:
+        pool.forget()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)

@@ -35,7 +35,7 @@ class Server:
         self._pool = Pool(
             connect=self._opened,
             close=Connection.disconnect,
-            is_alive=_is_alive,
+            is_stale=_is_stale,
             size=size,
             timeout=timeout,
             longest_idle=longest_idle,
@@ -51,12 +51,12 @@ class Server:
             self._give(connection, error)
             raise
         except RedisError as error:
-            self._pool.drop(connection)
+            self._pool.discard(connection)
             raise faults.lost(error) from None
         except BaseException:
-            self._pool.drop(connection)
+            self._pool.discard(connection)
             raise
-        self._pool.give(connection)
+        self._pool.put(connection)
         return reply
 
     def calls(self, commands: Sequence[Command]) -> list[Any]:
@@ -67,14 +67,12 @@ class Server:
             connection.send_packed_command([packed], check_health=False)  # type: ignore[no-untyped-call]
             replies = [_reply(connection) for _ in commands]
         except RedisError as error:
-            self._pool.drop(connection)
+            self._pool.discard(connection)
             raise faults.lost(error) from None
         except BaseException:
-            self._pool.drop(connection)
+            self._pool.discard(connection)
             raise
-        self._give(
-            connection, next((one for one in replies if isinstance(one, ReadOnlyError)), None)
-        )
+        self._give(connection, *replies)
         return replies
 
     def lasting(self, commands: Sequence[Command]) -> list[Any]:
@@ -87,7 +85,7 @@ class Server:
 
     def close(self) -> None:
         """Close the connections that are not in use."""
-        self._pool.drain()
+        self._pool.close()
 
     def _opened(self) -> Connection:
         try:
@@ -95,13 +93,13 @@ class Server:
         except (RedisError, OSError) as error:
             raise faults.unreachable(error) from None
 
-    def _give(self, connection: Connection, reply: Any) -> None:
+    def _give(self, connection: Connection, *replies: Any) -> None:
         """Take a connection back, unless it leads to what is the master no more."""
-        if isinstance(reply, ReadOnlyError):
-            self._pool.drop(connection)
-            self._pool.drain()
+        if any(isinstance(reply, ReadOnlyError) for reply in replies):
+            self._pool.discard(connection)
+            self._pool.close()
         else:
-            self._pool.give(connection)
+            self._pool.put(connection)
 
 
 def _reply(connection: Connection) -> Any:
@@ -111,9 +109,9 @@ def _reply(connection: Connection) -> Any:
         return error
 
 
-def _is_alive(connection: Connection) -> bool:
-    """Whether it is open and has nothing to say: an idle one that speaks says goodbye."""
+def _is_stale(connection: Connection) -> bool:
+    """Whether it is closed or has something to say: an idle one that speaks says goodbye."""
     try:
-        return not connection.can_read()
+        return connection.can_read()
     except RedisError:
-        return False
+        return True

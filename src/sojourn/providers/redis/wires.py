@@ -6,6 +6,7 @@ import asyncio
 from asyncio import AbstractEventLoop
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from functools import partial
+from threading import Lock
 from typing import Any
 
 from sojourn.providers.redis.asking import AsyncWire, Wire
@@ -52,6 +53,7 @@ class Loops:
     def __init__(self, make: Callable[[], AsyncWire]) -> None:
         self._make = make
         self._wires: dict[AbstractEventLoop, AsyncWire] = {}
+        self._lock = Lock()
 
     def call(self, words: Words, tag: str) -> Coroutine[Any, Any, Any]:
         return self._here().call(words, tag)
@@ -67,14 +69,19 @@ class Loops:
 
     async def close(self) -> None:
         """Close those of this loop; what a loop that has ended held is gone with it."""
-        wire = self._wires.pop(asyncio.get_running_loop(), None)
+        with self._lock:
+            wire = self._wires.pop(asyncio.get_running_loop(), None)
         if wire is not None:
             await wire.close()
 
     def _here(self) -> AsyncWire:
         loop = asyncio.get_running_loop()
-        wire = self._wires.get(loop)
-        if wire is None:
-            self._wires = {one: held for one, held in self._wires.items() if not one.is_closed()}
+        return self._wires.get(loop) or self._new(loop)
+
+    def _new(self, loop: AbstractEventLoop) -> AsyncWire:
+        """Make the wire of a loop, and forget those of loops that have ended."""
+        with self._lock:  # loops run in threads of their own
+            for ended in [one for one in self._wires if one.is_closed()]:
+                del self._wires[ended]
             wire = self._wires[loop] = self._make()
-        return wire
+            return wire

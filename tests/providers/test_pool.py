@@ -1,0 +1,248 @@
+"""The pool of connections: bounded, the last used first, and nobody waits longer than said."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from sojourn.errors import StoreUnavailable
+from sojourn.providers.pool import Pool
+
+TIMEOUT = 0.3
+
+
+class Connection:
+    """Knows whether it is open, and who uses it."""
+
+    def __init__(self) -> None:
+        self.is_open = True
+        self.users = 0
+
+    def close(self) -> None:
+        self.is_open = False
+
+
+def pool_of(size: int = 2, **settings: Any) -> Pool[Connection]:
+    options: dict[str, Any] = {
+        "connect": Connection,
+        "close": Connection.close,
+        "is_stale": lambda connection: not connection.is_open,
+        "timeout": TIMEOUT,
+        **settings,
+    }
+    return Pool(size=size, **options)
+
+
+@contextmanager
+def switching_often() -> Iterator[None]:
+    """Have threads come in each other's way at every step."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+def test_the_last_used_comes_first() -> None:
+    pool = pool_of()
+    first, second = pool.take(), pool.take()
+    pool.put(second)
+    pool.put(first)
+    assert pool.take() is first
+    assert pool.take() is second
+
+
+def test_a_connection_is_opened_when_it_is_needed() -> None:
+    made = list[Connection]()
+    pool = pool_of(50, connect=lambda: made.append(Connection()) or made[-1])
+    for _ in range(10):
+        pool.put(pool.take())
+    assert len(made) == 1
+
+
+def test_who_finds_none_free_is_told_in_time() -> None:
+    pool = pool_of(2)
+    pool.take()
+    pool.take()
+    began = time.monotonic()
+    with pytest.raises(StoreUnavailable, match=r"all 2 connections .* 0\.3 seconds: give `pool`"):
+        pool.take()
+    assert TIMEOUT <= time.monotonic() - began < TIMEOUT + 0.5
+
+
+def give(pool: Pool[Connection], connection: Connection) -> None:
+    pool.put(connection)
+
+
+def drop(pool: Pool[Connection], connection: Connection) -> None:
+    pool.discard(connection)
+
+
+@pytest.mark.parametrize(("leave", "is_same"), [(give, True), (drop, False)])
+def test_who_waits_is_served_at_once(
+    leave: Callable[[Pool[Connection], Connection], None], is_same: bool
+) -> None:
+    pool = pool_of(1, timeout=30.0)
+    held = pool.take()
+    with ThreadPoolExecutor(1) as threads:
+        waits = threads.submit(pool.take)
+        time.sleep(0.05)
+        assert not waits.done()
+        leave(pool, held)
+        assert (waits.result(1.0) is held) == is_same
+    assert held.is_open == is_same
+
+
+def test_what_could_not_be_opened_takes_no_place() -> None:
+    answers: list[Any] = [OSError, OSError, KeyboardInterrupt, Connection, Connection]
+
+    def connect() -> Connection:
+        kind = answers.pop(0)
+        if issubclass(kind, BaseException):
+            raise kind
+        return Connection()
+
+    pool = pool_of(1, connect=connect)
+    for error in (OSError, OSError, KeyboardInterrupt):
+        with pytest.raises(error):
+            pool.take()
+    assert pool.take().is_open
+
+
+def test_what_the_server_has_closed_is_not_used_again() -> None:
+    pool = pool_of(2)
+    dead = [pool.take(), pool.take()]
+    for connection in dead:
+        pool.put(connection)
+        connection.close()
+    alive = [pool.take(), pool.take()]
+    assert not {*alive} & {*dead}
+
+
+def test_what_was_idle_for_too_long_is_not_used_again() -> None:
+    pool = pool_of(1, longest_idle=0.05)
+    old = pool.take()
+    pool.put(old)
+    assert pool.take() is old
+    pool.put(old)
+    time.sleep(0.06)
+    assert pool.take() is not old
+    assert not old.is_open
+
+
+def test_a_place_is_free_once_its_connection_is_closed() -> None:
+    """Or a server that counts would see one more than are allowed."""
+    closing, go_on = threading.Event(), threading.Event()
+
+    def close(connection: Connection) -> None:
+        closing.set()
+        assert go_on.wait(5)
+        connection.close()
+
+    pool = pool_of(1, close=close, timeout=5.0)
+    old = pool.take()
+    with ThreadPoolExecutor(2) as threads:
+        dropped = threads.submit(pool.discard, old)
+        assert closing.wait(5)
+        waits = threads.submit(pool.take)
+        time.sleep(0.05)
+        too_early = waits.done()
+        go_on.set()
+        dropped.result(5)
+        assert waits.result(5).is_open
+    assert not too_early
+
+
+def test_draining_closes_what_is_idle_alone() -> None:
+    pool = pool_of(2)
+    busy, idle = pool.take(), pool.take()
+    pool.put(idle)
+    pool.close()
+    assert (busy.is_open, idle.is_open) == (True, False)
+    pool.put(busy)
+    assert {pool.take(), pool.take()} & {busy, idle} == {busy}
+
+
+def test_no_two_threads_have_the_same_and_there_are_never_more() -> None:
+    made, failures = list[Connection](), list[str]()
+    pool = pool_of(3, connect=lambda: made.append(Connection()) or made[-1], timeout=30.0)
+
+    def work(number: int) -> None:
+        for turn in range(300):
+            connection = pool.take()
+            connection.users += 1
+            if connection.users != 1 or sum(one.is_open for one in made) > 3:
+                failures.append(f"{number}, {turn}: {connection.users} users, {len(made)} made")
+            connection.users -= 1
+            (pool.discard if (number + turn) % 7 == 0 else pool.put)(connection)
+
+    with switching_often(), ThreadPoolExecutor(16) as threads:
+        list(threads.map(work, range(16)))
+    assert failures == []
+
+
+def test_after_a_fork_no_thread_gets_what_the_parent_has() -> None:
+    """Whichever of the child's threads comes first; nor waits it for one of the parent's."""
+    with switching_often():
+        for _ in range(300):
+            pool = pool_of(8)
+            parents = {pool.take(), pool.take(), pool.take()}
+            for connection in parents:
+                pool.put(connection)
+            assert pool._changed.acquire()  # another thread had it, which is no more
+            pool.forget()  # as in a child
+            taken = taken_at_once(pool, 8)
+            assert len({*taken}) == 8
+            assert not {*taken} & parents
+
+
+def taken_at_once(pool: Pool[Connection], count: int) -> list[Connection]:
+    """What so many threads get that come together."""
+    taken, begin = list[Connection](), threading.Barrier(count)
+
+    def take() -> None:
+        begin.wait()
+        taken.append(pool.take())
+
+    threads = [threading.Thread(target=take, daemon=True) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    deadline = time.monotonic() + 5.0
+    for thread in threads:
+        thread.join(max(0.0, deadline - time.monotonic()))
+    assert not any(thread.is_alive() for thread in threads), "it hangs"
+    return taken
+
+
+FORK = """
+import os, threading
+from sojourn.providers.pool import Pool
+
+pool = Pool(connect=object, close=id, is_stale=lambda one: False, size=1, timeout=0.2)
+mine = pool.take()
+pool.put(mine)
+held = pool.take()
+locked = pool._changed.acquire()  # another thread had it when the process was forked
+child = os.fork()
+if child == 0:
+    its = pool.take()
+    pool.put(its)
+    os._exit(its is mine or pool.take() is not its)
+pool._changed.release()
+assert os.waitpid(child, 0)[1] == 0
+pool.put(held)
+assert pool.take() is mine
+"""
+
+
+def test_a_child_begins_with_none_and_the_parent_keeps_its_own() -> None:
+    assert hasattr(os, "fork")
+    subprocess.run([sys.executable, "-c", FORK], check=True, timeout=30)

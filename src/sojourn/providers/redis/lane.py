@@ -87,7 +87,7 @@ class Lane:
         """Close the connection, once those that wait for a reply have it."""
         if self._slow is not None:
             await self._slow.close()
-        if self._pump is not None:
+        while self._pump is not None:
             await asyncio.wait([self._pump])
         self._limit.stop()
         self._disconnect()
@@ -97,16 +97,23 @@ class Lane:
         answer: asyncio.Future[list[Any]] = self._loop.create_future()
         self._queue.append(_Asked(packed, replies, answer))
         if self._pump is None:
-            self._pump = self._loop.create_task(self._run())
+            self._start()
         return await answer
+
+    def _start(self) -> None:
+        self._pump = self._loop.create_task(self._run())
+        self._pump.add_done_callback(self._stopped)
+
+    def _stopped(self, _: object) -> None:
+        """Start another pump for what came meanwhile, or what one left that was cancelled."""
+        self._pump = None
+        if self._queue and not self._loop.is_closed():
+            self._start()
 
     async def _run(self) -> None:
         """Send what is asked for, batch by batch, until nothing is."""
-        try:
-            while self._queue:
-                await self._exchange(self._waiting())
-        finally:
-            self._pump = None
+        while self._queue:
+            await self._exchange(self._waiting())
 
     async def _exchange(self, batch: list[_Asked]) -> None:
         """Send a batch and hand out the replies; whatever happens, each gets an answer."""

@@ -45,7 +45,11 @@ def async_opener(kind: Kind, settings: Mapping[str, Any]) -> Callable[..., Await
 
     async def connect(*place: Any) -> Any:
         connection = kind(**_at(settings, place))
-        await connection.connect()
+        try:
+            await connection.connect()
+        except BaseException:  # cancelled, too
+            await connection.disconnect(nowait=True)
+            raise
         return connection
 
     return connect

@@ -3,10 +3,14 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+DRIVERS := .venv/.drivers
 PEERS := bench/.venv/.ready
 
 # What the tests need besides Python: Debian's packages, COMMAND:PACKAGE where the names differ.
 TOOLS := chromium openssl redis-server mariadbd:mariadb-server initdb:postgresql
+
+# What compiling a driver needs besides.
+COMPILER := gcc:build-essential pkg-config mariadb_config:libmariadb-dev python3-config:python3-dev
 
 # The files that decide: there every branch is tested.
 DECISIONS := $(addprefix src/sojourn/,_lifecycle.py _answers.py session.py _fields.py _ledger.py)
@@ -18,12 +22,12 @@ help: ## Say what there is
 
 setup: $(READY) ## Make .venv with everything that the other targets need
 
-demo: $(READY) ## Run the demonstration (DEMO_ARGS="...")
-	$(BIN)/python -m examples.demo $(DEMO_ARGS)
+demo: $(READY) ## Run the demonstration (PROVIDER=redis, ADDRESS=..., DEMO_ARGS="...")
+	$(BIN)/python -m examples.demo $(PROVIDER:%=--provider %) $(if $(ADDRESS),--address '$(ADDRESS)') $(DEMO_ARGS)
 
 check: lint types imports architecture ## All that needs no server: quick, for every save
 
-test: $(READY) $(DECISIONS) ## Everything, as continuous integration runs it
+test: $(READY) $(DRIVERS) $(DECISIONS) ## Everything, as continuous integration runs it
 	@scripts/need $(TOOLS)
 	@$(MAKE) --no-print-directory lint types imports
 	$(BIN)/coverage run -m pytest
@@ -62,7 +66,13 @@ $(READY): pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable . --group dev
 	@touch $@
 
+$(DRIVERS): pyproject.toml | $(READY)
+	@scripts/need $(COMPILER)
+	$(BIN)/python -m pip install --quiet --group drivers
+	@touch $@
+
 $(PEERS): bench/requirements.txt pyproject.toml | $(READY)
+	@scripts/need $(filter-out chromium,$(TOOLS)) $(COMPILER)
 	$(BIN)/python -m venv bench/.venv
 	bench/.venv/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
 	bench/.venv/bin/python -m pip install --quiet --editable . --requirement bench/requirements.txt

@@ -6,13 +6,15 @@ import argparse
 import logging
 import sys
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
 
-from bench import correctness, machine, phases, size, speed
+from bench import correctness, cpu, machine, phases, rush, size, speed
 from bench import correctness_page as about_correctness
 from bench import performance_page as about_performance
 from bench.aims import Measured
-from bench.registry import SUBJECTS
+from bench.registry import STORES, SUBJECTS
+from bench.subject import Subject
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -20,11 +22,14 @@ DOCS = Path(__file__).parent.parent / "docs"
 def main() -> None:
     """Do what the command line says."""
     options = _options()
-    machine.pin()
+    cpu.pin()
     with tempfile.TemporaryDirectory(dir=options.dir) as name:
         folder = Path(name)
         if options.phases:
             print(phases.report(folder, 500 if options.quick else 5000))
+            return
+        if options.store:
+            print(_one(options.store, folder, options.rounds, quick=options.quick))
             return
         pages = dict[str, str]()
         if options.only != "performance":
@@ -46,8 +51,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--phases", action="store_true", help="say where the time of a request goes"
     )
+    parser.add_argument("--store", choices=STORES, help="print the speed of one kind of store")
     parser.add_argument("--only", choices=("performance", "correctness"), help="one page alone")
-    parser.add_argument("--rounds", type=int, help="how many rounds (15; 3 if quick)")
+    parser.add_argument("--rounds", type=int, help="how many rounds (15; 2 if quick)")
     parser.add_argument("--dir", help="where files go, instead of the system's temporary folder")
     return parser.parse_args()
 
@@ -62,17 +68,34 @@ def _correctness(folder: Path, *, quick: bool) -> str:
     return about_correctness.page(examined)
 
 
+def _one(store: str, folder: Path, rounds: int | None, *, quick: bool) -> str:
+    subjects = [kind for kind in SUBJECTS if kind.store == store]
+    speeds = _speeds(subjects, folder, rounds or (2 if quick else 15), quick=quick)
+    return about_performance.tables(speeds)
+
+
+def _speeds(
+    subjects: Collection[type[Subject]], folder: Path, rounds: int, *, quick: bool
+) -> speed.Speeds:
+    return speed.measure(subjects, folder, rounds, 0.001 if quick else 0.003, _say)
+
+
 def _performance(folder: Path, rounds: int | None, *, quick: bool) -> dict[str, str]:
-    rounds = rounds or (3 if quick else 15)
-    speeds = speed.measure(SUBJECTS, folder, rounds, 0.001 if quick else 0.003, _say)
+    rounds = rounds or (2 if quick else 15)
+    speeds = _speeds(SUBJECTS, folder, rounds, quick=quick)
     share = 0.02 if quick else 1.0
-    in_memory = [kind for kind in SUBJECTS if kind.store == "memory" and kind.weighed]
+    weighed = [kind for kind in SUBJECTS if kind.weighed]
+    in_memory, in_redis = (
+        [kind for kind in weighed if kind.store == store] for store in ("memory", "redis")
+    )
     measured = Measured(
         machine=_machine(folder, quick=quick),
         versions=machine.versions(),
         rounds=rounds,
         speeds=speeds,
+        paces=rush.measure(folder, rounds, 0.05 if quick else 0.2, _say),
         weights=size.weigh(in_memory, folder / "size", share, _say),
+        kept=size.keep(in_redis, folder / "size", share, _say),
         sweeps=size.sweep(folder / "size", share, _say),
         phases=phases.report(folder / "phases", 500 if quick else 5000),
     )

@@ -56,13 +56,21 @@ class Asgi(Subject):
         ]
         return Answer(head["status"], headers)
 
+    async def once(self, request: Any, work: Work) -> Any:
+        """Serve a request, and make nothing of the answer."""
+        await call_asgi(self.with_session, request, work)
+
+    async def bare(self, request: Any, work: Work) -> Any:
+        """Serve it without a session."""
+        await call_asgi(self.without, request, work)
+
     def time(self, request: Any, work: Work, times: int, *, bare: bool) -> float:
-        app = self.without if bare else self.with_session
+        one = self.bare if bare else self.once
 
         async def run() -> float:
             begin = perf_counter()
             for _ in repeat(None, times):
-                await call_asgi(app, request, work)
+                await one(request, work)
             return perf_counter() - begin
 
         return self.loop.run(run())

@@ -141,6 +141,5 @@ else comes back, without an error. Libraries that keep nearly everything use pic
 whatever code stands in the store. To Sojourn the one Enum was registered by `types={"color": Color}`."""
 
 _NOT = """\
-- Redis and SQL stores: not yet.
 - Several processes: Sojourn's own tests kill and race them.
 - Settings other than the default ones, but for those named in [Performance](performance.md)."""

@@ -9,44 +9,16 @@ from __future__ import annotations
 import gc
 import json
 import os
-import statistics
 import sys
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from time import perf_counter, thread_time, time
+from time import thread_time
 from typing import Any
 
-from bench.payloads import PAYLOADS
-from bench.subject import HEADERS, Subject
-from sojourn import Manager
-from sojourn.providers.file import FileProvider
-from sojourn.providers.memory import MemoryProvider
-
-Found = dict[str, float]
-
-LIFETIME = 3600.0
-"""Seconds of idle lifetime, of Sojourn's sessions."""
-
-
-class Clock:
-    """A clock that is set."""
-
-    def __init__(self) -> None:
-        self.at = time()
-
-    def __call__(self) -> float:
-        """Return the time it was set to."""
-        return self.at
-
-
-def _payload(number: int) -> dict[str, Any]:
-    return {
-        **PAYLOADS["200 B"],
-        "csrf": f"{number:032d}",
-        "name": f"Ada {number:08d}",
-        "cart": [number, number + 1, 55, 3],
-    }
+from bench import servers
+from bench.subject import Subject
+from bench.sweeping import Found, payload, redis_bytes, sweep
 
 
 def _resident() -> int:
@@ -78,40 +50,44 @@ class Pauses:
         return self.longest * 1e3
 
 
-def _collected() -> float:
-    """The longest of five full collections, in milliseconds."""
-    pauses = Pauses()
-    for _ in range(5):
-        gc.collect()
-    return pauses.stop()
-
-
 def _memory(fill: Callable[[int], None], sessions: int) -> Found:
-    """What so many sessions weigh, and what they cost the collector."""
+    """What so many sessions weigh, and what they cost the collector.
+
+    It passes by what the process held before them: libraries and applications have their own.
+    """
     fill(100)
-    empty = _collected()
+    gc.collect()
+    gc.freeze()
     before = _resident()
     pauses = Pauses()
     fill(sessions)
-    filling = pauses.stop()
-    full = _collected()
-    return {
-        "bytes": (_resident() - before) / sessions,
-        "pause_empty_ms": empty,
-        "pause_ms": max(full, filling),
-    }
+    for _ in range(5):
+        gc.collect()
+    return {"bytes": (_resident() - before) / sessions, "pause_ms": pauses.stop()}
 
 
 def weigh(kind: type[Subject], sessions: int, folder: Path) -> Found:
     """Bytes a session, and the collector's pauses, for any subject in memory."""
-    subject = kind(folder)
+    return _memory(_filling(kind(folder)), sessions)
+
+
+def keep(kind: type[Subject], sessions: int, folder: Path) -> Found:
+    """Bytes of Redis a session, for any subject over it."""
+    fill = _filling(kind(folder))
+    fill(1)
+    before = servers.memory("redis")
+    fill(sessions)
+    return redis_bytes("redis", before, sessions)
+
+
+def _filling(subject: Subject) -> Callable[[int], None]:
     request = subject.request(None)
 
     def fill(sessions: int) -> None:
         for number in range(sessions):
-            subject.serve(request, _putting(_payload(number)))
+            subject.serve(request, _putting(payload(number)))
 
-    return _memory(fill, sessions)
+    return fill
 
 
 def _putting(payload: dict[str, Any]) -> Callable[[Any], bool]:
@@ -123,64 +99,6 @@ def _putting(payload: dict[str, Any]) -> Callable[[Any], bool]:
     return put
 
 
-# -- Sojourn alone -----------------------------------------------------------------------------
-
-
-def _manager(store: str, folder: Path, clock: Clock) -> Any:
-    provider = MemoryProvider() if store == "memory" else FileProvider(folder)
-    return Manager(provider, clock=clock, max_lifetime=LIFETIME)
-
-
-def _fill(manager: Any, numbers: range, *, users: bool) -> None:
-    for number in numbers:
-        session = manager.start(HEADERS)
-        if users:
-            session.login(f"user{number}")
-        session.update(_payload(number))
-        manager.release(session)
-
-
-def _timed(function: Callable[[], Any], expected: int) -> float:
-    """Milliseconds of a call that must return `expected`."""
-    begin = perf_counter()
-    found = function()
-    spent = perf_counter() - begin
-    assert found == expected, f"{found} instead of {expected}"
-    return spent * 1e3
-
-
-def _often(function: Callable[[], Any], expected: int) -> float:
-    """Milliseconds, the median of five calls."""
-    return statistics.median(_timed(function, expected) for _ in range(5))
-
-
-def sweep(store: str, sessions: int, folder: Path) -> Found:
-    """Count, list one user's, and take away a tenth (of a million: a hundredth) that expired."""
-    clock = Clock()
-    manager = _manager(store, folder, clock)
-    expired = min(10_000, sessions // 10)
-    users = store == "file"
-    begin = perf_counter()
-    _fill(manager, range(expired), users=users)
-    clock.at += LIFETIME / 2
-    _fill(manager, range(expired, sessions), users=users)
-    made = (perf_counter() - begin) / sessions * 1e6
-    someone = f"user{sessions - 1}"
-    found = {
-        "expired": expired,
-        "made_us": made,
-        "count_ms": _often(manager.active_count, sessions),
-    }
-    if users:
-        found["user_ms"] = _often(lambda: len([*manager.sessions(someone)]), 1)
-    clock.at += LIFETIME / 2 + 1
-    found["count_expired_ms"] = _timed(manager.active_count, sessions - expired)
-    found["gc_ms"] = _timed(manager.gc, expired)
-    found["gc_again_ms"] = _timed(manager.gc, 0)
-    assert manager.active_count() == sessions - expired
-    return found
-
-
 def main() -> None:
     """Do what the arguments say."""
     job, which, sessions, folder = sys.argv[1:]
@@ -188,7 +106,8 @@ def main() -> None:
         found = sweep(which, int(sessions), Path(folder))
     else:
         module, _, name = which.rpartition(".")
-        found = weigh(getattr(import_module(module), name), int(sessions), Path(folder))
+        kind = getattr(import_module(module), name)
+        found = (weigh if job == "weigh" else keep)(kind, int(sessions), Path(folder))
     print(json.dumps(found))
 
 

@@ -8,14 +8,9 @@ import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from bench import servers
 from bench.registry import PACKAGES
 from bench.tables import TIMES
-
-
-def pin() -> None:
-    """Keep this process, and all that it starts, on one CPU."""
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
 
 
 def line(folder: Path) -> str:
@@ -29,7 +24,7 @@ def line(folder: Path) -> str:
 
 def versions() -> str:
     """Return what was measured, with its versions."""
-    return ", ".join(f"{name} {_version(name)}" for name in PACKAGES)
+    return ", ".join([*servers.versions(), *(f"{name} {_version(name)}" for name in PACKAGES)])
 
 
 def _version(name: str) -> str:

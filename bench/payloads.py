@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from itertools import cycle
+from itertools import count, cycle
 from typing import Any
 
 from bench.subject import Work
@@ -67,6 +67,17 @@ def _write(size: str) -> Work:
 
     def write(session: Any) -> bool:
         session[key] = next(values)
+        return True
+
+    return write
+
+
+def differing(size: str) -> Work:
+    """Return a write that differs from every other, whoever wrote before."""
+    key, numbers = KEYS[size], count()
+
+    def write(session: Any) -> bool:
+        session[key] = f"{next(numbers):032}"
         return True
 
     return write

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from bench import floors
-from bench.aims import Measured, aims, ratio
+from bench import performance_words as words
+from bench.aims import OURS, Measured, aims, ratio
 from bench.chart import Bar, Panel, Row, picture
 from bench.payloads import OPERATIONS, SIZES
 from bench.registry import STORES, SUBJECTS
-from bench.size import Sweep
+from bench.rush import Pace
+from bench.size import Sweep, Weight
 from bench.speed import Cell, Cost, Speeds
 from bench.tables import NOTHING, faster, figure, table, times
 
@@ -20,23 +22,29 @@ def page(measured: Measured) -> str:
     """Return the page."""
     parts = [
         "# Performance",
-        _HOW.format(rounds=measured.rounds, settings=_settings()),
+        words.HOW.format(rounds=measured.rounds, settings=_settings()),
         f"Measured on {measured.machine}. {measured.versions}.",
         f"![{TITLE}](performance.svg)",
         "## What a session costs a request",
         *_costs(measured.speeds),
         "## Against the fastest of the others, and against the floor",
-        _FLOOR,
+        words.FLOOR,
         _ratios(measured.speeds),
-        "The floor's parts, in microseconds:",
+        "The floor's parts, and what else drivers can, in microseconds:",
         _floors(measured.speeds),
     ]
-    if measured.weights:
-        parts += ["## A million sessions", _MANY, _weights(measured), _sweeps(measured.sweeps)]
-    parts += ["## What was aimed at", _AIMS, _aims(measured)]
-    parts += ["## Where the time goes", _PHASES, f"```text\n{measured.phases}\n```"]
-    parts += ["## What is not measured", _NOT]
+    parts += ["## Many requests at once", words.RUSH, _paces(measured.paces)]
+    parts += ["## A million sessions", words.MANY, _weights(measured), words.KEPT, _kept(measured)]
+    parts += [words.SWEPT, _sweeps(measured.sweeps), _meanwhile(measured.sweeps["mysql"])]
+    parts += ["## What was aimed at", words.AIMS, _aims(measured)]
+    parts += ["## Where the time goes", words.PHASES, f"```text\n{measured.phases}\n```"]
+    parts += ["## What is not measured", words.NOT]
     return "\n\n".join(parts) + "\n"
+
+
+def tables(speeds: Speeds) -> str:
+    """Return what each costs, and the floors."""
+    return "\n\n".join([*_costs(speeds), _floors(speeds)])
 
 
 def chart(speeds: Speeds) -> str:
@@ -57,17 +65,27 @@ def _bars(speeds: Speeds, store: str, operation: str) -> Iterator[Bar]:
             yield Bar(kind.name, max(cost.median, 0.0), kind.ours)
 
 
+def within(store: str) -> str:
+    """Return a title as it stands within a sentence."""
+    title = "On three masters of Redis" if store == "cluster" else STORES[store]
+    return title[0].lower() + title[1:]
+
+
 # -- speed -------------------------------------------------------------------------------------
 
 
 def _costs(speeds: Speeds) -> Iterator[str]:
     head = ["", *(f"{size} {operation}" for size in SIZES for operation in OPERATIONS)]
+    measured = {cell.store for cell in speeds.costs}
     for store, title in STORES.items():
         rows = [_cost_row(speeds, kind.name, store) for kind in SUBJECTS if kind.store == store]
-        if rows:
+        if store in measured:
             yield f"**{title}**, microseconds ± half the distance between the quartiles:"
             yield table(head, rows)
-    notes = {f"{cell.name}, {cell.size}: {why}" for cell, why in speeds.missing.items()}
+    notes = {
+        f"{cell.name}, {within(cell.store)}, {cell.size}: {why}"
+        for cell, why in speeds.missing.items()
+    }
     yield from (f"{NOTHING} {note}." for note in sorted(notes))
 
 
@@ -95,9 +113,10 @@ def _ratios(speeds: Speeds) -> str:
 
 
 def _floors(speeds: Speeds) -> str:
+    names = dict.fromkeys(cell.name for cell in speeds.costs if cell.store == "floor")
     rows = [
         [name, *(_shown(speeds.costs[Cell(name, "floor", size, "")]) for size in SIZES)]
-        for name in floors.NAMES
+        for name in names
     ]
     return table(["", *SIZES], rows)
 
@@ -111,30 +130,68 @@ def _settings() -> str:
 
 
 def _weights(measured: Measured) -> str:
-    head = ["in memory", "sessions", "bytes each", "longest pause, ms", "pause before, ms"]
+    head = ["in memory", "sessions", "bytes each", "longest pause, ms"]
     rows = [
         [
             weight.name,
             f"{weight.sessions:,}",
             f"{weight.found['bytes']:,.0f}",
             figure(weight.found["pause_ms"]),
-            figure(weight.found["pause_empty_ms"]),
         ]
         for weight in measured.weights
     ]
     return table(head, rows)
 
 
-def _sweeps(sweeps: Sequence[Sweep]) -> str:
+def _kept(measured: Measured) -> str:
+    head = ["in Redis", "sessions", "bytes each", "of them in indexes"]
+    users = measured.sweeps["redis"]
+    lines = [*measured.kept, Weight(f"{OURS}, every session with a user", *users)]
+    rows = [
+        [
+            weight.name,
+            f"{weight.sessions:,}",
+            figure(weight.found["bytes"]),
+            figure(weight.found["index_bytes"]),
+        ]
+        for weight in lines
+    ]
+    return table(head, rows)
+
+
+def _sweeps(sweeps: Mapping[str, Sweep]) -> str:
     head = ["Sojourn", "sessions", "count", "sessions(user) of one", "gc of the expired", "expired"]
     rows = []
-    for sweep in sweeps:
-        found = sweep.found
+    for store, (sessions, found) in sweeps.items():
         user = f"{figure(found['user_ms'])} ms" if "user_ms" in found else NOTHING
         shown = [f"{figure(found['count_ms'])} ms", user, f"{figure(found['gc_ms'])} ms"]
         expired = f"{found['expired']:,.0f}"
-        rows.append([STORES[sweep.store].lower(), f"{sweep.sessions:,}", *shown, expired])
+        rows.append([within(store), f"{sessions:,}", *shown, expired])
     return table(head, rows)
+
+
+def _meanwhile(sweep: Sweep) -> str:
+    head = [f"MariaDB, {sweep.sessions:,} sessions, µs", "alone", "during gc", ""]
+    rows = []
+    for operation in ("read", "write"):
+        alone, during = (sweep.found[f"{operation}{when}_us"] for when in ("", "_meanwhile"))
+        rows.append([operation, figure(alone), figure(during), times(during / alone)])
+    return table(head, rows)
+
+
+# -- many at once --------------------------------------------------------------------------------
+
+
+def _paces(paces: Sequence[Pace]) -> str:
+    rows = [
+        [
+            f"**{pace.name}**" if pace.ours else pace.name,
+            f"{pace.read:,.0f}",
+            NOTHING if pace.write is None else f"{pace.write:,.0f}",
+        ]
+        for pace in paces
+    ]
+    return table(["requests a second", "read", "write"], rows)
 
 
 def _aims(measured: Measured) -> str:
@@ -143,52 +200,3 @@ def _aims(measured: Measured) -> str:
         for aim in aims(measured)
     ]
     return table(["200 B, where nothing else is said", "aim", "measured", ""], rows)
-
-
-_HOW = """\
-`make bench` made this page. It installs the libraries below into an environment of their own,
-measures them side by side in one process, and writes down what it found; run it to see the figures
-of your machine.
-
-A cost is the time of a request with the session minus the time of the same request without it,
-through each library's own middleware in an application as thin as it allows: no network, no server.
-*Read* asks for one key of a session that exists, *write* gives one key a value that it did not have,
-*new* is a request without a cookie that stores the whole payload. Payloads are 200 bytes in 5 keys,
-2 KB in 20, 50 KB in 50: text, numbers, lists and dictionaries that every library can store.
-
-The process, threads included, is kept on one CPU. Within each of {rounds} rounds the libraries take
-turns, in five short blocks of requests with the session and five without; what is shown is the median of
-all. A store in memory begins each round empty, one in files keeps what it holds. Python's collector
-does not run inside of a block. Settings are the default ones, but for these:
-
-{settings}"""
-
-_FLOOR = """\
-*Sojourn* is its `Manager` called directly; what its middlewares add is in the tables above. *The
-fastest of the others* is the fastest library that keeps sessions on the server, in the same kind of
-store, whether or not it does the same (see [Correctness](correctness.md)). *The floor* is what the
-store itself and one pass of a fast codec over the whole session would cost: to read, a look-up or an
-opened file and one decoding; to write, that and an encoding and a file renamed into place; for a new
-session, a random token, its HMAC, an encoding and the store. Less than the floor is possible, since
-one key of a session is decoded without the others."""
-
-_MANY = """\
-Each line is a process of its own that holds sessions of 200 bytes, no two alike. A pause is the longest
-time that Python's collector took, in processor time, while the sessions were made or in five full
-collections afterwards; *before* is that of the same process without them. In files, every session
-has a user, so that there are as many markers as sessions; the files are in the system's cache."""
-
-_PHASES = """Each phase is called by itself, and only the call is timed; what stands further in is a part of what
-stands above it. In memory nothing stands out any more: a write is some twenty calls of Python, none of
-which is idle, and a new session's are the token, each value's encoding, the record and the cookie. In
-files the disk's own work is nearly all of it."""
-
-_AIMS = "Sojourn's `Manager`, called directly."
-
-_NOT = """\
-- Redis and SQL stores: not yet.
-- Networks and servers: a round trip costs more than everything on this page.
-- Several processes at once, and the waiting for each other's locks.
-- A disk that is waited for: neither Sojourn without `fsync=True` nor any of the others waits for it.
-- Browsers: a cookie store sends the whole session with every request, which costs the visitor, not us.
-- Python without its global lock, and PyPy."""

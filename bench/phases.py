@@ -8,21 +8,31 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Iterator
-from itertools import count
 from pathlib import Path
 from time import perf_counter
 from typing import Any, NamedTuple
 
-from bench.payloads import KEYS, OPERATIONS, work
+from bench.payloads import OPERATIONS, differing, work
 from bench.subject import Work, cookie_of
 from bench.subjects import sojourn
 from sojourn._calls import Update
+from sojourn.providers.file import FileProvider
 from sojourn.providers.frame import pack, unpack, unpack_own
 from sojourn.providers.memory import MemoryProvider
 from sojourn.record import merge
 
 SIZE = "200 B"
-SUBJECTS = {"memory": sojourn.Memory, "file": sojourn.File}
+SUBJECTS = {
+    "memory": sojourn.Memory,
+    "file": sojourn.File,
+    "redis": sojourn.Redis,
+    "mysql": sojourn.Mysql,
+}
+UNPACKS: dict[type, Callable[[str, bytes], Any]] = {
+    MemoryProvider: unpack_own,
+    FileProvider: unpack,
+}
+"""Those whose records are frames."""
 
 
 class Phase(NamedTuple):
@@ -60,7 +70,7 @@ def _microseconds(phase: Phase, times: int) -> float:
 
 def _phases(store: str, operation: str, folder: Path) -> Iterator[Phase]:
     subject = SUBJECTS[store](folder)
-    job = _writing() if operation == "write" else work(SIZE, operation)
+    job = differing(SIZE) if operation == "write" else work(SIZE, operation)
     cookie = None
     if operation != "new":
         cookie = cookie_of(subject.serve(subject.request(None), work(SIZE, "new")), None)
@@ -71,16 +81,7 @@ def _phases(store: str, operation: str, folder: Path) -> Iterator[Phase]:
     yield from _beginning(subject.manager, request)
     yield Phase("the work", lambda: subject.manager.start(request), job)
     yield from _end(subject.manager, lambda: _worked(subject.manager.start(request), job))
-
-
-def _writing() -> Work:
-    """A write that differs from every other, since most of these are never stored."""
-    numbers = count()
-
-    def write(session: Any) -> None:
-        session[KEYS[SIZE]] = f"{next(numbers):032}"
-
-    return write
+    subject.close()
 
 
 def _worked(session: Any, job: Work) -> Any:
@@ -98,11 +99,11 @@ def _beginning(manager: Any, request: Any) -> Iterator[Phase]:
     token = arrival.tokens[0]
     id = life.id_of(token)
     record = provider.read(id)
-    frame = pack(record)
     yield Phase("  id_of", lambda: token, life.id_of)
     yield Phase("  provider.read", lambda: id, provider.read)
-    reads = unpack_own if isinstance(provider, MemoryProvider) else unpack
-    yield Phase("    unpack", lambda: frame, lambda given: reads(id, given))
+    if reads := UNPACKS.get(type(provider)):
+        frame = pack(record)
+        yield Phase("    unpack", lambda: frame, lambda given: reads(id, given))
     yield Phase("  open", lambda: record, lambda given: life.open(arrival, token, id, given))
 
 
@@ -121,6 +122,8 @@ def _end(manager: Any, worked: Callable[[], Any]) -> Iterator[Phase]:
 
 def _write(provider: Any, called: Callable[[], Any]) -> Iterator[Phase]:
     yield Phase("  provider.update or create", called, lambda call: _carry(provider, call))
+    if type(provider) not in UNPACKS:
+        return
     if isinstance(called(), Update):
         yield Phase("    merge", called, lambda call: merge(call.record, call.changes))
     yield Phase("    pack", called, lambda call: pack(call.record))

@@ -13,12 +13,12 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from bench.crowd import Found
 from bench.subject import Subject
+from bench.sweeping import Found
 
 
 class Weight(NamedTuple):
-    """A store in memory."""
+    """A store in memory, or in Redis."""
 
     name: str
     sessions: int
@@ -28,7 +28,6 @@ class Weight(NamedTuple):
 class Sweep(NamedTuple):
     """Sojourn's housekeeping over one store."""
 
-    store: str
     sessions: int
     found: Found
 
@@ -41,19 +40,45 @@ def weigh(
     for kind in subjects:
         sessions = int((1_000_000 if kind.ours else 100_000) * share)
         say(f"size: {sessions:,} sessions of {kind.name} in memory")
-        name = f"{kind.__module__}.{kind.__qualname__}"
-        weights.append(Weight(kind.name, sessions, _run("weigh", name, sessions, folder)))
+        weights.append(Weight(kind.name, sessions, _run("weigh", _path(kind), sessions, folder)))
     return weights
 
 
-def sweep(folder: Path, share: float, say: Callable[[str], None]) -> list[Sweep]:
-    """Count, list and sweep: 1,000,000 sessions in memory, 100,000 in files."""
-    sweeps = []
-    for store, all_of_them in (("memory", 1_000_000), ("file", 100_000)):
+def keep(
+    subjects: Iterable[type[Subject]], folder: Path, share: float, say: Callable[[str], None]
+) -> list[Weight]:
+    """Weigh every store in Redis: 100,000 sessions, and of ours 1,000,000 too."""
+    found = []
+    for kind in subjects:
+        for all_of_them in (100_000, 1_000_000) if kind.ours else (100_000,):
+            sessions = int(all_of_them * share)
+            say(f"size: {sessions:,} sessions of {kind.name} in Redis")
+            found.append(Weight(kind.name, sessions, _run("keep", _path(kind), sessions, folder)))
+    return found
+
+
+MANY = {
+    "memory": 1_000_000,
+    "redis": 1_000_000,
+    "cluster": 1_000_000,
+    "mysql": 1_000_000,
+    "file": 100_000,
+}
+"""How many sessions are counted and swept."""
+
+
+def sweep(folder: Path, share: float, say: Callable[[str], None]) -> dict[str, Sweep]:
+    """Count, list and sweep."""
+    sweeps = {}
+    for store, all_of_them in MANY.items():
         sessions = int(all_of_them * share)
         say(f"size: count and gc of {sessions:,} sessions, {store}")
-        sweeps.append(Sweep(store, sessions, _run("sweep", store, sessions, folder)))
+        sweeps[store] = Sweep(sessions, _run("sweep", store, sessions, folder))
     return sweeps
+
+
+def _path(kind: type[Subject]) -> str:
+    return f"{kind.__module__}.{kind.__qualname__}"
 
 
 def _run(job: str, which: str, sessions: int, folder: Path) -> Found:

@@ -14,12 +14,13 @@ import gc
 import shutil
 import statistics
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from bench import floors
 from bench.payloads import KEYS, OPERATIONS, SIZES, VARIANTS, work
+from bench.registry import STORES
 from bench.subject import Subject, Work, cookie_of, set_cookie_size
 
 WARM = 5
@@ -59,28 +60,27 @@ class _Found(NamedTuple):
 
 
 def measure(
-    subjects: Iterable[type[Subject]],
+    subjects: Collection[type[Subject]],
     folder: Path,
     rounds: int,
     seconds: float,
     say: Callable[[str], None],
 ) -> Speeds:
-    """Measure all subjects and the floors, in blocks of about `seconds` each.
+    """Measure subjects and the floors of their stores, in blocks of about `seconds` each.
 
-    The floors come just before what works on files, since the disk is what changes most.
+    The floors of a store come just before what works on it.
     """
     found = _Found(defaultdict(list), {})
-    in_order = sorted(subjects, key=lambda kind: kind.store == "file")
-    files = [kind.store for kind in in_order].index("file")
+    stores = [store for store in STORES if any(kind.store == store for kind in subjects)]
     for number in range(rounds):
         say(f"speed: round {number + 1} of {rounds}")
         for size in SIZES:
-            for kind in in_order[:files]:
-                _round(kind, size, folder, seconds, found)
-            for name, cost in floors.timed(size, _fresh(folder / "floors"), seconds):
-                found.costs[Cell(name, "floor", size, "")].append(cost)
-            for kind in in_order[files:]:
-                _round(kind, size, folder, seconds, found)
+            for store in stores:
+                for name, cost in floors.timed(store, size, _fresh(folder / "floors"), seconds):
+                    found.costs[Cell(name, "floor", size, "")].append(cost)
+                for kind in subjects:
+                    if kind.store == store:
+                        _round(kind, size, folder, seconds, found)
     return Speeds({cell: _cost(costs) for cell, costs in found.costs.items()}, found.missing)
 
 
@@ -111,7 +111,7 @@ def _unfit(subject: Subject, size: str) -> str:
     try:
         answer = subject.serve(subject.request(None), work(size, "new"))
     except Exception as error:  # noqa: BLE001 - whatever a library raises is the reason
-        return f"{type(error).__name__}: {error}"
+        return f"{type(error).__name__}: {_beginning(str(error))}"
     if set_cookie_size(answer) > COOKIE_LIMIT:
         return f"a Set-Cookie of {set_cookie_size(answer):,} bytes, which a browser drops"
     subject.serve(request := subject.request(cookie_of(answer, None)), work(size, "write"))
@@ -120,6 +120,10 @@ def _unfit(subject: Subject, size: str) -> str:
     if subject.store != "cookie" and seen != [VARIANTS[size][0]]:
         return "what was written did not come back"
     return ""
+
+
+def _beginning(text: str) -> str:
+    return text.partition("\n")[0]
 
 
 def _overheads(subject: Subject, size: str, operation: str, seconds: float) -> list[float]:

@@ -41,12 +41,12 @@ class Subject:
 
     name = ""
     store = ""
-    """memory, file or cookie."""
+    """One of `bench.registry.STORES`."""
     settings = ""
     """What was set otherwise than by default, for the page."""
     ours = False
     weighed = True
-    """Whether its store in memory is weighed; one name of each store is enough."""
+    """Whether its store in memory or Redis is weighed; one name of each is enough."""
 
     def __init__(self, folder: Path) -> None:
         """Open an empty store; what it puts into files goes into `folder`."""

@@ -129,9 +129,9 @@ class Postgres(SqlServer):
 
     def kill(self) -> None:
         """End all of its processes: as long as one is left, it does not start again."""
-        children = self._children()
+        left = [f"/proc/{child}/exe" for child in self._children()]
         super().kill()
-        while any(os.path.exists(f"/proc/{child}/exe") for child in children):
+        while any(map(os.path.exists, left)):
             time.sleep(0.005)
 
     def _signal(self, number: signal.Signals) -> None:

@@ -188,6 +188,7 @@ class Sentinels(Several):
             and all(master["flags"] == "master" for master in seen)
             and all(master["num-other-sentinels"] == 2 for master in seen)
             and all(master["num-slaves"] == 1 for master in seen)
+            and self.master.cli("INFO", "replication")["connected_slaves"] == 1
             and all(map(_in_step, self.servers))
         )
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import re
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -397,3 +399,37 @@ def test_a_terminal_of_few_letters_is_shown_the_rest_in_escapes(store: Path) -> 
         check=False,
     )
     assert rb"\u010capek" in ran.stdout
+
+
+# -- init ------------------------------------------------------------------------------------------
+
+
+def on_sqlite(path: Path, *words: str) -> int:
+    return main([*words, "--provider", "sqlite", "--provider-config", str(path)])
+
+
+def test_init_makes_the_table(tmp_path: Path) -> None:
+    path = tmp_path / "sessions.db"
+    assert on_sqlite(path, "init") == 0
+    manager = Manager("sqlite", provider_config={"path": str(path), "create_table": False})
+    assert manager.active_count() == 0
+    manager.close()
+
+
+def test_what_init_prints_makes_the_same_table(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "sessions.db"
+    assert on_sqlite(path, "init", "--print") == 0
+    assert not path.exists()
+    with closing(sqlite3.connect(path)) as database:
+        database.executescript(capsys.readouterr().out)
+    manager = Manager("sqlite", provider_config={"path": str(path), "create_table": False})
+    assert manager.active_count() == 0
+    manager.close()
+
+
+def test_a_store_that_needs_nothing_has_nothing_to_init(run: Run) -> None:
+    assert run("init") == (0, "ok\n")
+    assert run("init", "--print") == (0, "")
+    assert run("init", "--json") == (0, '{"ok": true}\n')

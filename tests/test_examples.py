@@ -21,8 +21,9 @@ from wsgiref.validate import validator
 
 import pytest
 
-from examples import login
+from examples import login, stores
 from tests.architecture import pages
+from tests.redis_server import Redis
 
 SET_COOKIE = re.compile(
     r"gosessionid=(?P<token>[\w-]{43}); Path=/; Max-Age=3600; HttpOnly; SameSite=Lax"
@@ -149,12 +150,58 @@ def test_it_works_behind_a_real_server(server: http.client.HTTPConnection) -> No
     assert server.getresponse().read() == b"Hello, Ada Lovelace"
 
 
+def notes_of(application: Any, cookie: str = "", note: str = "") -> tuple[str, str]:
+    """One request to the notes: the cookie that the visitor has then, and the page."""
+    form = urlencode({"note": note}).encode() if note else b""
+    environ: dict[str, Any] = {
+        "REQUEST_METHOD": "POST" if note else "GET",
+        "CONTENT_LENGTH": str(len(form)),
+        "HTTP_COOKIE": cookie,
+        "wsgi.input": io.BytesIO(form),
+    }
+    setup_testing_defaults(environ)
+    answered: dict[str, str] = {}
+    body = application(environ, lambda _, headers: answered.update(headers))
+    return answered.get("Set-Cookie", cookie).partition(";")[0], b"".join(body).decode()
+
+
+def program(address: str | None) -> dict[str, Any]:
+    """What the example of the stores defines; with an address, after the change that it names."""
+    source, words = inspect.getsource(stores), stores.__doc__ or ""
+    if address is not None:
+        [changed] = re.findall("(?m)^    (manager = .*)$", words)
+        lines = source.replace(words, "").splitlines()
+        assert sum(line.startswith("manager = ") for line in lines) == 1
+        source = "\n".join(changed if line.startswith("manager = ") else line for line in lines)
+        source = source.replace("127.0.0.1:6379", address)
+    defined: dict[str, Any] = {"__name__": "stores"}
+    exec(compile(source, "stores.py", "exec"), defined)
+    return defined
+
+
+@pytest.mark.parametrize("store", ["file", "redis"])
+def test_one_line_moves_an_application_to_redis(
+    store: str, redis_server: Redis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    before = redis_server.cli("DBSIZE")
+    address = redis_server.address if store == "redis" else None
+    application = program(address)["application"]
+    cookie, _ = notes_of(application, note="one")
+    for note in ("two", "<b>"):
+        assert notes_of(application, cookie, note)[0] == cookie
+    again = program(address)["application"]  # as after a restart
+    assert notes_of(again, cookie)[1].endswith("<p>one</p><p>two</p><p>&lt;b&gt;</p>")
+    assert (redis_server.cli("DBSIZE") > before) == (store == "redis")
+    assert (tmp_path / "sessions").exists() == (store == "file")
+
+
 @pytest.fixture
-def readme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+def readme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, redis_server: Redis) -> ModuleType:
     """What the README defines, in a folder of its own."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delitem(sys.modules, "page", raising=False)
-    pages.run(pages.ROOT / "README.md")
+    pages.run(pages.ROOT / "README.md", {pages.SHOWN["redis_server"]: redis_server.address})
     return sys.modules["page"]
 
 

@@ -150,9 +150,10 @@ def test_sentinels_replace_a_master_that_died() -> None:
         wait_until(lambda: sentinels.master is not first, "another master")
         first.start()
         sentinels.wait_until_ok()
-        assert sentinels.replica is first
-        sentinels.master.cli("SET", "key", "value")
+        before = sentinels.master
+        before.cli("SET", "key", "value")
+        assert before.cli("WAIT", 1, 10_000) == 1
         sentinels.failover()
-        assert sentinels.master is first
-        assert first.cli("GET", "key") == b"value"
+        assert sentinels.master is not before
+        assert sentinels.master.cli("GET", "key") == b"value"
     assert not any(server.folder.exists() for server in sentinels.nodes)

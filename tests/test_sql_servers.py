@@ -107,7 +107,7 @@ def test_a_run_that_is_killed_leaves_nothing() -> None:
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert run.returncode == -signal.SIGKILL
     pid, folder = run.stdout.split()
-    left = [Path(folder).parent, f"/proc/{pid}/exe"]
+    left = [str(Path(folder).parent), f"/proc/{pid}/exe"]
     deadline = time.monotonic() + 10
     while any(map(os.path.exists, left)):
         assert time.monotonic() < deadline, "the guard has not ended it"

@@ -8,10 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from beaker.container import MemoryNamespaceManager
+from beaker.ext.sqla import SqlaNamespaceManager, make_cache_table
 from beaker.middleware import SessionMiddleware
+from sqlalchemy import MetaData, create_engine
 
+from bench import servers
 from bench.subject import WORK, files_in
 from bench.wsgi import Wsgi, plain_wsgi
+
+TABLE = "beaker"
 
 
 def _view(environ: Any, start_response: Any) -> list[bytes]:
@@ -38,6 +43,7 @@ class Memory(Wsgi):
         return {"session.type": "memory"}
 
     def _forget(self) -> None:
+        """Let go of what Beaker keeps for as long as the process lives."""
         MemoryNamespaceManager.namespaces.clear()
 
     def close(self) -> None:
@@ -60,3 +66,45 @@ class File(Memory):
 
     def stored(self) -> int:
         return files_in(self._folder, "*.cache")
+
+
+class Redis(Memory):
+    """A session is a string."""
+
+    store = "redis"
+
+    def _options(self, _folder: Path) -> dict[str, Any]:
+        return {"session.type": "ext:redis", "session.url": servers.empty_redis()}
+
+    def stored(self) -> int:
+        return servers.keys()
+
+
+class Mysql(Memory):
+    """A session is a row, by SQLAlchemy Core and mysqlclient."""
+
+    store = "mysql"
+    settings = "ext:sqla over one pooled engine"
+
+    def _options(self, folder: Path) -> dict[str, Any]:
+        SqlaNamespaceManager._init_dependencies()  # noqa: SLF001 - `make_cache_table` asks for it
+        self._engine = create_engine(servers.empty_database("mysql"))
+        table = make_cache_table(MetaData(), TABLE)
+        table.create(self._engine)
+        return {
+            "session.type": "ext:sqla",
+            "session.bind": self._engine,
+            "session.table": table,
+            "session.lock_dir": str(folder),
+        }
+
+    def _forget(self) -> None:
+        for held in (SqlaNamespaceManager.binds, SqlaNamespaceManager.tables):
+            held.clear()
+
+    def close(self) -> None:
+        super().close()
+        self._engine.dispose()
+
+    def stored(self) -> int:
+        return servers.rows(TABLE)

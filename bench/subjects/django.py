@@ -14,9 +14,12 @@ from django.conf import settings as django_settings
 from django.contrib.sessions.backends.file import SessionStore
 from django.core.cache import caches
 from django.core.handlers.wsgi import WSGIHandler
+from django.db import connections
 from django.http import HttpResponse
 from django.urls import path
 
+from bench import servers
+from bench.stores import unused
 from bench.subject import WORK, files_in
 from bench.wsgi import Wsgi
 
@@ -39,11 +42,14 @@ django_settings.configure(
     SECRET_KEY="0123456789abcdef" * 4,
     ALLOWED_HOSTS=["*"],
     ROOT_URLCONF="bench.django_urls",
+    INSTALLED_APPS=["django.contrib.sessions"],
     CACHES={"default": LOCMEM},
     DEBUG_PROPAGATE_EXCEPTIONS=True,
     LOGGING_CONFIG=None,
 )
 django.setup()
+
+from django.contrib.sessions.models import Session  # noqa: E402 - it asks for the settings above
 
 
 class _Django(Wsgi):
@@ -71,6 +77,7 @@ class LocMem(_Django):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
+        use_cache(LOCMEM)
         caches["default"].clear()
 
     def close(self) -> None:
@@ -93,3 +100,107 @@ class File(_Django):
 
     def stored(self) -> int:
         return files_in(self._folder)
+
+
+# -- servers -----------------------------------------------------------------------------------
+
+
+class Redis(_Django):
+    """Sessions in Django's own cache of Redis."""
+
+    name = "Django"
+    store = "redis"
+    engine = "django.contrib.sessions.backends.cache"
+    backend = "django.core.cache.backends.redis.RedisCache"
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        use_cache({"BACKEND": self.backend, "LOCATION": servers.empty_redis()})
+
+    def close(self) -> None:
+        caches["default"].close()
+
+    def stored(self) -> int:
+        return servers.keys()
+
+
+class DjangoRedis(Redis):
+    """Sessions in the cache of the package django-redis."""
+
+    name = "django-redis"
+    backend = "django_redis.cache.RedisCache"
+
+
+class Mysql(_Django):
+    """A session is a row."""
+
+    name = "Django db"
+    store = "mysql"
+    settings = "CONN_MAX_AGE=None (by default it connects for every request)"
+    engine = "django.contrib.sessions.backends.db"
+    driver = "django.db.backends.mysql"
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        use_database(self.database(folder))
+
+    def database(self, _folder: Path) -> dict[str, Any]:
+        """Return what Django wants to know of an empty database."""
+        servers.empty_database(self.store)
+        address = {key.upper(): value for key, value in servers.address(self.store).items()}
+        return {"ENGINE": self.driver, "NAME": servers.DATABASE, "CONN_MAX_AGE": None, **address}
+
+    def close(self) -> None:
+        connections["default"].close()
+
+    def stored(self) -> int:
+        return int(Session.objects.count())
+
+
+class Cached(Mysql):
+    """The same, and read from Redis."""
+
+    name = "Django cached_db"
+    engine = "django.contrib.sessions.backends.cached_db"
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        use_cache({"BACKEND": Redis.backend, "LOCATION": servers.empty_redis()})
+
+
+class Postgres(Mysql):
+    """A session is a row of PostgreSQL."""
+
+    store = "postgres"
+    driver = "django.db.backends.postgresql"
+
+
+class Sqlite(Mysql):
+    """A session is a row of a file."""
+
+    store = "sqlite"
+    settings = "in SQLite journal_mode=WAL and synchronous=NORMAL, as Sojourn sets them"
+
+    def database(self, folder: Path) -> dict[str, Any]:
+        return {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": str(unused(folder / "django.db")),
+            "CONN_MAX_AGE": None,
+            "OPTIONS": {"init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL"},
+        }
+
+
+def use_cache(config: dict[str, Any]) -> None:
+    """Let the default cache be another one."""
+    caches["default"].close()
+    del caches["default"]
+    caches.settings["default"] = config
+
+
+def use_database(config: dict[str, Any]) -> None:
+    """Let the default database be another one, with a table of sessions in it."""
+    connections["default"].close()
+    del connections["default"]
+    connections.databases.update(connections.configure_settings({"default": config}))
+    with connections["default"].schema_editor() as editor:
+        editor.create_model(Session)

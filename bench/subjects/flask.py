@@ -1,4 +1,4 @@
-"""Flask-Session over cachelib's files, in a Flask application."""
+"""Flask-Session over cachelib's files, Redis and SQLAlchemy, in a Flask application."""
 
 # ruff: noqa: D102 - what a method does stands once, in `Subject`
 
@@ -10,7 +10,10 @@ from typing import Any
 from cachelib.file import FileSystemCache
 from flask import Flask, request, session
 from flask_session import Session
+from flask_sqlalchemy import SQLAlchemy
+from redis import Redis as Client
 
+from bench import servers
 from bench.subject import WORK, files_in
 from bench.wsgi import Wsgi
 
@@ -31,21 +34,66 @@ def _app(view: Any, **config: Any) -> Flask:
     return app
 
 
-class CachelibFile(Wsgi):
-    """A session is a file of cachelib."""
-
+class _FlaskSession(Wsgi):
     name = "Flask-Session"
-    store = "file"
-    settings = "cachelib's FileSystemCache with threshold=0 (500 by default: above it evicts)"
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         self._folder = folder
-        cache = FileSystemCache(str(folder), threshold=0)
-        app = _app(_with, SESSION_TYPE="cachelib", SESSION_CACHELIB=cache)
-        Session(app)
-        self.with_session = app.wsgi_app
+        self._app = _app(_with)
+        self._app.config.update(self._config(self._app))
+        Session(self._app)
+        self.with_session = self._app.wsgi_app
         self.without = _app(_without).wsgi_app
+
+    def _config(self, app: Flask) -> dict[str, Any]:
+        """Return where it keeps sessions."""
+        raise NotImplementedError
+
+
+class CachelibFile(_FlaskSession):
+    """A session is a file of cachelib."""
+
+    store = "file"
+    settings = "cachelib's FileSystemCache with threshold=0 (500 by default: above it evicts)"
+
+    def _config(self, _app: Flask) -> dict[str, Any]:
+        cache = FileSystemCache(str(self._folder), threshold=0)
+        return {"SESSION_TYPE": "cachelib", "SESSION_CACHELIB": cache}
 
     def stored(self) -> int:
         return max(0, files_in(self._folder) - 1)  # one is cachelib's own counter
+
+
+class Redis(_FlaskSession):
+    """A session is a string."""
+
+    store = "redis"
+
+    def _config(self, _app: Flask) -> dict[str, Any]:
+        self._client = Client.from_url(servers.empty_redis())
+        return {"SESSION_TYPE": "redis", "SESSION_REDIS": self._client}
+
+    def close(self) -> None:
+        self._client.close()
+
+    def stored(self) -> int:
+        return servers.keys()
+
+
+class Mysql(_FlaskSession):
+    """A session is a row, by Flask-SQLAlchemy and mysqlclient."""
+
+    store = "mysql"
+
+    def _config(self, app: Flask) -> dict[str, Any]:
+        app.config["SQLALCHEMY_DATABASE_URI"] = servers.empty_database("mysql")
+        self._database = SQLAlchemy(app)
+        return {"SESSION_TYPE": "sqlalchemy", "SESSION_SQLALCHEMY": self._database}
+
+    def close(self) -> None:
+        with self._app.app_context():
+            self._database.engine.dispose()
+
+    def stored(self) -> int:
+        return servers.rows("sessions")

@@ -12,7 +12,10 @@ from litestar.middleware.session.server_side import ServerSideSessionConfig
 from litestar.stores.base import Store
 from litestar.stores.file import FileStore
 from litestar.stores.memory import MemoryStore
+from litestar.stores.redis import RedisStore
+from redis.asyncio import Redis as Client
 
+from bench import servers
 from bench.asgi import Asgi, done
 from bench.subject import WORK, files_in
 
@@ -65,3 +68,20 @@ class File(Memory):
 
     def stored(self) -> int:
         return files_in(self._folder)
+
+
+class Redis(Memory):
+    """A session is a string."""
+
+    store = "redis"
+
+    def _open(self, _folder: Path) -> Store:
+        self._client = Client.from_url(servers.empty_redis())
+        return RedisStore(self._client)
+
+    def close(self) -> None:
+        self.loop.run(self._client.aclose())
+        super().close()
+
+    def stored(self) -> int:
+        return servers.keys()

@@ -1,16 +1,17 @@
-"""`python -m examples.demo [--port N] [--folder PATH]`: serve the shop on this machine alone."""
+"""`python -m examples.demo [--provider NAME]`: serve the shop on this machine alone."""
 
 from __future__ import annotations
 
 import argparse
 import time
 from contextlib import closing, suppress
+from pathlib import Path
 from socketserver import ThreadingMixIn
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 from examples.demo.app import application
-from sojourn import Manager
-from sojourn.providers.file import FileProvider
+from examples.demo.stores import WHERE, config_of
+from sojourn import Manager, SessionError
 
 HOST, PORT = "127.0.0.1", 8000
 
@@ -31,20 +32,42 @@ class Handler(WSGIRequestHandler):
 
 def main() -> None:
     """Serve until Ctrl-C."""
+    options = _options()
+    try:
+        with config_of(options.provider, options.address, options.folder) as config:
+            # Cookies know no ports: a name of its own keeps this one apart from others on 127.0.0.1.
+            manager = Manager(
+                options.provider,
+                provider_config=config,
+                cookie_name="sojourn-demo",
+                on_event=_tell,
+            )
+            with suppress(KeyboardInterrupt), closing(manager):
+                _serve(manager, options)
+    except SessionError as error:
+        raise SystemExit(str(error)) from None
+    if options.provider in ("file", "sqlite"):
+        print(f"\nThe sessions stay in {options.folder}.")
+
+
+def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m examples.demo")
+    parser.add_argument("--provider", choices=WHERE, default="file", help="what keeps the sessions")
+    parser.add_argument("--address", help="where that is, if it is not this shop's own")
+    parser.add_argument("--folder", type=Path, default="demo-sessions", help="for what is its own")
     parser.add_argument("--port", type=int, help=f"{PORT}, or a free one if that is taken")
-    parser.add_argument("--folder", default="demo-sessions", help="where the sessions are kept")
-    options = parser.parse_args()
-    # Cookies know no ports: a name of its own keeps this one apart from others on 127.0.0.1.
-    manager = Manager(FileProvider(options.folder), cookie_name="sojourn-demo", on_event=_tell)
-    with suppress(KeyboardInterrupt), closing(manager), _server(options.port) as server:
+    return parser.parse_args()
+
+
+def _serve(manager: Manager, options: argparse.Namespace) -> None:
+    manager.active_count()  # a store that does not answer is told of here, and not to visitors
+    with _server(options.port) as server:
         manager.start_gc()
-        server.set_app(application(manager))
+        server.set_app(application(manager, WHERE[options.provider]))
         address = f"http://{HOST}:{server.server_port}"
         print(f"Open {address} in two tabs, and add articles in both at once (Ctrl-C ends).")
         print("What becomes of the sessions:", flush=True)
         server.serve_forever()
-    print(f"\nThe sessions stay in {options.folder}.")
 
 
 def _server(port: int | None) -> Server:

@@ -48,8 +48,9 @@ class Request(NamedTuple):
 class Shop:
     """The application that stands behind the middleware."""
 
-    def __init__(self, manager: Manager) -> None:
+    def __init__(self, manager: Manager, where: str) -> None:
         self._manager = manager
+        self._where = where
         self._routes: dict[str, Callable[[Request], Answer]] = {
             "GET /": self._show,
             "POST /basket/add": self._add,
@@ -81,7 +82,8 @@ class Shop:
         return answer(Request(session, dict(parse_qsl(text)), environ))
 
     def _show(self, request: Request) -> Answer:
-        return HTTPStatus.OK, pages.shop(request.session, slowly="slowly" in request.form)
+        page = pages.shop(request.session, slowly="slowly" in request.form, where=self._where)
+        return HTTPStatus.OK, page
 
     def _add(self, request: Request) -> Answer:
         if request.form.get("article") in pages.GOODS:
@@ -132,9 +134,12 @@ class Shop:
         return _go_to("/sessions")
 
 
-def application(manager: Manager) -> WSGIApplication:
-    """Return the whole application: a file needs no session, so for a file none is started."""
-    shop: WSGIApplication = SessionMiddleware(Shop(manager), manager)
+def application(manager: Manager, where: str) -> WSGIApplication:
+    """Return the whole application: a file needs no session, so for a file none is started.
+
+    where: in words, where the sessions are kept.
+    """
+    shop: WSGIApplication = SessionMiddleware(Shop(manager, where), manager)
 
     def serve(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         path = environ["PATH_INFO"]

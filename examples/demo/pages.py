@@ -46,7 +46,7 @@ def fill(template: str, **values: object) -> Html:
     return Html(_TEMPLATES[template].substitute(markup))
 
 
-def shop(session: Session, *, slowly: bool) -> Html:
+def shop(session: Session, *, slowly: bool, where: str) -> Html:
     """The goods, the basket, and how the visitor stands."""
     who = "new" if session.is_new else "anonymous" if session.user is None else "user"
     body = fill(
@@ -54,6 +54,7 @@ def shop(session: Session, *, slowly: bool) -> Html:
         goods=_all(fill("article", key=key, **GOODS[key]._asdict()) for key in GOODS),
         basket=_basket(Counter(key for key in session.get("basket", []) if key in GOODS)),
         checked="checked" if slowly else "",
+        where=where,
         standing=fill(f"standing_{who}", id=session.id[:8], begun=_ago(session.created_at)),
     )
     return _page(session, "Shop", body)

@@ -137,6 +137,15 @@ def _check(arguments: Arguments, manager: Manager) -> int:
     return 1 if warnings else 0
 
 
+def _init(arguments: Arguments, manager: Manager) -> int:
+    if arguments.print:
+        print(manager.ddl(), end="")
+    else:
+        manager.init()
+        print(json.dumps({"ok": True}) if arguments.json else "ok")
+    return 0
+
+
 # -- what is printed -------------------------------------------------------------------------------
 
 
@@ -193,5 +202,7 @@ def _parser() -> argparse.ArgumentParser:
     destroy.add_argument("--user")
     destroy.add_argument("--keep", metavar="ID", help="of the user's, the one to spare")
     add("gc", _gc, "Remove what has expired, and say how much.")
+    init = add("init", _init, "Make what the store needs before its first session: a table.")
+    init.add_argument("--print", action="store_true", help="the statements alone, and run none")
     add("check", _check, "Say whether the store answers, and what is unsafe about it.")
     return parser

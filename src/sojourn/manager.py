@@ -166,6 +166,17 @@ class Manager(Policy):
         check = getattr(self._provider, "check", None)
         return [] if check is None else check()
 
+    def init(self) -> None:
+        """Make what the store needs before its first session: in a database, the table."""
+        init = getattr(self._provider, "init", None)
+        if init is not None:
+            init()
+
+    def ddl(self) -> str:
+        """Return the statements that `init` runs, for somebody else to run them; "" if none."""
+        ddl = getattr(self._provider, "ddl", None)
+        return "" if ddl is None else cast("str", ddl())
+
     def close(self) -> None:
         """Stop the background and close the provider; the sessions stay."""
         if self._gc is not None:
@@ -332,6 +343,17 @@ class AsyncManager(Policy):
         await self._provider.read(self._life.unused_id())
         check = getattr(self._provider, "check", None)
         return [] if check is None else await check()
+
+    async def init(self) -> None:
+        """Make what the store needs before its first session: in a database, the table."""
+        init = getattr(self._provider, "init", None)
+        if init is not None:
+            await init()
+
+    def ddl(self) -> str:
+        """Return the statements that `init` runs, for somebody else to run them; "" if none."""
+        ddl = getattr(self._provider, "ddl", None)
+        return "" if ddl is None else cast("str", ddl())
 
     async def close(self) -> None:
         """Stop the background and close the provider; the sessions stay."""

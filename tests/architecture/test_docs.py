@@ -4,32 +4,20 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.architecture import pages
-from tests.architecture.pages import PAGES, ROOT, blocks_of
+from tests.architecture.pages import PAGES, ROOT, blocks_of, name_of, run_apart, servers_of
 
+SELF_SUFFICIENT = [page for page in PAGES if not servers_of(page)]
+"""The others run in `tests/test_pages.py`: here there are no servers."""
 LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)")
 
 
-def name_of(page: Path) -> str:
-    return page.relative_to(ROOT).as_posix()
-
-
-def run_page(page: Path, folder: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-W", "error", pages.__file__, str(page)]
-    return subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, timeout=120, check=False
-    )
-
-
-@pytest.mark.parametrize("page", PAGES, ids=name_of)
+@pytest.mark.parametrize("page", SELF_SUFFICIENT, ids=name_of)
 def test_the_examples_of_a_page_run(page: Path, tmp_path: Path) -> None:
-    ran = run_page(page, tmp_path)
+    ran = run_apart(page, tmp_path)
     assert ran.returncode == 0, ran.stderr
 
 
@@ -85,6 +73,6 @@ assert x == EXPECTED, "seen"
 def test_blocks_run_in_order_in_one_namespace(tmp_path: Path, expected: str, status: int) -> None:
     page = tmp_path / "page.md"
     page.write_text(PAGE.replace("EXPECTED", expected))
-    ran = run_page(page, tmp_path)
+    ran = run_apart(page, tmp_path)
     assert ran.returncode == status
     assert ("line 14" in ran.stderr) == (status == 1)

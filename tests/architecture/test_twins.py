@@ -22,6 +22,8 @@ PAIRS: list[tuple[str, str, set[str]]] = [
     ("sojourn/providers/redis/healing.py", "Healer", set()),
     ("sojourn/providers/redis/asking.py", "Asker", set()),
     ("sojourn/providers/redis/cluster.py", "Cluster", set()),
+    ("sojourn/providers/sql/provider.py", "SQLProvider", set()),
+    ("sojourn/providers/sql/link.py", "Link", set()),
     ("sojourn/testing/_tools.py", "Trips", set()),
 ]
 

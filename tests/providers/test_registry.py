@@ -45,7 +45,7 @@ def test_the_file_provider_takes_a_path_or_keywords(tmp_path: Path) -> None:
     ("provider", "settings", "message"),
     [
         ("memroy", {}, "no provider is called 'memroy': did you mean 'memory'"),
-        ("zzz", {}, "there are file, memory;"),
+        ("zzz", {}, "there are file, memory, mysql, postgres, redis, sqlite;"),
         ("file", {}, "'./sessions'"),
         ("file", {"provider_config": {"pth": "x"}}, "missing a required argument: 'path'"),
         ("file", {"provider_config": {"path": "/tmp", "x": 1}}, "unexpected keyword argument 'x'"),

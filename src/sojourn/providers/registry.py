@@ -5,7 +5,8 @@ from __future__ import annotations
 import difflib
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, TypeVar
+from importlib import import_module
+from typing import Any, NamedTuple
 
 from sojourn.errors import ConfigError
 from sojourn.providers.base import AsyncProvider, Provider
@@ -19,11 +20,6 @@ Given = str | Provider
 """What a Manager is given: a provider, or the name of a registered one."""
 AsyncGiven = str | Provider | AsyncProvider
 """What an AsyncManager is given: a sync provider too."""
-
-
-P = TypeVar("P")
-
-_REDIS_FORM = "an address, such as '127.0.0.1:6379,100,password' or 'redis://host:6379/0'"
 
 
 class _Entry(NamedTuple):
@@ -96,36 +92,39 @@ def _memory(config: ProviderConfig) -> Provider:
     return MemoryProvider()
 
 
-def _file(config: ProviderConfig) -> Provider:
-    from sojourn.providers.file import FileProvider
+def _ours(module: str, name: str, form: str) -> Callable[[ProviderConfig], Any]:
+    """Return a factory that imports the provider, and with it a driver, when it is asked for one.
 
-    return _made(FileProvider, config, "the path of a folder, such as './sessions'")
+    It takes `provider_config` as the first argument, or a mapping of keywords.
+    """
+
+    def factory(config: ProviderConfig) -> Any:
+        provider = getattr(import_module(f"sojourn.providers.{module}"), name)
+        args: tuple[Any, ...] = () if config is None or isinstance(config, Mapping) else (config,)
+        keywords = config if isinstance(config, Mapping) else {}
+        try:
+            inspect.signature(provider).bind(*args, **keywords)
+        except TypeError as error:
+            raise ConfigError(
+                f"provider_config: {error}. Give {form}, or a mapping of keywords"
+            ) from None
+        return provider(*args, **keywords)
+
+    return factory
 
 
-def _redis(config: ProviderConfig) -> Provider:
-    from sojourn.providers.redis import RedisProvider
-
-    return _made(RedisProvider, config or {}, _REDIS_FORM)
-
-
-def _async_redis(config: ProviderConfig) -> AsyncProvider:
-    from sojourn.providers.redis import AsyncRedisProvider
-
-    return _made(AsyncRedisProvider, config or {}, _REDIS_FORM)
-
-
-def _made(factory: Callable[..., P], config: ProviderConfig, form: str) -> P:
-    """Call a factory with `provider_config`: a mapping of its keywords, or its first argument."""
-    args, keywords = ((), config) if isinstance(config, Mapping) else ((config,), {})
-    try:
-        inspect.signature(factory).bind(*args, **keywords)
-    except TypeError as error:
-        raise ConfigError(
-            f"provider_config: {error}. Give {form}, or a mapping of keywords"
-        ) from None
-    return factory(*args, **keywords)
-
+_FOLDER = "the path of a folder, such as './sessions'"
+_FILE = "the path of a file, such as './sessions.db'"
+_REDIS = "an address, such as '127.0.0.1:6379,100,password' or 'redis://host:6379/0'"
+_MYSQL = "a DSN, such as 'user:password@tcp(127.0.0.1:3306)/database'"
+_POSTGRES = "a URL, such as 'postgres://user:password@127.0.0.1/database'"
 
 register("memory", _memory)
-register("file", _file)
-register("redis", _redis, _async_redis)
+register("file", _ours("file", "FileProvider", _FOLDER))
+register("sqlite", _ours("sql", "SQLiteProvider", _FILE))
+for _name, _module, _class, _form in (
+    ("redis", "redis", "RedisProvider", _REDIS),
+    ("mysql", "sql", "MySQLProvider", _MYSQL),
+    ("postgres", "sql", "PostgresProvider", _POSTGRES),
+):
+    register(_name, _ours(_module, _class, _form), _ours(_module, f"Async{_class}", _form))

@@ -74,6 +74,15 @@ class Adapted:
         check = getattr(self.provider, "check", None)
         return [] if check is None else cast("list[str]", await self._run(check))
 
+    async def init(self) -> None:
+        init = getattr(self.provider, "init", None)
+        if init is not None:
+            await self._run(init)
+
+    def ddl(self) -> str:
+        ddl = getattr(self.provider, "ddl", None)
+        return "" if ddl is None else cast("str", ddl())
+
     async def close(self) -> None:
         await self._run(self.provider.close)
 

@@ -62,6 +62,7 @@ BEEGO = {
     "/run/redis.sock,10,secret,1": Address(
         kind="single", path="/run/redis.sock", pool=10, password="secret", database=1
     ),
+    "/run/a;b.sock": Address(kind="single", path="/run/a;b.sock"),
     "a:7070;b:7071": cluster(("a", 7070), ("b", 7071)),
     "a:6379;b:6380,100,test,0": cluster(("a", 6379), ("b", 6380), pool=100, password="test"),
     "a;b,100,test,0,30,60,3": cluster(
@@ -77,6 +78,7 @@ BEEGO = {
 
 URLS = {
     "redis://127.0.0.1": single(),
+    " redis://127.0.0.1\n": single(),
     "REDIS://127.0.0.1:6379/": single(),
     "valkey://127.0.0.1": single(),
     "redis://localhost:7000/3": single(("localhost", 7000), database=3),
@@ -85,6 +87,7 @@ URLS = {
     "redis://:secret@127.0.0.1": single(password="secret"),
     "redis://ada@127.0.0.1": single(username="ada"),
     "redis://:@127.0.0.1": single(),
+    "redis://127.0.0.1?password=": single(),
     "redis://:a%2Cb%40c%3Ad%2Fe+f%25@127.0.0.1": single(password="a,b@c:d/e+f%"),
     "redis://:%C3%A9%E2%82%AC@127.0.0.1": single(password="é€"),
     "redis://127.0.0.1?username=ada&password=a+b%2B": single(username="ada", password="a b+"),
@@ -375,6 +378,7 @@ def slips(draw: st.DrawFn) -> str:
 @given(slips())
 @example("redis://ada:QXZ/0")
 @example("redis://ada:QXZ?pool=0")
+@example("redis+sentinel://a/m?pool=5sentinel_password=QXZ")
 @example("127.0.0.1:6379,100,QXZ,QXZ,0")
 @example("127.0.0.1:6379 100 QXZ")
 @example("ada:QXZ@127.0.0.1:6379")

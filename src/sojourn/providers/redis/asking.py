@@ -71,11 +71,10 @@ class Waiting(NamedTuple):
         reply, reached = replies
         if isinstance(reply, ResponseError):
             raise reply
-        if isinstance(reached, ResponseError):
-            raise reached
-        if reached < self.replicas:
+        if isinstance(reached, ResponseError) or reached < self.replicas:
+            known = "it does not say how many" if isinstance(reached, ResponseError) else reached
             raise OutcomeUnknown(
-                f"Redis has done it, but {reached} instead of {self.replicas} replicas know of it:"
+                f"Redis has done it, but of {self.replicas} replicas that must know of it {known} do:"
                 " a failover may undo it"
             )
         return reply
@@ -100,6 +99,14 @@ class Asker:
     def repeat(self, verb: Verb) -> Any:
         """Return the answer of a script that may be run twice."""
         return self._harmless(self.run, verb)
+
+    def repeat_all(self, verbs: Sequence[Verb]) -> list[Any]:
+        """As `repeat`, of several that are sent together."""
+        replies: list[Any] = self._harmless(self.wire.calls, [verb.short for verb in verbs])
+        return [
+            self.repeat(verb) if isinstance(reply, NoScriptError) else _sound(reply)
+            for verb, reply in zip(verbs, replies, strict=True)
+        ]
 
     def run(self, verb: Verb, *, ends: bool = False) -> Any:
         """Return the answer of a script.  ends: replicas shall know of it, if any have to."""
@@ -166,6 +173,14 @@ class AsyncAsker:
     async def repeat(self, verb: Verb) -> Any:
         """Return the answer of a script that may be run twice."""
         return await self._harmless(self.run, verb)
+
+    async def repeat_all(self, verbs: Sequence[Verb]) -> list[Any]:
+        """As `repeat`, of several that are sent together."""
+        replies: list[Any] = await self._harmless(self.wire.calls, [verb.short for verb in verbs])
+        return [
+            await self.repeat(verb) if isinstance(reply, NoScriptError) else _sound(reply)
+            for verb, reply in zip(verbs, replies, strict=True)
+        ]
 
     async def run(self, verb: Verb, *, ends: bool = False) -> Any:
         """Return the answer of a script.  ends: replicas shall know of it, if any have to."""

@@ -46,9 +46,9 @@ def target(where: Any, module: ModuleType, timeout: float | None) -> Target:
     if isinstance(where, str):
         return _of_address(parse(where), module, timeout)
     if isinstance(where, module.RedisCluster):
-        return _of_cluster_client(where, module)
+        return _of_cluster_client(where, module, timeout)
     if isinstance(where, module.Redis):
-        return _of_pool(where.connection_pool, module)
+        return _of_pool(where.connection_pool, module, timeout)
     raise ConfigError(_no_client(where, module))
 
 
@@ -127,21 +127,25 @@ def _no_repeats(module: ModuleType, timeout: float | None) -> dict[str, Any]:
 # -- from clients --------------------------------------------------------------------------------
 
 
-def _of_pool(pool: Any, module: ModuleType) -> Target:
-    timeout = pool.connection_kwargs.get("socket_timeout") or TIMEOUT
-    settings = {**pool.connection_kwargs, **_no_repeats(module, timeout)}
+_PLAIN = {"decode_responses": False, "encoding": "utf-8"}
+"""What a client may have otherwise: a session is bytes."""
+
+
+def _of_pool(pool: Any, module: ModuleType, timeout: float | None) -> Target:
+    timeout = timeout or pool.connection_kwargs.get("socket_timeout") or TIMEOUT
+    settings = {**pool.connection_kwargs, **_PLAIN, **_no_repeats(module, timeout)}
     options = {"timeout": timeout, "kept": pool}  # a pool of sentinels is not kept by its settings
     return Target(_opener(module)(pool.connection_class, settings), (), options)
 
 
-def _of_cluster_client(client: Any, module: ModuleType) -> Target:
+def _of_cluster_client(client: Any, module: ModuleType, timeout: float | None) -> Target:
     nodes = [*(client.get_nodes() or client.nodes_manager.startup_nodes.values())]
     if module is redis:
         pool = redis.Redis(**client.get_connection_kwargs()).connection_pool
         kind, settings = pool.connection_class, pool.connection_kwargs
     else:
         kind, settings = nodes[0].connection_class, client.get_connection_kwargs()
-    timeout = settings.get("socket_timeout") or TIMEOUT
-    settings = {**settings, **_no_repeats(module, timeout)}
+    timeout = timeout or settings.get("socket_timeout") or TIMEOUT
+    settings = {**settings, **_PLAIN, **_no_repeats(module, timeout)}
     seeds = tuple((node.host, node.port) for node in nodes)
     return Target(_opener(module)(kind, settings), seeds, {"timeout": timeout})

@@ -12,6 +12,7 @@ millisecond each:
 
 from __future__ import annotations
 
+from math import ceil
 from typing import Any
 
 from sojourn.providers.redis import census
@@ -47,13 +48,13 @@ class Healer:
         cursor: Any = b"0"
         while True:
             cursor, keys = server.call(census.scan(self._layout, cursor, STEP), "")
-            for id in filter(None, map(self._layout.id_of, keys)):
-                self._asker.repeat(census.enter(self._layout, id))
+            ids = filter(None, map(self._layout.id_of, keys))
+            self._asker.repeat_all([census.enter(self._layout, id) for id in ids])
             if cursor == b"0":
                 return
 
     def _verify(self, tag: str, which: int, size: int) -> None:
-        rank = self._sweeps * LOOKED_AT % size if size > LOOKED_AT else 0
+        rank = self._sweeps % ceil(size / LOOKED_AT) * LOOKED_AT
         if self._asker.repeat(census.verify(self._layout, tag, which, rank)):
             rank = 0
             while rank < size:
@@ -86,13 +87,13 @@ class AsyncHealer:
         cursor: Any = b"0"
         while True:
             cursor, keys = await server.call(census.scan(self._layout, cursor, STEP), "")
-            for id in filter(None, map(self._layout.id_of, keys)):
-                await self._asker.repeat(census.enter(self._layout, id))
+            ids = filter(None, map(self._layout.id_of, keys))
+            await self._asker.repeat_all([census.enter(self._layout, id) for id in ids])
             if cursor == b"0":
                 return
 
     async def _verify(self, tag: str, which: int, size: int) -> None:
-        rank = self._sweeps * LOOKED_AT % size if size > LOOKED_AT else 0
+        rank = self._sweeps % ceil(size / LOOKED_AT) * LOOKED_AT
         if await self._asker.repeat(census.verify(self._layout, tag, which, rank)):
             rank = 0
             while rank < size:

@@ -7,8 +7,8 @@ local second = ARGV[1] == '2'
 local key = second and KEYS[2] or KEYS[1]
 local lost = 0
 for _, entry in ipairs(redis.call('ZRANGE', key, ARGV[2], ARGV[2] + ARGV[3] - 1)) do
-    local id = second and string.match(entry, '[^%z]*$') or string.match(entry, '^[^%z]*')
-    if id ~= '' and redis.call('EXISTS', ARGV[4] .. id) == 0 then
+    local id = string.match(entry, second and '^.*%z(.*)$' or '^[^%z]*')
+    if id and id ~= '' and redis.call('EXISTS', ARGV[4] .. id) == 0 then
         redis.call('ZREM', key, entry)
         lost = lost + 1
     end

@@ -1,0 +1,127 @@
+"""The servers that are measured: of the benchmark's own, begun when first asked for.
+
+They are those of the tests, on free ports and in folders of their own.  Being children of a process
+that is pinned, they share its one CPU.  None waits for the disk at every commit, since it is the
+work that is measured: a server that is killed loses nothing by that, a machine that crashes may lose
+the last second.
+"""
+
+from __future__ import annotations
+
+import atexit
+import sqlite3
+from functools import cache
+from typing import Any, TypeVar
+
+from tests.mariadb_server import MariaDB
+from tests.postgres_server import Postgres
+from tests.redis_server import Redis
+from tests.redis_servers import RedisCluster
+from tests.servers import Server
+from tests.sql_server import SqlServer
+
+DATABASE = "sojourn_bench"
+
+S = TypeVar("S", Server, RedisCluster)
+
+
+@cache
+def redis() -> Redis:
+    """A Redis that keeps everything in memory."""
+    return _kept(Redis())
+
+
+@cache
+def cluster() -> RedisCluster:
+    """Three masters."""
+    return _kept(RedisCluster())
+
+
+@cache
+def sql(store: str) -> SqlServer:
+    """A MariaDB or a PostgreSQL that gives its log to the system at each commit."""
+    return _kept(
+        MariaDB(innodb_flush_log_at_trx_commit=2, innodb_buffer_pool_size="1G")
+        if store == "mysql"
+        else Postgres(
+            **{"fsync": "on", "synchronous_commit": "off", "pg_stat_statements.track": "none"}
+        )
+    )
+
+
+def _kept(server: S) -> S:
+    """Let it run until this process ends."""
+    server.__enter__()
+    atexit.register(server.__exit__, None, None, None)
+    return server
+
+
+def empty_redis() -> str:
+    """Return the URL of Redis, with nothing in it."""
+    redis().flush()
+    return redis().url()
+
+
+def keys() -> int:
+    """Return how many keys Redis holds."""
+    return int(redis().cli("DBSIZE"))
+
+
+def empty_database(store: str) -> str:
+    """Return the URL of a database without a table."""
+    server = sql(store)
+    if (DATABASE,) in server.sql(_DATABASES[store]):
+        server.drop(DATABASE)
+    server.create(DATABASE)
+    return server.url(DATABASE)
+
+
+def address(store: str) -> dict[str, Any]:
+    """What drivers take as keywords, but for the name of the database."""
+    return sql(store).address
+
+
+def of_redis(store: str) -> list[Redis]:
+    """Return the servers of a store if these are of Redis."""
+    if store == "cluster":
+        return cluster().masters
+    return [redis()] if store == "redis" else []
+
+
+def memory(store: str) -> int:
+    """Return the bytes that Redis has in use for a store."""
+    return sum(server.cli("INFO", "memory")["used_memory"] for server in of_redis(store))
+
+
+def index_memory(store: str) -> int:
+    """Return the bytes of all sorted sets, each counted to its last entry."""
+    return sum(
+        server.cli("MEMORY", "USAGE", key.decode(), "SAMPLES", 0)
+        for server in of_redis(store)
+        for key in server.admin.scan_iter(count=10_000, _type="zset")
+    )
+
+
+def versions() -> list[str]:
+    """Return what runs."""
+    ((mariadb,),), ((postgres,),) = (
+        sql(store).sql("SELECT version()") for store in ("mysql", "postgres")
+    )
+    return [
+        f"Redis {redis().cli('INFO', 'server')['redis_version']}",
+        f"MariaDB {mariadb.partition('-')[0]}",
+        " ".join(postgres.split()[:2]),
+        f"SQLite {sqlite3.sqlite_version}",
+    ]
+
+
+def rows(table: str) -> int:
+    """Return how many rows a table of MariaDB holds."""
+    ((count,),) = sql("mysql").sql(f"SELECT COUNT(*) FROM {DATABASE}.{table}")
+    return int(count)
+
+
+_DATABASES = {
+    "mysql": "SHOW DATABASES",
+    "postgres": "SELECT datname FROM pg_database",
+}

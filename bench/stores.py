@@ -1,0 +1,74 @@
+"""The stores that Sojourn is measured on, each of them empty."""
+
+# ruff: noqa: D102 - what a method does stands once, in `Provider`
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Lock
+from typing import Any, TypeVar
+
+from bench import servers
+from sojourn import AsyncManager, Manager
+from sojourn.providers.file import FileProvider
+from sojourn.providers.memory import MemoryProvider
+from sojourn.providers.whole import WholeRecords
+from sojourn.record import Record
+
+M = TypeVar("M", Manager, AsyncManager)
+
+
+def managed(manager: type[M], store: str, folder: Path, **settings: Any) -> M:
+    """Return a manager on an empty store."""
+    if store == "memory":
+        return manager(MemoryProvider(), **settings)
+    if store == "file":
+        return manager(FileProvider(folder), **settings)
+    name = "redis" if store == "cluster" else store
+    return manager(name, provider_config=_address(store, folder), **settings)
+
+
+def _address(store: str, folder: Path) -> str:
+    if store == "redis":
+        return servers.empty_redis()
+    if store == "cluster":
+        return servers.cluster().url()
+    if store == "sqlite":
+        return str(unused(folder / "sessions.db"))
+    return servers.empty_database(store)
+
+
+def unused(path: Path) -> Path:
+    """Return a path after whatever stood there was taken away, a log beside it too."""
+    for left in path.parent.glob(f"{path.name}*"):
+        left.unlink()
+    return path
+
+
+class OwnProvider(WholeRecords):
+    """What an application may write itself: four methods over a dictionary of records."""
+
+    def __init__(self) -> None:
+        self._records: dict[str, Record] = {}
+        self._lock = Lock()
+
+    def read(self, id: str) -> Record | None:
+        return self._records.get(id)
+
+    def create(self, record: Record) -> bool:
+        return self._records.setdefault(record.id, record) is record
+
+    def swap(self, old: Record, new: Record | None) -> bool:
+        with self._lock:
+            stands = self._records.get(old.id)
+            if stands is None or stands.version != old.version:
+                return False
+            if new is None:
+                del self._records[old.id]
+            else:
+                self._records[old.id] = new
+            return True
+
+    def scan(self) -> Iterator[Record]:
+        yield from list(self._records.values())

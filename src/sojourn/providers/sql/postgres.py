@@ -1,0 +1,83 @@
+"""PostgreSQL."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sojourn.providers.sql import dsn as dsn_
+from sojourn.providers.sql.dialects import POSTGRES
+from sojourn.providers.sql.lent import AsyncEngine, Engine, is_engine, spoken
+from sojourn.providers.sql.link import AsyncLink, Link
+from sojourn.providers.sql.pool import AsyncPool, Pool
+from sojourn.providers.sql.postgres_drivers import AsyncPsycopg, Psycopg, fault
+from sojourn.providers.sql.provider import AsyncSQLProvider, SQLProvider
+from sojourn.providers.sql.settings import POOL, TABLE, TIMEOUT, checked, fastest
+from sojourn.providers.sql.statements import statements
+
+NAMES = {"postgresql": "PostgreSQL"}
+
+
+class PostgresProvider(SQLProvider):
+    """Keeps records in PostgreSQL."""
+
+    def __init__(
+        self,
+        dsn: Any,
+        *,
+        table: str = TABLE,
+        pool: int = POOL,
+        timeout: float = TIMEOUT,
+        create_table: bool = True,
+    ) -> None:
+        """Connect when it is first used; raise ConfigError for what is wrong with any of these.
+
+        dsn: a URL, or libpq's `key=value` pairs; or an engine of SQLAlchemy that the application
+            has, to which `pool` and `timeout` say nothing.
+        table: in which the sessions are.
+        pool: how many connections to open at most.
+        timeout: seconds to wait for one of them, for the server, and for others' locks.
+        create_table: make the table if it is not there.
+        """
+        checked(pool, timeout)
+        if is_engine(dsn, NAMES, is_async=False):
+            sql = spoken(POSTGRES, table, dsn)
+            lent = Engine(dsn, fault)
+            super().__init__(Link(lent, lent, sql, create=create_table), sql)
+            return
+        sql = statements(POSTGRES, table)
+        way = fastest({"psycopg": Psycopg}, None, "postgres")(dsn_.postgres(dsn), timeout)
+        super().__init__(Link(Pool(way, pool, timeout), way, sql, create=create_table), sql)
+
+
+class AsyncPostgresProvider(AsyncSQLProvider):
+    """Keeps records in PostgreSQL."""
+
+    def __init__(
+        self,
+        dsn: Any,
+        *,
+        table: str = TABLE,
+        pool: int = POOL,
+        timeout: float = TIMEOUT,
+        create_table: bool = True,
+    ) -> None:
+        """Connect when it is first used; raise ConfigError for what is wrong with any of these.
+
+        dsn: a URL, or libpq's `key=value` pairs; or an engine of SQLAlchemy that the application
+            has, to which `pool` and `timeout` say nothing.
+        table: in which the sessions are.
+        pool: how many connections to open at most, for each event loop.
+        timeout: seconds to wait for one of them, for the server, and for others' locks.
+        create_table: make the table if it is not there.
+        """
+        checked(pool, timeout)
+        if is_engine(dsn, NAMES, is_async=True):
+            sql = spoken(POSTGRES, table, dsn)
+            lent = AsyncEngine(dsn, fault)
+            super().__init__(AsyncLink(lent, lent, sql, create=create_table), sql)
+            return
+        sql = statements(POSTGRES, table)
+        way = fastest({"psycopg": AsyncPsycopg}, None, "postgres")(dsn_.postgres(dsn), timeout)
+        super().__init__(
+            AsyncLink(AsyncPool(way, pool, timeout), way, sql, create=create_table), sql
+        )

@@ -1,0 +1,161 @@
+"""The driver for PostgreSQL: psycopg, which speaks both colours and prepares each statement."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+from sojourn.errors import ConfigError
+from sojourn.providers.sql.driver import (
+    Answer,
+    Connection,
+    Fault,
+    Parameters,
+    lead_nowhere,
+    listener,
+)
+from sojourn.providers.sql.dsn import Postgres
+
+_BUSY = {"40001", "40P01", "55P03"}
+_TAKEN = {"23505", "23502", "42P07", "42710"}
+_TOO_LARGE = {"54000"}
+_LOST = ("08", "57P", "XX")
+"""How the codes of a connection's end begin."""
+
+_HINTS = {
+    "25006": "the server takes no writes now",
+    "28P01": "the user or the password is another one",
+    "3D000": "create the database: CREATE DATABASE",
+    "42501": "grant what is missing: GRANT SELECT, INSERT, UPDATE, DELETE ON the table TO this user",
+    "42P01": "the table is gone: create it again with `sojourn init`",
+}
+
+
+class _Open(NamedTuple):
+    """A connection, and what tells whether it has ended."""
+
+    to: Any
+    fd: int
+    has_ended: Callable[[], object]
+
+
+def fault(error: Exception) -> tuple[Fault, str]:
+    """Say what an error means, by its code; the details of a server may quote a row."""
+    code = getattr(error, "sqlstate", None)
+    if code is None or code.startswith(_LOST):
+        return Fault.LOST, _text(error)
+    for codes, kind in (
+        (_BUSY, Fault.BUSY),
+        (_TAKEN, Fault.TAKEN),
+        (_TOO_LARGE, Fault.TOO_LARGE),
+    ):
+        if code in codes:
+            return kind, _text(error)
+    hint = _HINTS.get(code)
+    return Fault.REFUSED, f"{_text(error)} (error {code})" + (f"; {hint}" if hint else "")
+
+
+class _Psycopg:
+    """What both colours have in common."""
+
+    def __init__(self, target: Postgres, timeout: float) -> None:
+        import psycopg
+        import psycopg.conninfo
+
+        self._psycopg = psycopg
+        self.errors: tuple[type[Exception], ...] = (psycopg.Error, OSError)
+        milliseconds = math.ceil(timeout * 1000)
+        try:
+            given = psycopg.conninfo.conninfo_to_dict(target.text)
+        except psycopg.Error:
+            raise ConfigError(
+                "provider_config: PostgreSQL's driver does not take this as a connection string. "
+                "Write postgres://username:password@host:5432/dbname?param=value"
+            ) from None
+        limits = f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds}"
+        self._wait = timeout + 1
+        self._keywords: dict[str, Any] = {
+            "connect_timeout": max(2, math.ceil(timeout)),
+            "application_name": "sojourn",
+            **given,
+            "options": f"{given.get('options') or ''} {limits}".strip(),
+            "autocommit": True,
+        }
+
+    def is_stale(self, connection: Connection) -> object:
+        return connection.has_ended()
+
+    def forget(self, connection: Connection) -> None:
+        lead_nowhere(connection.fd)
+
+    def fault(self, error: Exception) -> tuple[Fault, str]:
+        return fault(error)
+
+
+class Psycopg(_Psycopg):
+    """Connects and asks."""
+
+    def __init__(self, target: Postgres, timeout: float) -> None:
+        super().__init__(target, timeout)
+        self._connect = _bounded(self._psycopg.Connection, self._wait).connect
+
+    def connect(self) -> Connection:
+        connection = self._connect(**self._keywords)
+        fd = connection.fileno()
+        return _Open(connection, fd, listener(fd))
+
+    def execute(self, connection: Connection, statement: str, parameters: Parameters) -> Answer:
+        cursor = connection.to.execute(
+            statement, parameters or None, prepare=bool(parameters), binary=bool(parameters)
+        )
+        return Answer(cursor.fetchall() if cursor.description else [], cursor.rowcount)
+
+    def close(self, connection: Connection) -> None:
+        with suppress(*self.errors):
+            connection.to.close()
+
+
+class AsyncPsycopg(_Psycopg):
+    """Connects and asks."""
+
+    def __init__(self, target: Postgres, timeout: float) -> None:
+        super().__init__(target, timeout)
+        self._connect = _bounded(self._psycopg.AsyncConnection, self._wait).connect
+
+    async def connect(self) -> Connection:
+        connection = await self._connect(**self._keywords)
+        fd = connection.fileno()
+        return _Open(connection, fd, listener(fd))
+
+    async def execute(
+        self, connection: Connection, statement: str, parameters: Parameters
+    ) -> Answer:
+        cursor = await connection.to.execute(
+            statement, parameters or None, prepare=bool(parameters), binary=bool(parameters)
+        )
+        return Answer(await cursor.fetchall() if cursor.description else [], cursor.rowcount)
+
+    def abort(self, connection: Connection) -> None:
+        with suppress(*self.errors):
+            connection.to.pgconn.finish()
+
+    async def close(self, connection: Connection) -> None:
+        with suppress(*self.errors):
+            await connection.to.close()
+
+
+def _text(error: Exception) -> str:
+    primary = getattr(getattr(error, "diag", None), "message_primary", None)
+    return " ".join(str(primary or error or type(error).__name__).split())[:200]
+
+
+def _bounded(connection: type[Any], patience: float) -> type[Any]:
+    """A connection that waits for no answer longer than that: the server itself may stand still."""
+
+    class Bounded(connection):  # type: ignore[misc]
+        def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = patience) -> Any:
+            return super().wait(gen, interval, timeout)  # sync or async
+
+    return Bounded

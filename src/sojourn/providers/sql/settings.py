@@ -1,0 +1,45 @@
+"""What the constructors check alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import TypeVar
+
+from sojourn.errors import ConfigError
+
+T = TypeVar("T")
+U = TypeVar("U")
+
+TABLE = "sojourn_sessions"
+POOL = 10
+TIMEOUT = 4.0
+"""Seconds.  Two of these, as for an answer that never comes and a connection anew, are under ten."""
+
+
+def checked(pool: object, timeout: object) -> None:
+    """Refuse a size of the pool or a timeout that makes no sense."""
+    if type(pool) is not int or pool < 1:
+        raise ConfigError(f"pool: {pool!r} must be a number of connections, 1 or more")
+    if type(timeout) not in (int, float) or not 0 < timeout <= 3600:  # type: ignore[operator]
+        raise ConfigError(f"timeout: {timeout!r} must be seconds, more than 0 and at most 3600")
+
+
+def fastest(
+    ways: Mapping[str, Callable[[U, float], T]], asked: str | None, extra: str
+) -> Callable[[U, float], T]:
+    """Return what makes a driver: the one that is asked for, or the first that is installed."""
+    if asked is not None and asked not in ways:
+        raise ConfigError(f"driver: {asked!r} is none of {', '.join(ways)}")
+
+    def made(target: U, timeout: float) -> T:
+        for name, way in ways.items():
+            if asked in (None, name):
+                with suppress(ImportError):
+                    return way(target, timeout)
+        raise ConfigError(
+            f"no driver is installed: {asked or ' or '.join(ways)}; "
+            f'pip install "sojourn[{extra}]" brings one'
+        )
+
+    return made

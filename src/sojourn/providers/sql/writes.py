@@ -1,0 +1,99 @@
+"""Writes, and what became of one whose answer was lost."""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+from typing import NamedTuple
+
+from sojourn.errors import OutcomeUnknown, StoreError, StoreUnavailable
+from sojourn.providers.sql.driver import Parameters
+from sojourn.providers.sql.rows import fields_of, head_of, row_of
+from sojourn.providers.sql.statements import Statements
+from sojourn.record import Changes, Record
+
+
+class Write(NamedTuple):
+    """A statement that puts one record in the place of another."""
+
+    statement: str
+    parameters: Parameters
+    old: Record | None
+    new: Record | None
+
+    @property
+    def id(self) -> str:
+        """The id under which they stand."""
+        record = self.old or self.new
+        assert record is not None
+        return record.id
+
+
+def creating(sql: Statements, record: Record) -> Write:
+    """Return what stores a new record."""
+    return Write(sql.insert, row_of(record), None, record)
+
+
+def swapping(sql: Statements, old: Record, new: Record | None) -> Write:
+    """Return what puts `new`, or nothing, in the place of `old`."""
+    this = old.id, old.version
+    if new is None:
+        return Write(sql.remove, this, old, new)
+    data = new.version, fields_of(new)
+    if old[8:10] != new[8:10] or new.expires < old.expires:  # a lifetime was set
+        lived = new.seen, new.expires, new.lifetime, head_of(new)
+        return Write(sql.relive, (*data, *lived, *this), old, new)
+    if new.seen != old.seen or new.expires != old.expires:
+        return Write(sql.renew, (*data, new.seen, new.expires, *this), old, new)
+    return Write(sql.save, (*data, *this), old, new)
+
+
+def moving(sql: Statements, old: Record, new: Record, tombstone: Record) -> Write:
+    """Return what stores `new`, and puts its tombstone in the place of `old`."""
+    parameters = (*row_of(new), *row_of(tombstone), old.id, old.version)
+    return Write(sql.move, parameters, old, tombstone)
+
+
+def is_touch(record: Record, changes: Changes) -> bool:
+    """Whether the changes are of times alone, and leave a session that is not empty."""
+    _, expires, put, drop, clear, expect, move, _, persistent = changes
+    if put or drop or clear or expect or move or expires is None or persistent is not None:
+        return False
+    return bool(record.fields) or record.user is not None
+
+
+class Sequel(Enum):
+    """How to go on after a write whose answer was lost."""
+
+    STANDS = auto()
+    """It was done."""
+    REPEAT = auto()
+    """It was not done."""
+    UNKNOWN = auto()
+    """Others wrote since then: it may have been done before that."""
+
+
+def sequel(old: Record | None, new: Record | None, stands: Record | None) -> Sequel:
+    """Say what became of a write that put `new` in the place of `old`, by what stands.
+
+    A version has one writer, and an id is minted once: so where the old version stands nothing
+    was done, and where ours stands it was.  A row that is gone may have been taken by anybody.
+    """
+    if stands is not None and new is not None and _is_the_same(stands, new):
+        return Sequel.STANDS
+    return Sequel.REPEAT if _mark(stands) == _mark(old) else Sequel.UNKNOWN
+
+
+def _is_the_same(record: Record, other: Record) -> bool:
+    """Whether one is the other, which may have been touched since it was written."""
+    return record._replace(seen=0.0, expires=0.0) == other._replace(seen=0.0, expires=0.0)
+
+
+def _mark(record: Record | None) -> tuple[int, str | None] | None:
+    return None if record is None else (record.version, record.successor)
+
+
+def unknown(write: Write, reason: Exception) -> StoreError:
+    """The error for a write of which nobody can say whether it was done."""
+    if write.old is None:  # an id of which only this request knows: nothing was done that counts
+        return StoreUnavailable(f"the database did not say whether it stored a session: {reason}")
+    return OutcomeUnknown(f"the database did not say whether it stored a session: {reason}")

@@ -1,0 +1,148 @@
+"""What only SQLite does: the file, its modes, other processes, and plans that use the indexes."""
+
+from __future__ import annotations
+
+import sqlite3
+import stat
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing
+from multiprocessing import get_context
+from pathlib import Path
+
+import pytest
+
+from sojourn.errors import ConfigError, StoreError, StoreUnavailable
+from sojourn.providers.sql.dialects import SQLITE
+from sojourn.providers.sql.sqlite import SQLiteProvider
+from sojourn.providers.sql.statements import statements
+from sojourn.record import Changes, Record
+
+ID = "ab" + "0" * 62
+RECORD = Record(ID, {b"k": b"v"}, 1000.0, 1000.0, 2000.0, "ada")
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "sessions.db"
+
+
+def test_the_file_is_its_owners_alone(file: Path) -> None:
+    SQLiteProvider(file).create(RECORD)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_a_path_that_is_none_is_refused(tmp_path: Path) -> None:
+    for path in ("", ":memory:", tmp_path / "no" / "folder.db"):
+        with pytest.raises(ConfigError):
+            SQLiteProvider(path)
+    with pytest.raises(ConfigError, match="schema"):
+        SQLiteProvider(tmp_path / "a.db", table="web.sessions")
+
+
+def test_a_table_of_another_layout_is_refused(file: Path) -> None:
+    with closing(sqlite3.connect(file)) as database:
+        database.execute("CREATE TABLE sojourn_sessions (id TEXT)")
+    with pytest.raises(StoreError, match="layout"):
+        SQLiteProvider(file).read(ID)
+
+
+def test_a_table_is_made_only_if_it_may_be(file: Path) -> None:
+    provider = SQLiteProvider(file, create_table=False)
+    with pytest.raises(StoreUnavailable, match="CREATE TABLE"):
+        provider.read(ID)
+    with closing(sqlite3.connect(file)) as database:
+        database.executescript(provider.ddl())
+    assert provider.create(RECORD)
+
+
+def test_init_makes_it_and_may_be_repeated(file: Path) -> None:
+    provider = SQLiteProvider(file, create_table=False)
+    provider.init()
+    provider.init()
+    assert provider.read(ID) is None
+
+
+def test_a_file_that_was_replaced_is_opened_anew(file: Path) -> None:
+    backup = SQLiteProvider(file.with_name("backup.db"))
+    backup.create(RECORD._replace(fields={b"k": b"other"}))
+    backup.close()
+    provider = SQLiteProvider(file)
+    provider.create(RECORD)
+    for name in ("sessions.db-wal", "sessions.db-shm"):
+        file.with_name(name).unlink()
+    file.with_name("backup.db").replace(file)
+    stands = provider.read(ID)
+    assert stands is not None
+    assert stands.fields == {b"k": b"other"}
+
+
+def test_a_locked_file_is_unavailable_within_the_timeout(file: Path) -> None:
+    provider = SQLiteProvider(file, timeout=0.1)
+    provider.create(RECORD)
+    with closing(sqlite3.connect(file, isolation_level=None)) as database:
+        database.execute("BEGIN IMMEDIATE")
+        assert provider.read(ID) == RECORD
+        with pytest.raises(StoreUnavailable, match="locked"):
+            provider.update(RECORD, Changes(1100.0, put={b"k": b"w"}))
+
+
+def test_a_touch_does_not_disturb_a_change(file: Path) -> None:
+    """Law 8: it passes the version by, and the change keeps what it promised."""
+    provider = SQLiteProvider(file)
+    provider.create(RECORD)
+    provider.update(RECORD, Changes(1100.0, 2100.0))
+    changed = RECORD._replace(fields={b"k": b"w"}, version=1)
+    assert provider.swap(RECORD, changed)
+    assert provider.swap(changed, changed._replace(seen=1050.0, expires=2050.0, version=2))
+    assert provider.read(ID) == changed._replace(seen=1100.0, expires=2100.0, version=2)
+
+
+def test_a_move_writes_over_nothing(file: Path) -> None:
+    provider = SQLiteProvider(file)
+    provider.create(RECORD)
+    taken = RECORD._replace(id="ab" + "1" * 62, user="eve")
+    provider.create(taken)
+    grave = RECORD._replace(fields={}, user=None, version=1, successor=taken.id)
+    assert not provider.move(RECORD, RECORD._replace(id=taken.id, version=1), grave)
+    assert provider.read(ID) == RECORD
+    assert provider.read(taken.id) == taken
+
+
+def change(file: Path, name: int) -> None:
+    provider = SQLiteProvider(file)
+    for number in range(50):
+        provider.update(RECORD, Changes(1100.0, put={b"%d-%d" % (name, number): b"1"}))
+    provider.close()
+
+
+def test_processes_share_a_file(file: Path) -> None:
+    """Law 4: and lose nothing of one another."""
+    provider = SQLiteProvider(file)
+    provider.create(RECORD)
+    with ProcessPoolExecutor(4, mp_context=get_context("spawn")) as processes:
+        for done in [processes.submit(change, file, name) for name in range(4)]:
+            done.result()
+    stands = provider.read(ID)
+    assert stands is not None
+    assert len(stands.fields) == 201
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "index"),
+    [
+        ("gc", (1.0, 10), "_expires"),
+        ("live", (1.0,), "COVERING INDEX sojourn_sessions_expires"),
+        ("owned", (b"ada", 1.0), "_owner"),
+        ("read", (ID,), "autoindex"),
+        ("touch", (1.0, 1.0, ID, 1.0, None), "autoindex"),
+    ],
+)
+def test_plans_use_the_indexes(
+    file: Path, name: str, parameters: tuple[object, ...], index: str
+) -> None:
+    SQLiteProvider(file).init()
+    statement = getattr(statements(SQLITE, "sojourn_sessions"), name)
+    with closing(sqlite3.connect(file)) as database:
+        plan = str(database.execute(f"EXPLAIN QUERY PLAN {statement}", parameters).fetchall())
+    assert index in plan
+    assert "SCAN" not in plan

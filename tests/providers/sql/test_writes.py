@@ -1,0 +1,149 @@
+"""What is decided without a database: rows, lists, statements, and writes whose answer was lost."""
+
+from __future__ import annotations
+
+import pytest
+
+from sojourn.errors import ConfigError, CorruptRecord
+from sojourn.providers.sql.dialects import MYSQL, POSTGRES, SQLITE
+from sojourn.providers.sql.rows import Asked, complete, record_of, row_of
+from sojourn.providers.sql.settings import checked, fastest
+from sojourn.providers.sql.statements import statements
+from sojourn.providers.sql.writes import Sequel, is_touch, sequel, swapping
+from sojourn.record import Changes, Record
+
+OLD = Record("ab" * 32, {b"k": b"v"}, 1.0, 2.0, 3.0, "ada", 1.5, {"device": "x"}, 60.0, True, 7)
+NEW = OLD._replace(fields={b"k": b"w"}, version=8)
+SQL = statements(SQLITE, "sojourn_sessions")
+
+
+def read(record: Record) -> Record:
+    row = row_of(record)
+    return record_of(row.id, (row.version, row.seen, row.expires, row.head, row.fields))
+
+
+def test_a_row_is_the_record() -> None:
+    assert read(OLD) == OLD
+    assert read(OLD._replace(seen=0.1 + 0.2)).seen == 0.1 + 0.2
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        {"head": b"x"},
+        {"head": b""},
+        {"fields": b"x"},
+        {"fields": b"\x91\x01"},
+        {"fields": b"\x81\x01\x01"},
+        {"seen": -1.0},
+        {"expires": 1e300},
+        {"expires": float("nan")},
+    ],
+    ids=str,
+)
+def test_what_is_no_record_is_corrupt(spoilt: dict[str, object]) -> None:
+    row = row_of(OLD)._replace(**spoilt)  # type: ignore[arg-type]
+    with pytest.raises(CorruptRecord) as caught:
+        record_of(OLD.id, (row.version, row.seen, row.expires, row.head, row.fields))
+    assert caught.value.id == OLD.id
+
+
+TOUCHED = NEW._replace(seen=9.0, expires=9.0)
+THEIRS = NEW._replace(fields={b"k": b"theirs"})
+GRAVE = Record(OLD.id, {}, 1.0, 2.0, 3.0, version=8, successor="ab" + "1" * 62)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "stands", "expected"),
+    [
+        (OLD, NEW, OLD, Sequel.REPEAT),
+        (OLD, NEW, OLD._replace(seen=9.0), Sequel.REPEAT),
+        (OLD, NEW, NEW, Sequel.STANDS),
+        (OLD, NEW, TOUCHED, Sequel.STANDS),
+        (OLD, NEW, THEIRS, Sequel.UNKNOWN),
+        (OLD, NEW, NEW._replace(version=9), Sequel.UNKNOWN),
+        (OLD, NEW, GRAVE, Sequel.UNKNOWN),
+        (OLD, NEW, None, Sequel.UNKNOWN),
+        (OLD, GRAVE, GRAVE, Sequel.STANDS),
+        (OLD, GRAVE, GRAVE._replace(successor="ab" + "2" * 62), Sequel.UNKNOWN),
+        (OLD, GRAVE, OLD, Sequel.REPEAT),
+        (OLD, None, OLD, Sequel.REPEAT),
+        (OLD, None, NEW, Sequel.UNKNOWN),
+        (OLD, None, None, Sequel.UNKNOWN),
+        (None, NEW, None, Sequel.REPEAT),
+        (None, NEW, NEW, Sequel.STANDS),
+        (None, NEW, THEIRS, Sequel.UNKNOWN),
+    ],
+)
+def test_what_stands_says_what_became_of_a_write(
+    old: Record | None, new: Record | None, stands: Record | None, expected: Sequel
+) -> None:
+    assert sequel(old, new, stands) is expected
+
+
+def test_a_change_writes_what_it_changed() -> None:
+    later = NEW._replace(seen=9.0, expires=9.0)
+    assert swapping(SQL, OLD, NEW).statement == SQL.save
+    assert swapping(SQL, OLD, later).statement == SQL.renew
+    assert swapping(SQL, OLD, NEW._replace(expires=2.5)).statement == SQL.relive
+    assert swapping(SQL, OLD, later._replace(lifetime=None)).statement == SQL.relive
+    assert swapping(SQL, OLD, later._replace(persistent=False)).statement == SQL.relive
+    assert swapping(SQL, OLD, None).statement == SQL.remove
+
+
+def test_a_touch_is_of_times_alone() -> None:
+    touch = Changes(5.0, 9.0)
+    assert is_touch(OLD, touch)
+    assert is_touch(OLD._replace(fields={}), touch)
+    assert not is_touch(OLD._replace(fields={}, user=None), touch)  # it is empty, and goes
+    for more in (
+        {"expires": None},
+        {"put": {b"k": b"v"}},
+        {"drop": [b"k"]},
+        {"clear": True},
+        {"expect": {b"k": None}},
+        {"persistent": False},
+    ):
+        assert not is_touch(OLD, touch._replace(**more))
+
+
+def test_a_list_is_complete_where_the_first_two_digits_end() -> None:
+    rows = [("aa1",), ("aa2",), ("ab1",)]
+    assert complete(rows, Asked("", 4)) == (rows, None)
+    assert complete(rows, Asked("", 3)) == (rows[:2], Asked("ab", 3))
+    assert complete(rows[:2], Asked("aa", 2)) == ([], Asked("aa", 4))
+
+
+@pytest.mark.parametrize("table", ["", "1a", "a b", "a`b", 'a"b', "a.b.c", "a;b", "ä", "a" * 49, 3])
+def test_a_table_has_a_plain_name(table: str) -> None:
+    with pytest.raises(ConfigError, match="table"):
+        statements(MYSQL, table)
+
+
+def test_a_name_is_quoted_and_may_have_a_schema() -> None:
+    assert "`order`" in statements(MYSQL, "order").read
+    assert '"web"."order"' in statements(POSTGRES, "web.order").read
+
+
+def test_marks_are_the_drivers() -> None:
+    assert "?" not in "".join(map(str, statements(MYSQL, "t")))
+    assert "(expires, $2)" in statements(POSTGRES._replace(mark="$"), "t").touch
+
+
+@pytest.mark.parametrize(("pool", "timeout"), [(0, 1.0), (True, 1.0), (1, 0), (1, "1"), (1, 4000)])
+def test_settings_that_make_no_sense_are_refused(pool: object, timeout: object) -> None:
+    with pytest.raises(ConfigError):
+        checked(pool, timeout)
+
+
+def missing(*_: object) -> None:
+    raise ImportError
+
+
+def test_a_driver_that_is_missing_names_the_extra() -> None:
+    with pytest.raises(ConfigError, match=r'pip install "sojourn\[mysql\]"'):
+        fastest({"mysqlclient": missing}, None, "mysql")(None, 1.0)
+    with pytest.raises(ConfigError, match="none of mysqlclient"):
+        fastest({"mysqlclient": missing}, "oracle", "mysql")
+    ways = {"one": missing, "two": lambda *_: None}
+    assert fastest(ways, None, "mysql")(None, 1.0) is None

@@ -144,7 +144,9 @@ def _of_cluster_client(client: Any, module: ModuleType, timeout: float | None) -
         pool = redis.Redis(**client.get_connection_kwargs()).connection_pool
         kind, settings = pool.connection_class, pool.connection_kwargs
     else:
-        kind, settings = nodes[0].connection_class, client.get_connection_kwargs()
+        kind, settings = nodes[0].connection_class, dict(nodes[0].connection_kwargs)
+        settings.pop("host", None)
+        settings.pop("port", None)
     timeout = timeout or settings.get("socket_timeout") or TIMEOUT
     settings = {**settings, **_PLAIN, **_no_repeats(module, timeout)}
     seeds = tuple((node.host, node.port) for node in nodes)

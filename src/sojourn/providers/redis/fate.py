@@ -33,10 +33,8 @@ def of(changes: Changes, stands: Record | None) -> Fate:
         return Fate(again=stands is not None and stands.successor is None)
     if stands is None or not is_live(stands, changes.now):
         return Fate(outcome=Outcome.GONE) if changes.put else UNKNOWN
-    touched = {*changes.put, *changes.drop}
-    if changes.clear or not touched <= {*changes.expect}:
-        return UNKNOWN if changes.clear or touched else Fate(again=True)
-    fields = stands.fields
-    if all(fields.get(key) == changes.put.get(key) for key in touched):
-        return Fate(outcome=Outcome.APPLIED)
-    return Fate(again=all(fields.get(key) == held for key, held in changes.expect.items()))
+    if not (changes.put or changes.drop or changes.clear):
+        return Fate(again=True)  # the times alone
+    seen = {*changes.put, *changes.drop} <= {*changes.expect} and not changes.clear
+    unheard = all(stands.fields.get(key) == held for key, held in changes.expect.items())
+    return Fate(again=seen and unheard)  # else another may have put the very same bytes

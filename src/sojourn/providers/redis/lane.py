@@ -126,6 +126,9 @@ class Lane:
         except (RedisError, OSError) as error:
             self._disconnect()
             _fail(batch, faults.lost(error))
+        except Exception as error:  # noqa: BLE001 - nobody else would hear of it
+            self._disconnect()
+            _fail([*batch, *self._waiting()], error)
         except asyncio.CancelledError:
             self._disconnect()
             if not self._limit.exceeded:  # the loop ends
@@ -239,7 +242,8 @@ async def _reply(connection: Connection) -> Any:
         return error
 
 
-def _fail(batch: Sequence[_Asked], error: SessionError) -> None:
+def _fail(batch: Sequence[_Asked], error: Exception) -> None:
+    ours = isinstance(error, SessionError)
     for asked in batch:
         if not asked.answer.done():  # each raises one of its own
-            asked.answer.set_exception(type(error)(*error.args))
+            asked.answer.set_exception(type(error)(*error.args) if ours else error)

@@ -72,9 +72,9 @@ class Waiting(NamedTuple):
         if isinstance(reply, ResponseError):
             raise reply
         if isinstance(reached, ResponseError) or reached < self.replicas:
-            known = "it does not say how many" if isinstance(reached, ResponseError) else reached
+            known = "nobody knows how many" if isinstance(reached, ResponseError) else reached
             raise OutcomeUnknown(
-                f"Redis has done it, but of {self.replicas} replicas that must know of it {known} do:"
+                f"Redis has done it, but {known} instead of {self.replicas} replicas know of it:"
                 " a failover may undo it"
             )
         return reply

@@ -55,10 +55,8 @@ def target(where: Any, module: ModuleType, timeout: float | None) -> Target:
 def _no_client(where: object, module: ModuleType) -> str:
     kind = f"{type(where).__module__}.{type(where).__qualname__}"
     if isinstance(where, _clients(redis) + _clients(redis.asyncio)):
-        other = "AsyncManager" if module is redis else "Manager"
-        return (
-            f"address: a {kind} is for a provider of an {other}: give a client of {module.__name__}"
-        )
+        other = "an AsyncManager" if module is redis else "a Manager"
+        return f"address: a {kind} is for a provider of {other}: give a client of {module.__name__}"
     return (
         f"address: a {kind} is neither text, such as '127.0.0.1:6379,100,password' or"
         f" 'redis://host:6379/0', nor a client of {module.__name__}"

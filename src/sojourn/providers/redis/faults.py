@@ -56,6 +56,7 @@ _PHRASES = (
     ("DB index", "does not have a database of this number"),
     ("invalid DB", "does not have a database of this number"),
     ("SELECT is not allowed in cluster", "is a cluster, which has no database but 0"),
+    ("cluster support disabled", "is no cluster: write redis:// instead of redis+cluster://"),
     ("max number of clients", "has too many clients"),
     ("Can't execute", "does not permit a script"),
     ("No permissions", "does not permit this user to run a command that sessions need"),

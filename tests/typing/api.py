@@ -34,6 +34,14 @@ from sojourn import (
 )
 from sojourn.providers.file import FileProvider
 from sojourn.providers.memory import MemoryProvider
+from sojourn.providers.redis import AsyncRedisProvider, RedisProvider
+from sojourn.providers.sql import (
+    AsyncMySQLProvider,
+    AsyncPostgresProvider,
+    MySQLProvider,
+    PostgresProvider,
+    SQLiteProvider,
+)
 from sojourn.record import Merged, is_live, merge
 
 
@@ -79,6 +87,8 @@ def administration(manager: Manager) -> None:
     assert_type(manager.active_count(), int)
     assert_type(manager.gc(), int)
     assert_type(manager.check(), list[str])
+    assert_type(manager.ddl(), str)
+    manager.init()
     assert_type(manager.config, Config)
     manager.start_gc()
     manager.set_secure("auto")
@@ -94,6 +104,8 @@ async def async_administration(manager: AsyncManager) -> None:
     assert_type(await manager.active_count(), int)
     assert_type(await manager.gc(), int)
     assert_type(await manager.check(), list[str])
+    assert_type(manager.ddl(), str)
+    await manager.init()
     manager.start_gc()
     await manager.close()
 
@@ -189,6 +201,17 @@ def own_factory(config: str | None) -> Own:
 
 def providers() -> None:
     stores: list[Provider] = [MemoryProvider(), FileProvider("./sessions", fsync=True), Own()]
+    stores += [
+        RedisProvider("redis://127.0.0.1/0", prefix="shop", pool=20, timeout=0.5, wait=1),
+        MySQLProvider("user:password@tcp(127.0.0.1:3306)/shop", table="visits"),
+        PostgresProvider("postgres://127.0.0.1/shop", create_table=False),
+        SQLiteProvider("./sessions.db"),
+    ]
+    async_stores: list[AsyncProvider] = [
+        AsyncRedisProvider("redis+cluster://127.0.0.1"),
+        AsyncMySQLProvider("user@/shop"),
+        AsyncPostgresProvider("postgres://127.0.0.1/shop"),
+    ]
     async_store: AsyncProvider = AsyncOwn()
     register("own", own_factory)
     register("own", own_factory, lambda _: AsyncOwn())

@@ -211,14 +211,15 @@ def providers() -> None:
         AsyncRedisProvider("redis+cluster://127.0.0.1"),
         AsyncMySQLProvider("user@/shop"),
         AsyncPostgresProvider("postgres://127.0.0.1/shop"),
+        AsyncOwn(),
     ]
-    async_store: AsyncProvider = AsyncOwn()
     register("own", own_factory)
     register("own", own_factory, lambda _: AsyncOwn())
     for store in stores:
         assert_type(Manager(store), Manager)
         assert_type(AsyncManager(store), AsyncManager)
-    assert_type(AsyncManager(async_store), AsyncManager)
+    for async_store in async_stores:
+        assert_type(AsyncManager(async_store), AsyncManager)
 
 
 def values(record: Record, changes: Changes, move: Move) -> None:

@@ -10,6 +10,7 @@ quote the command.
 from __future__ import annotations
 
 import re
+from ssl import SSLCertVerificationError
 
 from redis import exceptions as redis
 from redis.asyncio.sentinel import MasterNotFoundError as AsyncMasterNotFoundError
@@ -82,6 +83,10 @@ def is_foreign(error: object) -> bool:
 
 def unreachable(error: Exception) -> SessionError:
     """Return the error for a server to which no connection could be made."""
+    if isinstance(error.__context__, SSLCertVerificationError):
+        return StoreUnavailable(
+            "Redis shows a certificate that is not trusted: name the CA's file by `ssl_ca_certs`"
+        )
     named = _reason(error, otherwise="")
     return StoreUnavailable(f"Redis {named}" if named else "Redis cannot be reached")
 

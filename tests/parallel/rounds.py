@@ -1,21 +1,23 @@
 """Many requests that change one session at the same time, and what must stand afterwards.
 
-As a program it is one of the processes: it says that it is ready, waits for a line with the
-visitor's cookie, takes its turns, and says how many seconds the slowest release took.
+As a program it is one of the processes that `taken` starts: it says that it is ready, waits for a
+line with the visitor's cookie, takes its turns, and says how many seconds the slowest release took.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from sojourn import AsyncManager, Manager, Session
+from sojourn import AsyncManager, Manager, Provider, Session
 from sojourn.providers.file import FileProvider
-from tests.parallel.processes import tell
-from tests.parallel.visits import Jar
+from sojourn.providers.redis import RedisProvider
+from tests.parallel.processes import hear, python, say, tell
+from tests.parallel.visits import PATIENCE, Jar
 
 WORKERS, TURNS = 8, 200
 
@@ -84,8 +86,28 @@ async def begin_async(manager: AsyncManager) -> Jar:
     return jar
 
 
-def main(folder: str, work: str, worker: str) -> None:
-    manager = Manager(FileProvider(folder))
+def taken(store: object, work: str, headers: Mapping[str, str]) -> list[float]:
+    """Have all processes take their turns; the seconds that the slowest release of each took."""
+    with contextlib.ExitStack() as stack:
+        workers = [
+            stack.enter_context(python("-m", "tests.parallel.rounds", store, work, str(number)))
+            for number in range(WORKERS)
+        ]
+        assert [hear(worker) for worker in workers] == ["ready"] * WORKERS
+        for worker in workers:
+            say(worker, headers["Cookie"])
+        slowest = [float(worker.communicate(timeout=PATIENCE)[0]) for worker in workers]
+        assert [worker.returncode for worker in workers] == [0] * WORKERS
+    return slowest
+
+
+def provider_at(store: str) -> Provider:
+    """The provider of a folder, or of a URL."""
+    return RedisProvider(store) if "://" in store else FileProvider(store)
+
+
+def main(store: str, work: str, worker: str) -> None:
+    manager = Manager(provider_at(store))
     tell("ready")
     headers = {"Cookie": sys.stdin.readline().strip()}
     slowest = 0.0
@@ -96,6 +118,7 @@ def main(folder: str, work: str, worker: str) -> None:
         begun = time.monotonic()
         manager.release(session)
         slowest = max(slowest, time.monotonic() - begun)
+    manager.close()
     tell(slowest)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import time
 from pathlib import Path
@@ -11,9 +10,8 @@ import pytest
 
 from sojourn import Manager, StoreUnavailable
 from sojourn.providers.file import FileProvider
-from tests.parallel.processes import hear, python, say
-from tests.parallel.rounds import TURNS, WORK, WORKERS, begin
-from tests.parallel.visits import PATIENCE
+from tests.parallel.processes import hear, python
+from tests.parallel.rounds import TURNS, WORK, begin, taken
 
 PROMPT = 5.0
 """Seconds within which a write succeeds or says that it cannot."""
@@ -25,16 +23,7 @@ SLACK = 2.0
 def test_processes_lose_nothing_of_each_other(tmp_path: Path, work: str) -> None:
     manager = Manager(FileProvider(tmp_path))
     headers = begin(manager).headers
-    with contextlib.ExitStack() as stack:
-        workers = [
-            stack.enter_context(python("-m", "tests.parallel.rounds", tmp_path, work, str(number)))
-            for number in range(WORKERS)
-        ]
-        assert [hear(worker) for worker in workers] == ["ready"] * WORKERS
-        for worker in workers:
-            say(worker, headers["Cookie"])
-        slowest = [float(worker.communicate(timeout=PATIENCE)[0]) for worker in workers]
-        assert [worker.returncode for worker in workers] == [0] * WORKERS
+    slowest = taken(tmp_path, work, headers)
     WORK[work].check(manager.start(headers), TURNS)
     assert max(slowest) < PROMPT
 

@@ -15,7 +15,7 @@ import weakref
 from collections.abc import Callable
 from threading import Condition, Lock
 from time import monotonic
-from typing import Any, Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from sojourn.errors import StoreUnavailable
 
@@ -51,7 +51,7 @@ class Pool(Generic[C]):
         self._longest_idle = longest_idle
         self._forget = forget
         self._begin()
-        _pools.add(self)
+        forget_in_children(self)
 
     def take(self) -> C:
         """Return a connection that nobody else has; StoreUnavailable if none comes free."""
@@ -95,7 +95,7 @@ class Pool(Generic[C]):
         for connection, _ in self._idle:
             if self._forget is not None:
                 self._forget(connection)
-        _inherited.append(self._idle)  # to let go of them might be to close them
+        leave_to_parent(self._idle)
         self._begin()
 
     def _begin(self) -> None:
@@ -148,8 +148,26 @@ def all_in_use(size: int, timeout: float) -> StoreUnavailable:
 
 # -- fork ------------------------------------------------------------------------------------------
 
-_pools: weakref.WeakSet[Pool[Any]] = weakref.WeakSet()
+
+class Forgetful(Protocol):
+    """What holds connections of its process."""
+
+    def forget(self) -> None:
+        """Begin anew, in a child."""
+
+
+_pools: weakref.WeakSet[Forgetful] = weakref.WeakSet()
 _inherited: list[object] = []
+
+
+def forget_in_children(pool: Forgetful) -> None:
+    """Have it begin anew in each child, before any thread of that runs."""
+    _pools.add(pool)
+
+
+def leave_to_parent(connections: object) -> None:
+    """Never let go of them in this child: to do so might be to close them."""
+    _inherited.append(connections)
 
 
 def _forget() -> None:

@@ -1,0 +1,73 @@
+"""A provider of either colour behind one interface, and records to put into it."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Literal, cast
+
+from sojourn.providers.base import Provider
+from sojourn.providers.redis import AsyncRedisProvider, RedisProvider
+from sojourn.providers.redis.layout import Layout
+from sojourn.record import Record
+from sojourn.testing._bridge import Blocking, Bridge
+
+Colour = Literal["sync", "async"]
+Make = Callable[..., Provider]
+"""Takes what both providers take."""
+
+HOUR = 3600.0
+
+
+@contextmanager
+def maker(colour: Colour) -> Iterator[Make]:
+    """What makes providers of a colour; they are closed at the end."""
+    with asyncio.Runner() as runner:
+        bridge, made = Bridge(runner), list[Provider]()
+
+        def make(*args: Any, **settings: Any) -> Provider:
+            if colour == "sync":
+                made.append(RedisProvider(*args, **settings))
+            else:
+                provider = AsyncRedisProvider(*args, **settings)
+                made.append(cast("Provider", Blocking(provider, bridge)))
+            return made[-1]
+
+        yield make
+        for provider in made:
+            provider.close()
+
+
+def id_of(name: object, tag: str | None = None) -> str:
+    """The id of a name, with the first two digits of choice."""
+    digest = hashlib.sha256(str(name).encode()).hexdigest()
+    return digest if tag is None else tag + digest[2:]
+
+
+def record_of(name: object = "one", *, tag: str | None = None, **more: Any) -> Record:
+    """A record that lives for an hour, of which no store knows yet."""
+    now = more.pop("now", time.time())
+    record = Record(id_of(name, tag), {b"a": b"1", b"b": b"2"}, now, now, now + HOUR)
+    return record._replace(**more)
+
+
+class Names:
+    """The names of the keys under a prefix."""
+
+    def __init__(self, prefix: str) -> None:
+        self._layout = Layout(prefix)
+
+    def hash(self, id: str) -> str:
+        return self._layout.of(id).stem + id
+
+    def live(self, id: str) -> str:
+        return self._layout.of(id).live
+
+    def users(self, id: str) -> str:
+        return self._layout.of(id).users
+
+    def retired(self, id: str) -> str:
+        return self._layout.of(id).retired

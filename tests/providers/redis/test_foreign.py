@@ -1,0 +1,176 @@
+"""Law 13: what others have put under our keys, and what is left of a record that was cut."""
+
+from __future__ import annotations
+
+import contextlib
+import struct
+from collections.abc import Callable
+
+import pytest
+
+from sojourn.errors import CorruptRecord, StoreError
+from sojourn.providers.base import Provider
+from sojourn.providers.redis.layout import frame
+from sojourn.record import Changes, Move, Record
+from sojourn.testing import FakeClock
+from sojourn.testing._subject import bare
+from tests.providers.redis.stores import HOUR, Names, id_of, record_of
+from tests.redis_server import Redis
+
+Spoil = Callable[[Redis, str, Record], object]
+"""Puts something else under a key where a record stood."""
+
+
+def with_frame(change: Callable[[bytes], bytes]) -> Spoil:
+    def spoil(server: Redis, key: str, record: Record) -> None:
+        server.cli("HSET", key, "", change(frame(record)))
+
+    return spoil
+
+
+def replaced(*command: str) -> Spoil:
+    def spoil(server: Redis, key: str, _: Record) -> None:
+        server.cli("DEL", key)
+        server.cli(command[0], key, *command[1:])
+
+    return spoil
+
+
+def at(place: int, number: float) -> Spoil:
+    """A frame with another number there."""
+    return with_frame(lambda old: old[:place] + struct.pack(">d", number) + old[place + 8 :])
+
+
+FOREIGN: dict[str, Spoil] = {
+    "a string": replaced("SET", "foreign"),
+    "a list": replaced("RPUSH", "foreign"),
+    "a sorted set": replaced("ZADD", "1", "foreign"),
+    "no frame": lambda server, key, _: server.cli("HDEL", key, ""),
+    "an empty frame": with_frame(lambda _: b""),
+    "one byte": with_frame(lambda old: old[:1]),
+    "all but a byte of the head": with_frame(lambda old: old[:37]),
+    "cut in the user's name": with_frame(lambda old: old[:40]),
+    "another form": with_frame(lambda old: b"\x02" + old[1:]),
+    "a name of 4 GB": with_frame(lambda old: old[:34] + b"\xff" * 4 + old[38:]),
+    "text": with_frame(lambda _: b"a text that is long enough to be taken for a frame of ours"),
+    "no number": at(18, float("nan")),
+    "without end": at(18, float("inf")),
+    "before all time": at(18, -1.0),
+}
+HALF_SOUND: dict[str, Spoil] = {
+    "cut in the sign-in": with_frame(lambda old: old[:-1]),
+    "a name that is no UTF-8": with_frame(lambda old: old.replace(b"ada", b"\xff\xfe\xfd")),
+    "a sign-in that is a number": with_frame(lambda old: old[:41] + b"\x07"),
+    "a sign-in of three": with_frame(lambda old: old[:41] + b"\x93\x01\x02\x03"),
+}
+"""Of which the scripts read all that they need."""
+ALL = FOREIGN | HALF_SOUND
+
+NOW = FakeClock()()
+LIVES = record_of("lives", tag="ab", user="ada", now=NOW, expires=NOW + 4 * HOUR)
+
+
+@pytest.fixture(params=ALL)
+def spoilt(
+    request: pytest.FixtureRequest, store: Provider, redis_server: Redis, names: Names
+) -> Record:
+    """What can be read no more; `LIVES`, of the same user and tag, can."""
+    record = record_of(tag="ab", user="ada", now=NOW, authenticated=1.0, about={"a": "b"})
+    assert store.create(record)
+    assert store.create(LIVES)
+    ALL[request.param](redis_server, names.hash(record.id), record)
+    return record
+
+
+def test_reading_names_what_is_corrupt(store: Provider, spoilt: Record) -> None:
+    with pytest.raises(CorruptRecord, match=spoilt.id) as caught:
+        store.read(spoilt.id)
+    assert caught.value.id == spoilt.id
+
+
+CHANGES = {
+    "put": Changes(0.0, put={b"c": b"3"}),
+    "touch": Changes(0.0, expires=4e9),
+    "drop": Changes(0.0, drop=[b"a"]),
+    "clear": Changes(0.0, clear=True),
+    "move": Changes(0.0, move=Move(id_of("next", "ab"), "eve", None, None, 4e9)),
+}
+
+
+@pytest.mark.parametrize("spoilt", FOREIGN, indirect=True)
+@pytest.mark.parametrize("change", CHANGES)
+def test_nothing_is_written_into_it(
+    store: Provider, redis_server: Redis, names: Names, spoilt: Record, change: str
+) -> None:
+    """An update finds what `read` found."""
+    before = redis_server.cli("DUMP", names.hash(spoilt.id))
+    with pytest.raises(CorruptRecord, match=spoilt.id):
+        store.update(spoilt, CHANGES[change])
+    assert redis_server.cli("DUMP", names.hash(spoilt.id)) == before
+
+
+@pytest.mark.parametrize("spoilt", HALF_SOUND, indirect=True)
+def test_no_update_brings_it_back(store: Provider, spoilt: Record) -> None:
+    store.update(spoilt, Changes(NOW, put={b"c": b"3"}, expires=spoilt.expires + 1))
+    with pytest.raises(CorruptRecord, match=spoilt.id):
+        store.read(spoilt.id)
+
+
+def test_nothing_is_created_over_it(
+    store: Provider, redis_server: Redis, names: Names, spoilt: Record
+) -> None:
+    before = redis_server.cli("DUMP", names.hash(spoilt.id))
+    assert store.create(spoilt) is False
+    assert redis_server.cli("DUMP", names.hash(spoilt.id)) == before
+
+
+def test_it_can_be_ended(
+    store: Provider, redis_server: Redis, names: Names, spoilt: Record
+) -> None:
+    """It is gone then, and that is no error."""
+    store.destroy(spoilt.id)
+    assert redis_server.cli("EXISTS", names.hash(spoilt.id)) == 0
+    assert store.read(spoilt.id) is None
+    assert bare(store.read(LIVES.id)) == LIVES
+
+
+def test_lists_pass_it_by(store: Provider, spoilt: Record) -> None:
+    for user in ("ada", None):
+        assert [record.id for record in store.find(user, spoilt.seen)] == [LIVES.id]
+    assert store.count(spoilt.seen) in (1, 2)
+
+
+def test_a_sweep_goes_on(
+    store: Provider, redis_server: Redis, names: Names, spoilt: Record
+) -> None:
+    """Again and again, with its sorted sets and without; and takes it by the store's own time."""
+    assert store.gc(spoilt.seen, 10) == 0
+    redis_server.cli("DEL", names.users("ab"))
+    assert store.gc(spoilt.seen, 10) == 0
+    assert store.gc(spoilt.expires, 10) in (1, 2)  # a name that was changed has two entries
+    assert store.count(spoilt.expires) == 1
+    assert [record.id for record in store.find("ada", spoilt.expires)] == [LIVES.id]
+    assert redis_server.cli("EXISTS", names.hash(spoilt.id)) == 0
+
+
+@pytest.mark.parametrize("kind", ["live", "users", "retired"])
+def test_a_sorted_set_that_is_none_accuses_no_session(
+    store: Provider, redis_server: Redis, names: Names, kind: str
+) -> None:
+    """The sessions can be read; the rest is an error, or goes on, and no record is called corrupt."""
+    store.create(LIVES)
+    key = getattr(names, kind)("ab")
+    redis_server.cli("DEL", key)
+    redis_server.cli("SET", key, "foreign")
+    assert bare(store.read(LIVES.id)) == LIVES
+    verbs: list[Callable[[], object]] = [
+        lambda: store.count(NOW),
+        lambda: list(store.find(None, NOW)),
+        lambda: list(store.find("ada", NOW)),
+        lambda: store.gc(NOW, 10),
+        lambda: store.create(record_of("two", tag="ab", user="ada")),
+        lambda: store.destroy(LIVES.id),
+    ]
+    for verb in verbs:
+        with contextlib.suppress(StoreError):
+            verb()

@@ -41,6 +41,7 @@ _REASONS: tuple[tuple[type[Exception], str], ...] = (
     (MasterNotFoundError, "has no master that its sentinels know"),
 )
 _CODES = {
+    "READONLY": "is a replica, and read-only",
     "MISCONF": "refuses to write since it cannot save to its disk",
     "NOREPLICAS": "has too few replicas to write",
     "NOAUTH": "wants a password",
@@ -76,6 +77,13 @@ def refused(error: Exception, id: str | None = None) -> SessionError:
     return StoreUnavailable(f"Redis {_reason(error)}")
 
 
+def is_read_only(error: object) -> bool:
+    """Whether the server has become a replica.  Before Redis 7 a script wraps what it was told."""
+    return isinstance(error, redis.ReadOnlyError) or (
+        isinstance(error, redis.ResponseError) and "-READONLY" in str(error)
+    )
+
+
 def is_foreign(error: object) -> bool:
     """Whether the error says that a key holds something of another kind."""
     return isinstance(error, redis.ResponseError) and str(error).startswith("WRONGTYPE")
@@ -106,12 +114,12 @@ def _reason(error: Exception, otherwise: str | None = None) -> str:
         if isinstance(error, kind):
             return reason
     text = str(error)
-    code = re.match("[A-Z]+(?= |$)", text)
-    if code and code[0] in _CODES:
-        return _CODES[code[0]]
+    code = re.search("-([A-Z]+)(?= )", text) or re.match("([A-Z]+)(?= |$)", text)
+    if code and code[1] in _CODES:
+        return _CODES[code[1]]
     for phrase, reason in _PHRASES:
         if phrase.lower() in text.lower():
             return reason
     if otherwise is not None:
         return otherwise
-    return f"answers with the error {code[0] if code else 'ERR'}"
+    return f"answers with the error {code[1] if code else 'ERR'}"

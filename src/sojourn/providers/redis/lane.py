@@ -21,7 +21,6 @@ from redis.asyncio import Connection
 from redis.exceptions import (
     AuthenticationError,
     BusyLoadingError,
-    ReadOnlyError,
     RedisError,
     ResponseError,
 )
@@ -150,7 +149,7 @@ class Lane:
                 raise RedisError from None
             if not asked.answer.done():  # its task may have been cancelled
                 asked.answer.set_result(replies)
-            if any(isinstance(reply, ReadOnlyError) for reply in replies):
+            if any(map(faults.is_read_only, replies)):
                 self._outdated = True  # it leads to what is the master no more
 
     def _give_up(self) -> None:

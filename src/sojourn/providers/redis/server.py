@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from hiredis import pack_command
 from redis import Connection
-from redis.exceptions import ReadOnlyError, RedisError, ResponseError
+from redis.exceptions import RedisError, ResponseError
 
 from sojourn.providers.pool import Pool
 from sojourn.providers.redis import faults
@@ -95,7 +95,7 @@ class Server:
 
     def _give(self, connection: Connection, *replies: Any) -> None:
         """Take a connection back, unless it leads to what is the master no more."""
-        if any(isinstance(reply, ReadOnlyError) for reply in replies):
+        if any(map(faults.is_read_only, replies)):
             self._pool.discard(connection)
             self._pool.close()
         else:

@@ -1,27 +1,27 @@
-"""Connections: how many, whose, and what becomes of one that is spoilt."""
+"""Connections of tasks: how many, whose, and what becomes of one that is spoilt."""
 
 from __future__ import annotations
 
 import asyncio
-import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import count
-from typing import Any
 
 import pytest
 
 from sojourn.errors import StoreUnavailable
-from sojourn.providers.sql.dialects import SQLITE
 from sojourn.providers.sql.driver import Answer, Fault, Parameters
 from sojourn.providers.sql.link import AsyncLink
-from sojourn.providers.sql.pool import AsyncPool, Pool
-from sojourn.providers.sql.statements import statements
+from sojourn.providers.sql.pool import AsyncPool
 
 
 class Numbers:
     """Connections that are numbers."""
 
     errors: tuple[type[Exception], ...] = (ArithmeticError,)
+    patience = 5.0
+    delay = 0.0
 
     def __init__(self) -> None:
         self.numbers: Iterator[int] = count(1)
@@ -29,16 +29,20 @@ class Numbers:
         self.closed: list[int] = []
         self.forgotten: list[int] = []
 
-    def connect(self) -> int:
+    async def connect(self) -> int:
         return next(self.numbers)
 
-    def execute(self, connection: int, statement: str, parameters: Parameters) -> Answer:
+    async def execute(self, connection: int, statement: str, parameters: Parameters) -> Answer:
+        await asyncio.sleep(self.delay)
         return Answer([], connection)
 
     def is_stale(self, connection: int) -> object:
         return connection in self.stale
 
-    def close(self, connection: int) -> None:
+    def abort(self, connection: int) -> None:
+        self.closed.append(connection)
+
+    async def close(self, connection: int) -> None:
         self.closed.append(connection)
 
     def forget(self, connection: int) -> None:
@@ -48,88 +52,24 @@ class Numbers:
         return Fault.REFUSED, str(error)
 
 
-class AsyncNumbers(Numbers):
-    delay = 0.0
-
-    async def connect(self) -> int:  # type: ignore[override]
-        return next(self.numbers)
-
-    async def execute(self, *args: Any) -> Answer:  # type: ignore[override]
-        await asyncio.sleep(self.delay)
-        return Answer([("sojourn layout 1",)], 1)
-
-    def abort(self, connection: int) -> None:
-        self.closed.append(connection)
-
-    async def close(self, connection: int) -> None:  # type: ignore[override]
-        self.closed.append(connection)
-
-
-def test_the_one_used_last_is_used_first() -> None:
-    pool = Pool(Numbers(), 3, 1.0)
-    first, second = pool.take(), pool.take()
-    pool.put(first)
-    pool.put(second)
-    assert pool.take() == second
-
-
-def test_one_that_died_is_passed_by() -> None:
+async def test_one_that_died_is_passed_by() -> None:
     driver = Numbers()
-    pool = Pool(driver, 1, 1.0)
-    pool.put(pool.take())
+    pool = AsyncPool(driver, 1, 1.0)
+    await pool.put(await pool.take())
     driver.stale.add(1)
-    assert (pool.take(), driver.closed) == (2, [1])
+    assert (await pool.take(), driver.closed) == (2, [1])
 
 
-def test_there_are_never_more_than_its_size() -> None:
-    pool = Pool(Numbers(), 1, 0.05)
-    connection = pool.take()
-    with pytest.raises(StoreUnavailable, match="all 1 connections"):
-        pool.take()
-    pool.discard(connection)
-    assert pool.take() == 2
-
-
-def test_who_waits_gets_the_next_one() -> None:
-    pool = Pool(Numbers(), 2, 5.0)
-    taken = [pool.take(), pool.take()]
-    got: list[int] = []
-    threads = [threading.Thread(target=lambda: got.append(pool.take())) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    pool.put(taken[0])
-    pool.discard(taken[1])
-    for thread in threads:
-        thread.join(5)
-    assert sorted(got) == [1, 3]
-
-
-def test_many_threads_share_few() -> None:
+async def test_a_child_of_fork_begins_with_none() -> None:
     driver = Numbers()
-    pool = Pool(driver, 3, 5.0)
-
-    def work() -> None:
-        for _ in range(200):
-            pool.put(pool.take())
-
-    threads = [threading.Thread(target=work) for _ in range(12)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(10)
-    assert next(driver.numbers) <= 4
-
-
-def test_a_child_of_fork_begins_with_none() -> None:
-    driver = Numbers()
-    pool = Pool(driver, 1, 0.1)
-    pool.put(pool.take())
+    pool = AsyncPool(driver, 1, 0.1)
+    await pool.put(await pool.take())
     pool.forget()
-    assert (pool.take(), driver.forgotten, driver.closed) == (2, [1], [])
+    assert (await pool.take(), driver.forgotten, driver.closed) == (2, [1], [])
 
 
 async def test_tasks_share_few() -> None:
-    driver = AsyncNumbers()
+    driver = Numbers()
     pool = AsyncPool(driver, 2, 5.0)
 
     async def work() -> None:
@@ -142,7 +82,7 @@ async def test_tasks_share_few() -> None:
 
 
 async def test_a_task_waits_for_a_bounded_time() -> None:
-    pool = AsyncPool(AsyncNumbers(), 1, 0.05)
+    pool = AsyncPool(Numbers(), 1, 0.05)
     connection = await pool.take()
     with pytest.raises(StoreUnavailable, match="all 1 connections"):
         await pool.take()
@@ -151,7 +91,7 @@ async def test_a_task_waits_for_a_bounded_time() -> None:
 
 
 async def test_who_is_cancelled_as_it_is_handed_one_gives_it_back() -> None:
-    pool = AsyncPool(AsyncNumbers(), 1, 5.0)
+    pool = AsyncPool(Numbers(), 1, 5.0)
     connection = await pool.take()
     waiting = asyncio.ensure_future(pool.take())
     await asyncio.sleep(0)
@@ -162,11 +102,22 @@ async def test_who_is_cancelled_as_it_is_handed_one_gives_it_back() -> None:
     assert await asyncio.wait_for(pool.take(), 1) == connection
 
 
+async def test_who_is_handed_one_as_its_time_runs_out_has_it() -> None:
+    pool = AsyncPool(Numbers(), 1, 0.05)
+    connection = await pool.take()
+    waiting = asyncio.ensure_future(pool.take())
+    await asyncio.sleep(0)
+    time.sleep(0.1)  # noqa: ASYNC251 - so that both happen in one turn of the loop
+    handing = asyncio.ensure_future(pool.put(connection))
+    await pool.put(await waiting)
+    await handing
+    assert await pool.take() == connection
+
+
 async def test_a_cancelled_statement_spoils_its_connection() -> None:
-    driver = AsyncNumbers()
+    driver = Numbers()
     pool = AsyncPool(driver, 1, 1.0)
-    sql = statements(SQLITE, "t")
-    link = AsyncLink(pool, driver, sql, create=False)
+    link = AsyncLink(pool, driver)
     await link.run("first")
     driver.delay = 5.0
     task = asyncio.ensure_future(link.run("second"))
@@ -181,7 +132,7 @@ async def test_a_cancelled_statement_spoils_its_connection() -> None:
 
 
 def test_each_event_loop_has_its_own() -> None:
-    driver = AsyncNumbers()
+    driver = Numbers()
     pool = AsyncPool(driver, 2, 1.0)
 
     async def use() -> int:
@@ -191,3 +142,24 @@ def test_each_event_loop_has_its_own() -> None:
 
     assert [asyncio.run(use()), asyncio.run(use())] == [1, 2]
     assert driver.closed == [1]
+
+
+def test_loops_in_threads_do_not_meet() -> None:
+    """Two begin at once, and clear what loops that have ended left behind."""
+    driver = Numbers()
+    pool = AsyncPool(driver, 1, 1.0)
+
+    async def use() -> None:
+        await pool.put(await pool.take())
+
+    loops = [asyncio.new_event_loop() for _ in range(5)]
+    for loop in loops:
+        loop.run_until_complete(use())
+    for loop in loops:
+        loop.close()
+    driver.abort = lambda connection: time.sleep(0.01) or driver.closed.append(connection)  # type: ignore[method-assign,func-returns-value]
+    with ThreadPoolExecutor(2) as threads:
+        for begun in [threads.submit(asyncio.run, use()) for _ in range(2)]:
+            begun.result()
+    assert {*range(1, 6)} <= {*driver.closed}
+    assert len(driver.closed) == len({*driver.closed})

@@ -46,6 +46,42 @@ def test_a_table_of_another_layout_is_refused(file: Path) -> None:
         SQLiteProvider(file).read(ID)
 
 
+def test_the_layout_is_compared_whole(file: Path) -> None:
+    with closing(sqlite3.connect(file)) as database:
+        database.execute("CREATE TABLE sojourn_sessions ( -- sojourn layout 12\nid TEXT)")
+    with pytest.raises(StoreError, match="says of itself 'sojourn layout 12'"):
+        SQLiteProvider(file).read(ID)
+
+
+def test_a_file_that_was_deleted_is_begun_anew(file: Path) -> None:
+    provider = SQLiteProvider(file)
+    provider.create(RECORD)
+    for path in file.parent.iterdir():
+        path.unlink()
+    assert provider.read(ID) is None
+    assert provider.create(RECORD)
+    assert provider.read(ID) == RECORD
+
+
+def test_what_cannot_say_what_it_deletes_reads_it_before(file: Path) -> None:
+    """So do MySQL, and SQLite before 3.35."""
+    provider = SQLiteProvider(file)
+    provider.create(RECORD)
+    provider._asker._says_what_it_deletes = False
+    provider._sql = provider._sql._replace(take="it is no use")
+    assert provider.destroy(ID) == RECORD
+    assert provider.destroy(ID) is None
+
+
+def test_what_cannot_be_read_is_taken_away(file: Path) -> None:
+    provider = SQLiteProvider(file)
+    provider.create(RECORD)
+    with closing(sqlite3.connect(file)) as database, database:
+        database.execute("UPDATE sojourn_sessions SET head = x'00'")
+    assert provider.destroy(ID) is None
+    assert provider.read(ID) is None
+
+
 def test_a_table_is_made_only_if_it_may_be(file: Path) -> None:
     provider = SQLiteProvider(file, create_table=False)
     with pytest.raises(StoreUnavailable, match="CREATE TABLE"):
@@ -91,10 +127,14 @@ def test_a_touch_does_not_disturb_a_change(file: Path) -> None:
     provider = SQLiteProvider(file)
     provider.create(RECORD)
     provider.update(RECORD, Changes(1100.0, 2100.0))
-    changed = RECORD._replace(fields={b"k": b"w"}, version=1)
-    assert provider.swap(RECORD, changed)
-    assert provider.swap(changed, changed._replace(seen=1050.0, expires=2050.0, version=2))
-    assert provider.read(ID) == changed._replace(seen=1100.0, expires=2100.0, version=2)
+    assert provider.swap(RECORD, RECORD._replace(fields={b"k": b"w"}))
+    stands = provider.read(ID)
+    assert stands is not None
+    seen = stands._replace(seen=1000.0, expires=2000.0)
+    assert provider.swap(seen, seen._replace(seen=1050.0, expires=2050.0))
+    stands = provider.read(ID)
+    assert stands is not None
+    assert (stands.fields, stands.seen, stands.expires) == ({b"k": b"w"}, 1100.0, 2100.0)
 
 
 def test_a_move_writes_over_nothing(file: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from sojourn.errors import ConfigError, CorruptRecord
@@ -9,7 +11,8 @@ from sojourn.providers.sql.dialects import MYSQL, POSTGRES, SQLITE
 from sojourn.providers.sql.rows import Asked, complete, record_of, row_of
 from sojourn.providers.sql.settings import checked, fastest
 from sojourn.providers.sql.statements import statements
-from sojourn.providers.sql.writes import Sequel, is_touch, sequel, swapping
+from sojourn.providers.sql.versions import own_version
+from sojourn.providers.sql.writes import Sequel, Write, is_touch, sequel, swapping
 from sojourn.record import Changes, Record
 
 OLD = Record("ab" * 32, {b"k": b"v"}, 1.0, 2.0, 3.0, "ada", 1.5, {"device": "x"}, 60.0, True, 7)
@@ -78,7 +81,30 @@ GRAVE = Record(OLD.id, {}, 1.0, 2.0, 3.0, version=8, successor="ab" + "1" * 62)
 def test_what_stands_says_what_became_of_a_write(
     old: Record | None, new: Record | None, stands: Record | None, expected: Sequel
 ) -> None:
-    assert sequel(old, new, stands) is expected
+    write = Write("", (), old, new, new.version if new is not None else 0)
+    assert sequel(write, stands) is expected
+
+
+def test_a_write_knows_its_own_row_from_an_equal_one() -> None:
+    """Two count from one to two: it must be three then, or a doubt."""
+    mine, theirs = swapping(SQL, OLD, NEW), swapping(SQL, OLD, NEW)
+    assert mine.parameters[0] == mine.version != theirs.version
+    assert sequel(mine, NEW._replace(version=mine.version)) is Sequel.STANDS
+    assert sequel(mine, NEW._replace(version=theirs.version)) is Sequel.UNKNOWN
+
+
+def test_processes_count_from_places_of_their_own() -> None:
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        os.write(writing, b"%d" % own_version())
+        os._exit(0)
+    os.waitpid(child, 0)
+    theirs, mine = int(os.read(reading, 20)), own_version()
+    os.close(reading)
+    os.close(writing)
+    assert abs(theirs - mine) > 1000
+    assert 0 <= max(theirs, mine) < 2**63
 
 
 def test_a_change_writes_what_it_changed() -> None:

@@ -6,6 +6,7 @@ A parameter is marked `?` here, and the table is `$table`.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from sqlite3 import sqlite_version_info
 from typing import NamedTuple
 
 from sojourn.providers.sql.rows import Row
@@ -26,7 +27,7 @@ class Dialect(NamedTuple):
     same: str
     """The comparison in which nothing equals nothing."""
     layout: str
-    """The query for what the table says of itself."""
+    """The query for what the table says of itself, and whether a DELETE can return rows."""
     create: tuple[str, ...]
     """What makes the table and its indexes, if they are not there."""
     move: str
@@ -51,9 +52,7 @@ version = CASE WHEN {given.format("successor")} IS NOT NULL THEN {given.format("
 {rest}"""
 
 
-def _gc(lock: str = "") -> str:
-    return f"""DELETE FROM $table WHERE id IN
-(SELECT id FROM $table WHERE expires <= ? ORDER BY expires LIMIT ?{lock})"""
+_EXPIRED = "SELECT id FROM $table WHERE expires <= ? ORDER BY expires LIMIT ?"
 
 
 def _table(id: str, blob: str) -> str:
@@ -86,7 +85,7 @@ MYSQL = Dialect(
     quote="`",
     greatest="greatest",
     same="<=>",
-    layout=f"SELECT table_comment {_MYSQL_TABLE}",
+    layout=f"SELECT table_comment, instr(version(), 'MariaDB') {_MYSQL_TABLE}",
     create=(
         _table("VARCHAR(128) CHARACTER SET ascii COLLATE ascii_bin", "LONGBLOB")[:-2]
         + """,
@@ -119,7 +118,7 @@ POSTGRES = Dialect(
     quote='"',
     greatest="greatest",
     same="IS NOT DISTINCT FROM",
-    layout="""SELECT coalesce(obj_description(oid, 'pg_class'), '') FROM pg_class
+    layout="""SELECT coalesce(obj_description(oid, 'pg_class'), ''), true FROM pg_class
 WHERE oid = to_regclass('$table')""",
     create=(  # one text is one transaction
         ";\n".join(
@@ -136,7 +135,8 @@ old_row AS (UPDATE $table AS t SET ({", ".join(Row._fields[1:])}) =
 ROW({", ".join(f"buried.{column}" for column in Row._fields[1:])})
 FROM buried WHERE t.id = ? AND t.version = ? RETURNING 1)
 INSERT INTO $table ({COLUMNS}) SELECT added.* FROM added, old_row""",
-    gc=_gc(" FOR UPDATE SKIP LOCKED"),
+    # An array, since of a set that is joined it may come to think it had better scan the table.
+    gc=f"DELETE FROM $table WHERE id = ANY(ARRAY({_EXPIRED} FOR UPDATE SKIP LOCKED))",
     warnings=(
         (
             _OFF,
@@ -150,13 +150,14 @@ SQLITE = Dialect(
     quote='"',
     greatest="max",
     same="IS",
-    layout="SELECT sql FROM sqlite_master WHERE type = 'table' AND name = '$name'",
+    layout=f"""SELECT sql, {sqlite_version_info >= (3, 35):d} FROM sqlite_master
+WHERE type = 'table' AND name = '$name'""",
     create=(
         _table("TEXT", "BLOB").replace("$table (", "$table ( -- $layout", 1),
         _EXPIRES,
         "CREATE INDEX IF NOT EXISTS ${name}_owner ON $table (owner)",
     ),
     move=_move("ON CONFLICT (id) DO UPDATE SET", "excluded.{}", "?" * len(Row._fields)),
-    gc=_gc(),
+    gc=f"DELETE FROM $table WHERE id IN ({_EXPIRED})",
     warnings=(),
 )

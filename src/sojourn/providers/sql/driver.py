@@ -29,12 +29,20 @@ class Fault(Enum):
 
     LOST = auto()
     """The connection broke: the statement was carried out or not."""
+    SILENT = auto()
+    """The same, since no answer came in time."""
     BUSY = auto()
     """Others were in the way, and nothing was done: it may be tried again."""
     TAKEN = auto()
     """Something stands where the row should go."""
     TOO_LARGE = auto()
     """The database takes nothing as large."""
+    ABSENT = auto()
+    """The table is not there."""
+    DENIED = auto()
+    """The user lacks a right."""
+    READ_ONLY = auto()
+    """Nothing is written here: a new connection may lead to where it is."""
     REFUSED = auto()
     """It would not, whatever the reason: nothing was done."""
 
@@ -44,6 +52,8 @@ class Driver(Protocol):
 
     errors: tuple[type[Exception], ...]
     """What it raises for faults of the database."""
+    patience: float
+    """Seconds that it waits for an answer, before the connection counts as broken."""
 
     def connect(self) -> Connection:
         """Return a new connection, every statement of which is a transaction of its own."""
@@ -68,6 +78,7 @@ class AsyncDriver(Protocol):
     """The same for asyncio."""
 
     errors: tuple[type[Exception], ...]
+    patience: float
 
     async def connect(self) -> Connection:
         """As `Driver.connect`."""
@@ -101,23 +112,41 @@ class Lost(Failed):
     """The connection broke before the answer came."""
 
 
+class Silent(Lost):
+    """No answer came in time: to ask again would take as long again."""
+
+
 class Taken(Failed):
     """Something stands where the row should go, and nothing was done."""
 
 
-def raised(fault: Fault, reason: str, *, sent: bool) -> Exception:
-    """Return what to raise for a fault; of a statement that was not even sent nothing is lost."""
-    if fault is Fault.TAKEN:
-        return Taken(reason)
-    if fault is Fault.TOO_LARGE:
-        return SessionTooLarge(f"the session was not stored: {reason}")
+class Absent(StoreUnavailable):
+    """The table is not there."""
+
+
+class Denied(StoreUnavailable):
+    """The user lacks a right."""
+
+
+_FAILURES = {Fault.LOST: Lost, Fault.SILENT: Silent, Fault.TAKEN: Taken}
+_REFUSALS = {Fault.ABSENT: Absent, Fault.DENIED: Denied}
+
+
+def raised(fault: Fault, reason: str) -> Exception:
+    """Return what to raise for the fault of a statement that was sent."""
     if fault is Fault.BUSY:
         return StoreUnavailable(f"others were in the way in the database for too long: {reason}")
-    if not sent:
-        return StoreUnavailable(f"the database of the sessions cannot be reached: {reason}")
-    if fault is Fault.LOST:
-        return Lost(reason)
-    return StoreUnavailable(f"the database of the sessions refused: {reason}")
+    if fault is Fault.TOO_LARGE:
+        return SessionTooLarge(f"the session was not stored: {reason}")
+    if fault in _FAILURES:
+        return _FAILURES[fault](reason)
+    refused = _REFUSALS.get(fault, StoreUnavailable)
+    return refused(f"the database of the sessions refused: {reason}")
+
+
+def unreachable(reason: str) -> StoreUnavailable:
+    """The error for a database to which no connection could be made."""
+    return StoreUnavailable(f"the database of the sessions cannot be reached: {reason}")
 
 
 def cut_off(lost: Lost) -> StoreUnavailable:

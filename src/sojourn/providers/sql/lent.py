@@ -12,6 +12,7 @@ from typing import Any
 from sojourn.errors import ConfigError
 from sojourn.providers.sql.dialects import Dialect
 from sojourn.providers.sql.driver import Answer, Connection, Fault, Parameters
+from sojourn.providers.sql.settings import TIMEOUT
 from sojourn.providers.sql.statements import Statements, statements
 
 _MARKS = {"format": "%s", "pyformat": "%s", "qmark": "?", "numeric_dollar": "$"}
@@ -34,6 +35,7 @@ class _Lent:
         self._wrapped = DBAPIError
         self._engine = engine
         self._fault_of = fault_of
+        self.patience = TIMEOUT  # it may have been told to wait for ever
 
     def is_stale(self, connection: Connection) -> object:
         return connection.invalidated
@@ -145,4 +147,4 @@ def spoken(dialect: Dialect, table: str, engine: Any) -> Statements:
     """Return the statements in the way in which the engine's driver marks parameters."""
     create = tuple(one for text in dialect.create for one in text.split(";\n"))
     mark = _MARKS[engine.dialect.paramstyle]
-    return statements(dialect._replace(mark=mark, create=create), table)
+    return statements(dialect._replace(mark=mark, create=create), table, engine.url.username or "")

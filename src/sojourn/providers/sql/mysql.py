@@ -15,9 +15,9 @@ from sojourn.providers.sql.link import AsyncLink, Link
 from sojourn.providers.sql.mysql_async import Asyncmy
 from sojourn.providers.sql.mysql_drivers import MySQLClient, PyMySQL
 from sojourn.providers.sql.mysql_faults import fault
-from sojourn.providers.sql.pool import AsyncPool, Pool
+from sojourn.providers.sql.pool import AsyncPool
 from sojourn.providers.sql.provider import AsyncSQLProvider, SQLProvider
-from sojourn.providers.sql.settings import POOL, TABLE, TIMEOUT, checked, fastest
+from sojourn.providers.sql.settings import POOL, TABLE, TIMEOUT, checked, fastest, pool_of
 from sojourn.providers.sql.statements import statements
 
 DRIVERS: dict[str, Callable[[MySQL, float], Driver]] = {
@@ -55,11 +55,12 @@ class MySQLProvider(SQLProvider):
         if is_engine(dsn, NAMES, is_async=False):
             sql = spoken(MYSQL, table, dsn)
             lent = Engine(dsn, _fault_of(dsn))
-            super().__init__(Link(lent, lent, sql, create=create_table), sql)
+            super().__init__(Link(lent, lent), sql, create=create_table)
             return
-        sql = statements(MYSQL, table)
-        way = fastest(DRIVERS, driver, "mysql")(dsn_.mysql(dsn), timeout)
-        super().__init__(Link(Pool(way, pool, timeout), way, sql, create=create_table), sql)
+        target = dsn_.mysql(dsn)
+        sql = statements(MYSQL, table, target.user)
+        way = fastest(DRIVERS, driver, "mysql")(target, timeout)
+        super().__init__(Link(pool_of(way, pool, timeout), way), sql, create=create_table)
 
 
 class AsyncMySQLProvider(AsyncSQLProvider):
@@ -87,13 +88,13 @@ class AsyncMySQLProvider(AsyncSQLProvider):
         if is_engine(dsn, NAMES, is_async=True):
             sql = spoken(MYSQL, table, dsn)
             lent = AsyncEngine(dsn, _fault_of(dsn))
-            super().__init__(AsyncLink(lent, lent, sql, create=create_table), sql)
+            super().__init__(AsyncLink(lent, lent), sql, create=create_table)
             return
-        sql = statements(MYSQL._replace(mark="?"), table)  # asyncmy prepares them
-        way = fastest({"asyncmy": Asyncmy}, None, "mysql")(dsn_.mysql(dsn), timeout)
-        super().__init__(
-            AsyncLink(AsyncPool(way, pool, timeout), way, sql, create=create_table), sql
-        )
+        target = dsn_.mysql(dsn)
+        sql = statements(MYSQL._replace(mark="?"), table, target.user)  # asyncmy prepares them
+        way = fastest({"asyncmy": Asyncmy}, None, "mysql")(target, timeout)
+        source = AsyncPool(way, pool, timeout)
+        super().__init__(AsyncLink(source, way), sql, create=create_table)
 
 
 def _fault_of(engine: Any) -> FaultOf:

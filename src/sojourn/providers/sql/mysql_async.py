@@ -73,7 +73,7 @@ class Asyncmy:
         self.errors: tuple[type[Exception], ...] = (asyncmy.errors.Error, OSError)
         self._connect = asyncmy.connect
         self._target = target
-        self._wait = common.patience(target.read_timeout, timeout)
+        self.patience: float = common.patience(target.read_timeout, timeout)
         self._keywords = {
             **common.keywords(target, timeout),
             "init_command": common.set_up(timeout),
@@ -81,13 +81,13 @@ class Asyncmy:
         }
 
     async def connect(self) -> Connection:
-        async with asyncio.timeout(self._wait):
+        async with asyncio.timeout(self.patience):
             connection: Any = await self._connect(**self._keywords)
             if self._target.tls in ("unverified", "verified") and not _is_encrypted(connection):
                 connection.close()
                 raise StoreUnavailable("the database of the sessions does not speak TLS")
             [(limit,)] = (await (await connection.prepare(common.LIMIT)).execute()).rows
-        return _Prepared(connection, limit, self._wait)
+        return _Prepared(connection, limit, self.patience)
 
     async def execute(
         self, connection: Connection, statement: str, parameters: Parameters

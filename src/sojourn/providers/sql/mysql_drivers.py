@@ -40,9 +40,10 @@ class MySQLClient:
         self._connect = MySQLdb.connect
         self._target = target
         self._timeout = timeout
+        self.patience: float = common.patience(target.read_timeout, timeout)
         self._keywords = {
             **common.keywords(target, timeout),
-            "read_timeout": common.patience(target.read_timeout, timeout),
+            "read_timeout": self.patience,
             "write_timeout": common.patience(target.write_timeout, timeout),
             **self._tls(),
         }
@@ -113,9 +114,10 @@ class PyMySQL:
         self.errors: tuple[type[Exception], ...] = (pymysql.err.Error, OSError)
         self._connect = pymysql.connect
         self._target = target
+        self.patience: float = common.patience(target.read_timeout, timeout)
         self._keywords = {
             **common.keywords(target, timeout),
-            "read_timeout": common.patience(target.read_timeout, timeout),
+            "read_timeout": self.patience,
             "write_timeout": common.patience(target.write_timeout, timeout),
             "init_command": common.set_up(timeout),
             "binary_prefix": True,

@@ -34,14 +34,15 @@ _LOST = {
 _BUSY = {1020, 1205, 1213}
 _TAKEN = {1048, 1050, 1062}
 _TOO_LARGE = {1153, 2020}
+_ABSENT = {1146}
+_DENIED = {1142, 1143}
+_READ_ONLY = {1290, 1792, 1836}
 
 _HINTS = {
     1044: "grant this user rights to the database: GRANT ALL ON {database}.* TO {user}",
     1045: "the user or the password is another one",
     1049: "create it: CREATE DATABASE {database}",
-    1142: "grant what is missing: GRANT SELECT, INSERT, UPDATE, DELETE ON {database}.* TO {user}",
-    1146: "the table is gone: create it again with `sojourn init`",
-    1290: "the server takes no writes now",
+    **dict.fromkeys(_READ_ONLY, "the server takes no writes now"),
 }
 
 
@@ -82,11 +83,14 @@ def fault(target: MySQL, error: Exception) -> tuple[Fault, str]:
             (_BUSY, Fault.BUSY),
             (_TAKEN, Fault.TAKEN),
             (_TOO_LARGE, Fault.TOO_LARGE),
+            (_ABSENT, Fault.ABSENT),
+            (_DENIED, Fault.DENIED),
         ):
             if number in numbers:
                 return kind, _text(reason or error)
         hint = _HINTS.get(number, "").format(database=target.database, user=target.user)
-        return Fault.REFUSED, f"{_text(reason)} (error {number})" + (f"; {hint}" if hint else "")
+        kind = Fault.READ_ONLY if number in _READ_ONLY else Fault.REFUSED
+        return kind, f"{_text(reason)} (error {number})" + (f"; {hint}" if hint else "")
     return Fault.LOST, _text(error)
 
 

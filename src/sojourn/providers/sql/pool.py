@@ -1,8 +1,8 @@
-"""A few connections, the one used last first, for the threads of a process or for an event loop.
+"""A few connections for the tasks of each event loop, the one used last first.
 
 A connection serves one statement at a time, and comes back only if its answer was read to the end:
 one that failed, or whose task was cancelled in the middle, is closed.  One that died while it lay
-here is noticed before anything is sent through it.
+here is noticed before anything is sent through it.  Threads have `sojourn.providers.pool`.
 
 A child of `fork` begins with none: those of its parent are left as they are.
 """
@@ -10,100 +10,14 @@ A child of `fork` begins with none: those of its parent are left as they are.
 from __future__ import annotations
 
 import asyncio
-import os
-import threading
-import time
-import weakref
 from collections import deque
+from threading import Lock
 from typing import Any
 
-from sojourn.errors import StoreUnavailable
-from sojourn.providers.sql.driver import AsyncDriver, Driver
+from sojourn.providers.pool import all_in_use, forget_in_children, leave_to_parent
+from sojourn.providers.sql.driver import AsyncDriver
 
 Connection = Any
-
-
-class Pool:
-    """At most `size` connections, for any number of threads."""
-
-    def __init__(self, driver: Driver, size: int, timeout: float) -> None:
-        """Open none yet.  Who finds all of them in use waits `timeout` seconds at most."""
-        self._driver = driver
-        self._size = size
-        self._timeout = timeout
-        self._begin()
-        _pools.add(self)
-
-    def take(self) -> Connection:
-        """Return a connection that is alive as far as can be seen; raise StoreUnavailable."""
-        while True:
-            try:
-                connection = self._idle.pop()
-            except IndexError:
-                connection = self._wait()
-                if connection is None:
-                    return self._connect()
-            if not self._driver.is_stale(connection):
-                return connection
-            self.discard(connection)
-
-    def put(self, connection: Connection) -> None:
-        """Take back a connection whose last answer was read."""
-        self._idle.append(connection)
-        if self._waiting:
-            with self._changed:
-                self._changed.notify()
-
-    def discard(self, connection: Connection) -> None:
-        """Close a connection of which nobody knows what it would answer next."""
-        self._driver.close(connection)
-        self._leave()
-
-    def close(self) -> None:
-        """Close those that nobody uses."""
-        while self._idle:
-            self.discard(self._idle.pop())
-
-    def forget(self) -> None:
-        """Begin anew in a child of `fork`."""
-        for connection in self._idle:
-            self._driver.forget(connection)
-        _inherited.append(self._idle)  # to let go of them would be to close them
-        self._begin()
-
-    def _begin(self) -> None:
-        self._idle: list[Connection] = []
-        self._open = self._waiting = 0
-        self._changed = threading.Condition(threading.Lock())
-
-    def _connect(self) -> Connection:
-        try:
-            return self._driver.connect()
-        except BaseException:
-            self._leave()
-            raise
-
-    def _leave(self) -> None:
-        with self._changed:
-            self._open -= 1
-            self._changed.notify()
-
-    def _wait(self) -> Connection | None:
-        """Wait for a connection, or for leave to open one: then None is returned."""
-        deadline = time.monotonic() + self._timeout
-        with self._changed:
-            self._waiting += 1  # before looking: who puts one back looks after putting
-            try:
-                while True:
-                    if self._idle:
-                        return self._idle.pop()
-                    if self._open < self._size:
-                        self._open += 1
-                        return None
-                    if not self._changed.wait(deadline - time.monotonic()):
-                        raise _all_in_use(self._size, self._timeout)
-            finally:
-                self._waiting -= 1
 
 
 class AsyncPool:
@@ -115,7 +29,8 @@ class AsyncPool:
         self._size = size
         self._timeout = timeout
         self._shelves: dict[asyncio.AbstractEventLoop, _Shelf] = {}
-        _pools.add(self)
+        self._lock = Lock()
+        forget_in_children(self)
 
     async def take(self) -> Connection:
         """Return a connection that is alive as far as can be seen; raise StoreUnavailable."""
@@ -155,18 +70,22 @@ class AsyncPool:
         for shelf in self._shelves.values():
             for connection in shelf.idle:
                 self._driver.forget(connection)
-        _inherited.append(self._shelves)  # to let go of them would be to close them
+        leave_to_parent(self._shelves)
         self._shelves = {}
+        self._lock = Lock()
 
     def _shelf(self) -> _Shelf:
         loop = asyncio.get_running_loop()
-        shelf = self._shelves.get(loop)
-        if shelf is None:
+        return self._shelves.get(loop) or self._new(loop)
+
+    def _new(self, loop: asyncio.AbstractEventLoop) -> _Shelf:
+        """Make the shelf of a loop, and clear those of loops that have ended."""
+        with self._lock:  # loops run in threads of their own
             for ended in [each for each in self._shelves if each.is_closed()]:
                 for connection in self._shelves.pop(ended).idle:
                     self._driver.abort(connection)
             shelf = self._shelves[loop] = _Shelf()
-        return shelf
+            return shelf
 
     async def _connect(self, shelf: _Shelf) -> Connection:
         shelf.open += 1
@@ -184,9 +103,11 @@ class AsyncPool:
             async with asyncio.timeout(self._timeout):
                 return await turn
         except TimeoutError:
-            raise _all_in_use(self._size, self._timeout) from None
+            if _is_handed_over(turn):  # in this very turn of the loop
+                return turn.result()
+            raise all_in_use(self._size, self._timeout) from None
         except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():  # handed over, too late
+            if _is_handed_over(turn):
                 shelf.give(turn.result())
             raise
 
@@ -214,23 +135,5 @@ class _Shelf:
         self.give(None)
 
 
-def _all_in_use(size: int, timeout: float) -> StoreUnavailable:
-    return StoreUnavailable(
-        f"all {size} connections to the database were in use for {timeout:g} seconds: "
-        "give `pool` a greater number if the server has room for them"
-    )
-
-
-# -- fork --------------------------------------------------------------------------------------------
-
-_pools: weakref.WeakSet[Pool | AsyncPool] = weakref.WeakSet()
-_inherited: list[object] = []
-
-
-def _forget() -> None:
-    for pool in _pools:
-        pool.forget()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget)
+def _is_handed_over(turn: asyncio.Future[Connection | None]) -> bool:
+    return turn.done() and not turn.cancelled()

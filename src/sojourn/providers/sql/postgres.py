@@ -8,10 +8,10 @@ from sojourn.providers.sql import dsn as dsn_
 from sojourn.providers.sql.dialects import POSTGRES
 from sojourn.providers.sql.lent import AsyncEngine, Engine, is_engine, spoken
 from sojourn.providers.sql.link import AsyncLink, Link
-from sojourn.providers.sql.pool import AsyncPool, Pool
+from sojourn.providers.sql.pool import AsyncPool
 from sojourn.providers.sql.postgres_drivers import AsyncPsycopg, Psycopg, fault
 from sojourn.providers.sql.provider import AsyncSQLProvider, SQLProvider
-from sojourn.providers.sql.settings import POOL, TABLE, TIMEOUT, checked, fastest
+from sojourn.providers.sql.settings import POOL, TABLE, TIMEOUT, checked, fastest, pool_of
 from sojourn.providers.sql.statements import statements
 
 NAMES = {"postgresql": "PostgreSQL"}
@@ -42,11 +42,11 @@ class PostgresProvider(SQLProvider):
         if is_engine(dsn, NAMES, is_async=False):
             sql = spoken(POSTGRES, table, dsn)
             lent = Engine(dsn, fault)
-            super().__init__(Link(lent, lent, sql, create=create_table), sql)
+            super().__init__(Link(lent, lent), sql, create=create_table)
             return
-        sql = statements(POSTGRES, table)
         way = fastest({"psycopg": Psycopg}, None, "postgres")(dsn_.postgres(dsn), timeout)
-        super().__init__(Link(Pool(way, pool, timeout), way, sql, create=create_table), sql)
+        sql = statements(POSTGRES, table, way.user)
+        super().__init__(Link(pool_of(way, pool, timeout), way), sql, create=create_table)
 
 
 class AsyncPostgresProvider(AsyncSQLProvider):
@@ -74,10 +74,9 @@ class AsyncPostgresProvider(AsyncSQLProvider):
         if is_engine(dsn, NAMES, is_async=True):
             sql = spoken(POSTGRES, table, dsn)
             lent = AsyncEngine(dsn, fault)
-            super().__init__(AsyncLink(lent, lent, sql, create=create_table), sql)
+            super().__init__(AsyncLink(lent, lent), sql, create=create_table)
             return
-        sql = statements(POSTGRES, table)
         way = fastest({"psycopg": AsyncPsycopg}, None, "postgres")(dsn_.postgres(dsn), timeout)
-        super().__init__(
-            AsyncLink(AsyncPool(way, pool, timeout), way, sql, create=create_table), sql
-        )
+        sql = statements(POSTGRES, table, way.user)
+        source = AsyncPool(way, pool, timeout)
+        super().__init__(AsyncLink(source, way), sql, create=create_table)

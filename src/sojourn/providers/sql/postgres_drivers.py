@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, NamedTuple
@@ -21,16 +22,19 @@ from sojourn.providers.sql.dsn import Postgres
 _BUSY = {"40001", "40P01", "55P03"}
 _TAKEN = {"23505", "23502", "42P07", "42710"}
 _TOO_LARGE = {"54000"}
+_ABSENT = {"42P01"}
+_DENIED = {"42501"}
+_READ_ONLY = {"25006"}
 _LOST = ("08", "57P", "XX")
 """How the codes of a connection's end begin."""
 
-_HINTS = {
-    "25006": "the server takes no writes now",
-    "28P01": "the user or the password is another one",
-    "3D000": "create the database: CREATE DATABASE",
-    "42501": "grant what is missing: GRANT SELECT, INSERT, UPDATE, DELETE ON the table TO this user",
-    "42P01": "the table is gone: create it again with `sojourn init`",
-}
+_HINTS = (
+    ("read-only transaction", "the server takes no writes now"),
+    ("password authentication failed|no password", "the user or the password is another one"),
+    ('database (".*") does not exist', r"create it: CREATE DATABASE \1"),
+    ('role (".*") does not exist', r"create it: CREATE ROLE \1 LOGIN"),
+)
+"""By the text: of whom a server does not let in psycopg says no code."""
 
 
 class _Open(NamedTuple):
@@ -45,16 +49,18 @@ def fault(error: Exception) -> tuple[Fault, str]:
     """Say what an error means, by its code; the details of a server may quote a row."""
     code = getattr(error, "sqlstate", None)
     if code is None or code.startswith(_LOST):
-        return Fault.LOST, _text(error)
+        return Fault.LOST, _text(error) + _hint(error)
     for codes, kind in (
         (_BUSY, Fault.BUSY),
         (_TAKEN, Fault.TAKEN),
         (_TOO_LARGE, Fault.TOO_LARGE),
+        (_ABSENT, Fault.ABSENT),
+        (_DENIED, Fault.DENIED),
     ):
         if code in codes:
             return kind, _text(error)
-    hint = _HINTS.get(code)
-    return Fault.REFUSED, f"{_text(error)} (error {code})" + (f"; {hint}" if hint else "")
+    kind = Fault.READ_ONLY if code in _READ_ONLY else Fault.REFUSED
+    return kind, f"{_text(error)} (error {code}){_hint(error)}"
 
 
 class _Psycopg:
@@ -63,8 +69,11 @@ class _Psycopg:
     def __init__(self, target: Postgres, timeout: float) -> None:
         import psycopg
         import psycopg.conninfo
+        from psycopg.types.numeric import Int8BinaryDumper
 
         self._psycopg = psycopg
+        adapters = psycopg.adapt.AdaptersMap(psycopg.adapters)
+        adapters.register_dumper(int, Int8BinaryDumper)  # else each size is prepared by itself
         self.errors: tuple[type[Exception], ...] = (psycopg.Error, OSError)
         milliseconds = math.ceil(timeout * 1000)
         try:
@@ -75,13 +84,15 @@ class _Psycopg:
                 "Write postgres://username:password@host:5432/dbname?param=value"
             ) from None
         limits = f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds}"
-        self._wait = timeout + 1
+        self.patience = timeout + 1.0
+        self.user = str(given.get("user") or "")
         self._keywords: dict[str, Any] = {
             "connect_timeout": max(2, math.ceil(timeout)),
             "application_name": "sojourn",
             **given,
             "options": f"{given.get('options') or ''} {limits}".strip(),
             "autocommit": True,
+            "context": adapters,
         }
 
     def is_stale(self, connection: Connection) -> object:
@@ -99,7 +110,7 @@ class Psycopg(_Psycopg):
 
     def __init__(self, target: Postgres, timeout: float) -> None:
         super().__init__(target, timeout)
-        self._connect = _bounded(self._psycopg.Connection, self._wait).connect
+        self._connect = _bounded(self._psycopg.Connection, self.patience).connect
 
     def connect(self) -> Connection:
         connection = self._connect(**self._keywords)
@@ -110,7 +121,7 @@ class Psycopg(_Psycopg):
         cursor = connection.to.execute(
             statement, parameters or None, prepare=bool(parameters), binary=bool(parameters)
         )
-        return Answer(cursor.fetchall() if cursor.description else [], cursor.rowcount)
+        return Answer(cursor.fetchall() if _has_rows(cursor) else [], cursor.rowcount)
 
     def close(self, connection: Connection) -> None:
         with suppress(*self.errors):
@@ -122,7 +133,7 @@ class AsyncPsycopg(_Psycopg):
 
     def __init__(self, target: Postgres, timeout: float) -> None:
         super().__init__(target, timeout)
-        self._connect = _bounded(self._psycopg.AsyncConnection, self._wait).connect
+        self._connect = _bounded(self._psycopg.AsyncConnection, self.patience).connect
 
     async def connect(self) -> Connection:
         connection = await self._connect(**self._keywords)
@@ -135,7 +146,7 @@ class AsyncPsycopg(_Psycopg):
         cursor = await connection.to.execute(
             statement, parameters or None, prepare=bool(parameters), binary=bool(parameters)
         )
-        return Answer(await cursor.fetchall() if cursor.description else [], cursor.rowcount)
+        return Answer(await cursor.fetchall() if _has_rows(cursor) else [], cursor.rowcount)
 
     def abort(self, connection: Connection) -> None:
         with suppress(*self.errors):
@@ -146,9 +157,21 @@ class AsyncPsycopg(_Psycopg):
             await connection.to.close()
 
 
+def _has_rows(cursor: Any) -> bool:
+    """Whether the answer has any; `description` would describe each column of it."""
+    return cursor.pgresult.nfields > 0  # type: ignore[no-any-return]
+
+
 def _text(error: Exception) -> str:
     primary = getattr(getattr(error, "diag", None), "message_primary", None)
     return " ".join(str(primary or error or type(error).__name__).split())[:200]
+
+
+def _hint(error: Exception) -> str:
+    for pattern, way_out in _HINTS:
+        if found := re.search(pattern, _text(error)):
+            return f"; {found.expand(way_out)}"
+    return ""
 
 
 def _bounded(connection: type[Any], patience: float) -> type[Any]:

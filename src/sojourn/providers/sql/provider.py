@@ -1,79 +1,78 @@
 """The provider, which is the same for every database.
 
-A change is one UPDATE that names the version it was made for; a touch passes the version by.  A
-write whose answer was lost is repeated where the row that stands says that nothing was done, and
-counts as done where that row is the one that was sent.
+A change is one UPDATE that names the version it was made for; a touch passes the version by.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator, Iterator
 
-from sojourn.errors import CorruptRecord, StoreUnavailable
-from sojourn.providers.sql.driver import Answer, Lost, Parameters, Taken, cut_off
+from sojourn.errors import StoreUnavailable
+from sojourn.providers.sql.asking import Asker, AsyncAsker
+from sojourn.providers.sql.driver import Lost, Silent
 from sojourn.providers.sql.link import AsyncLink, Link
-from sojourn.providers.sql.rows import Asked, complete, owner_of, readable, record_of
+from sojourn.providers.sql.rows import Asked, complete, owner_of, readable
 from sojourn.providers.sql.statements import Statements, ddl
-from sojourn.providers.sql.writes import (
-    Sequel,
-    Write,
-    creating,
-    is_touch,
-    moving,
-    sequel,
-    swapping,
-    unknown,
-)
-from sojourn.providers.whole import PATIENCE, AsyncWholeRecords, WholeRecords
+from sojourn.providers.sql.writes import creating, is_touch, moving, swapping, unknown
+from sojourn.providers.whole import AsyncWholeRecords, WholeRecords
 from sojourn.record import Changes, Outcome, Record
-
-REPEATS = 5
-"""How often a question is asked whose answer does not come, each time of another connection."""
 
 
 class SQLProvider(WholeRecords):
     """Keeps records as rows of a table; any number of processes may share it."""
 
-    def __init__(self, link: Link, statements: Statements) -> None:
+    def __init__(self, link: Link, statements: Statements, *, create: bool) -> None:
+        """Connect when it is first used.  create: make the table if it is not there."""
         self._link = link
         self._sql = statements
+        self._asker = Asker(link, statements, create=create)
 
     def read(self, id: str) -> Record | None:
         """As the contract says."""
-        rows = self._ask(self._sql.read, (id,)).rows
-        return record_of(id, rows[0]) if rows else None
+        return self._asker.read(id)
 
     def create(self, record: Record) -> bool:
         """As the contract says."""
-        return self._write(creating(self._sql, record))
+        return self._asker.write(creating(self._sql, record))
 
     def swap(self, old: Record, new: Record | None) -> bool:
         """Put `new` in the place of `old`: one UPDATE or DELETE of that version."""
-        return self._write(swapping(self._sql, old, new))
+        return self._asker.write(swapping(self._sql, old, new))
 
     def move(self, old: Record, new: Record, tombstone: Record) -> bool:
         """Put `new` under its own id and `tombstone` in the place of `old`, in one step."""
-        return self._write(moving(self._sql, old, new, tombstone))
+        return self._asker.write(moving(self._sql, old, new, tombstone))
 
     def update(self, record: Record, changes: Changes) -> Outcome | Record:
         """As the contract says: one UPDATE, unless others wrote meanwhile."""
         if is_touch(record, changes):
             times = changes.now, changes.expires, record.id, changes.now, changes.lifetime
-            if self._ask(self._sql.touch, times).number:
+            if self._asker.ask(self._sql.touch, times).number:
                 return Outcome.APPLIED
         return super().update(record, changes)
+
+    def destroy(self, id: str) -> Record | None:
+        """As the contract says: one DELETE, where the database says what it took away."""
+        if not self._asker.says_what_it_deletes():
+            return super().destroy(id)
+        try:
+            taken = self._asker.once(self._sql.take, (id,)).rows
+        except Silent as silent:
+            raise unknown(silent) from silent
+        except Lost as lost:
+            return self._end(id, lost)
+        return next(readable(taken), None)
 
     def find(self, user: str | None, now: float) -> Iterator[Record]:
         """As the contract says; without the fields."""
         if user is not None:
-            rows = self._ask(self._sql.owned, (owner_of(user), now)).rows
+            rows = self._asker.ask(self._sql.owned, (owner_of(user), now)).rows
             for record in readable(rows):
                 yield record
             return
         asked: Asked | None = Asked()
         while asked is not None:
-            rows = self._ask(self._sql.listed, (asked.start, now, asked.limit)).rows
+            rows = self._asker.ask(self._sql.listed, (asked.start, now, asked.limit)).rows
             whole, asked = complete(rows, asked)
             for record in readable(whole):
                 yield record
@@ -84,15 +83,15 @@ class SQLProvider(WholeRecords):
 
     def count(self, now: float) -> int:
         """As the contract says, by the index."""
-        return int(self._ask(self._sql.live, (now,)).rows[0][0])
+        return int(self._asker.ask(self._sql.live, (now,)).rows[0][0])
 
     def gc(self, now: float, limit: int) -> int:
         """As the contract says, by the index."""
-        return self._ask(self._sql.gc, (now, limit)).number
+        return self._asker.ask(self._sql.gc, (now, limit)).number
 
     def init(self) -> None:
         """Make the table and its indexes, if they are not there; raise StoreUnavailable."""
-        self._link.create()
+        self._asker.create()
 
     def ddl(self) -> str:
         """Return the statements that `init` runs, for somebody else to run them."""
@@ -102,7 +101,7 @@ class SQLProvider(WholeRecords):
         """Say what is unsafe about the database."""
         said = []
         for query, warning in self._sql.warnings:
-            rows = self._ask(query).rows
+            rows = self._asker.ask(query).rows
             said += [warning.format(*row) for row in rows]
         return said
 
@@ -110,83 +109,72 @@ class SQLProvider(WholeRecords):
         """Close the connections; those in use are left to their users."""
         self._link.close()
 
-    def _ask(self, statement: str, parameters: Parameters = ()) -> Answer:
-        """Run what does no harm when it is repeated."""
-        for _ in range(REPEATS):
-            try:
-                return self._link.run(statement, parameters)
-            except Lost as error:
-                lost = error
-        raise cut_off(lost) from lost
-
-    def _write(self, write: Write) -> bool:
-        """Run what writes; say whether `write.old` stood there."""
+    def _end(self, id: str, lost: Lost) -> Record | None:
+        """Take away what stands, though the answer to that was lost before."""
         try:
-            return self._link.run(*write[:2]).number > 0
-        except Taken:
-            return False
-        except Lost as lost:
-            return self._settle(write, lost)
-
-    def _settle(self, write: Write, lost: Lost) -> bool:
-        """Find out what became of a write, and repeat it as long as nothing did."""
-        deadline = time.monotonic() + PATIENCE
-        while time.monotonic() < deadline:
-            try:
-                after = sequel(write.old, write.new, self.read(write.id))
-                if after is Sequel.UNKNOWN:
-                    break
-                if after is Sequel.STANDS or self._link.run(*write[:2]).number > 0:
-                    return True
-            except (Taken, Lost):
-                continue  # and see: the first one may have been done at last
-            except (StoreUnavailable, CorruptRecord) as error:
-                raise unknown(write, error) from error
-        raise unknown(write, lost) from lost
+            ended = super().destroy(id)
+        except StoreUnavailable as error:
+            raise unknown(error) from error
+        if ended is None:  # by this call or another, and it is not known where it went
+            raise unknown(lost) from lost
+        return ended
 
 
 class AsyncSQLProvider(AsyncWholeRecords):
     """Keeps records as rows of a table; any number of processes may share it."""
 
-    def __init__(self, link: AsyncLink, statements: Statements) -> None:
+    def __init__(self, link: AsyncLink, statements: Statements, *, create: bool) -> None:
+        """Connect when it is first used.  create: make the table if it is not there."""
         self._link = link
         self._sql = statements
+        self._asker = AsyncAsker(link, statements, create=create)
 
     async def read(self, id: str) -> Record | None:
         """As the contract says."""
-        rows = (await self._ask(self._sql.read, (id,))).rows
-        return record_of(id, rows[0]) if rows else None
+        return await self._asker.read(id)
 
     async def create(self, record: Record) -> bool:
         """As the contract says."""
-        return await self._write(creating(self._sql, record))
+        return await self._asker.write(creating(self._sql, record))
 
     async def swap(self, old: Record, new: Record | None) -> bool:
         """Put `new` in the place of `old`: one UPDATE or DELETE of that version."""
-        return await self._write(swapping(self._sql, old, new))
+        return await self._asker.write(swapping(self._sql, old, new))
 
     async def move(self, old: Record, new: Record, tombstone: Record) -> bool:
         """Put `new` under its own id and `tombstone` in the place of `old`, in one step."""
-        return await self._write(moving(self._sql, old, new, tombstone))
+        return await self._asker.write(moving(self._sql, old, new, tombstone))
 
     async def update(self, record: Record, changes: Changes) -> Outcome | Record:
         """As the contract says: one UPDATE, unless others wrote meanwhile."""
         if is_touch(record, changes):
             times = changes.now, changes.expires, record.id, changes.now, changes.lifetime
-            if (await self._ask(self._sql.touch, times)).number:
+            if (await self._asker.ask(self._sql.touch, times)).number:
                 return Outcome.APPLIED
         return await super().update(record, changes)
+
+    async def destroy(self, id: str) -> Record | None:
+        """As the contract says: one DELETE, where the database says what it took away."""
+        if not await self._asker.says_what_it_deletes():
+            return await super().destroy(id)
+        try:
+            taken = (await self._asker.once(self._sql.take, (id,))).rows
+        except Silent as silent:
+            raise unknown(silent) from silent
+        except Lost as lost:
+            return await self._end(id, lost)
+        return next(readable(taken), None)
 
     async def find(self, user: str | None, now: float) -> AsyncIterator[Record]:
         """As the contract says; without the fields."""
         if user is not None:
-            rows = (await self._ask(self._sql.owned, (owner_of(user), now))).rows
+            rows = (await self._asker.ask(self._sql.owned, (owner_of(user), now))).rows
             for record in readable(rows):
                 yield record
             return
         asked: Asked | None = Asked()
         while asked is not None:
-            rows = (await self._ask(self._sql.listed, (asked.start, now, asked.limit))).rows
+            rows = (await self._asker.ask(self._sql.listed, (asked.start, now, asked.limit))).rows
             whole, asked = complete(rows, asked)
             for record in readable(whole):
                 yield record
@@ -197,15 +185,15 @@ class AsyncSQLProvider(AsyncWholeRecords):
 
     async def count(self, now: float) -> int:
         """As the contract says, by the index."""
-        return int((await self._ask(self._sql.live, (now,))).rows[0][0])
+        return int((await self._asker.ask(self._sql.live, (now,))).rows[0][0])
 
     async def gc(self, now: float, limit: int) -> int:
         """As the contract says, by the index."""
-        return (await self._ask(self._sql.gc, (now, limit))).number
+        return (await self._asker.ask(self._sql.gc, (now, limit))).number
 
     async def init(self) -> None:
         """Make the table and its indexes, if they are not there; raise StoreUnavailable."""
-        await self._link.create()
+        await self._asker.create()
 
     def ddl(self) -> str:
         """Return the statements that `init` runs, for somebody else to run them."""
@@ -215,7 +203,7 @@ class AsyncSQLProvider(AsyncWholeRecords):
         """Say what is unsafe about the database."""
         said = []
         for query, warning in self._sql.warnings:
-            rows = (await self._ask(query)).rows
+            rows = (await self._asker.ask(query)).rows
             said += [warning.format(*row) for row in rows]
         return said
 
@@ -223,36 +211,12 @@ class AsyncSQLProvider(AsyncWholeRecords):
         """Close the connections; those in use are left to their users."""
         await self._link.close()
 
-    async def _ask(self, statement: str, parameters: Parameters = ()) -> Answer:
-        """Run what does no harm when it is repeated."""
-        for _ in range(REPEATS):
-            try:
-                return await self._link.run(statement, parameters)
-            except Lost as error:
-                lost = error
-        raise cut_off(lost) from lost
-
-    async def _write(self, write: Write) -> bool:
-        """Run what writes; say whether `write.old` stood there."""
+    async def _end(self, id: str, lost: Lost) -> Record | None:
+        """Take away what stands, though the answer to that was lost before."""
         try:
-            return (await self._link.run(*write[:2])).number > 0
-        except Taken:
-            return False
-        except Lost as lost:
-            return await self._settle(write, lost)
-
-    async def _settle(self, write: Write, lost: Lost) -> bool:
-        """Find out what became of a write, and repeat it as long as nothing did."""
-        deadline = time.monotonic() + PATIENCE
-        while time.monotonic() < deadline:
-            try:
-                after = sequel(write.old, write.new, await self.read(write.id))
-                if after is Sequel.UNKNOWN:
-                    break
-                if after is Sequel.STANDS or (await self._link.run(*write[:2])).number > 0:
-                    return True
-            except (Taken, Lost):
-                continue  # and see: the first one may have been done at last
-            except (StoreUnavailable, CorruptRecord) as error:
-                raise unknown(write, error) from error
-        raise unknown(write, lost) from lost
+            ended = await super().destroy(id)
+        except StoreUnavailable as error:
+            raise unknown(error) from error
+        if ended is None:  # by this call or another, and it is not known where it went
+            raise unknown(lost) from lost
+        return ended

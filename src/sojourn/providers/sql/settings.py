@@ -7,6 +7,8 @@ from contextlib import suppress
 from typing import TypeVar
 
 from sojourn.errors import ConfigError
+from sojourn.providers.pool import Pool
+from sojourn.providers.sql.driver import Connection, Driver
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -23,6 +25,18 @@ def checked(pool: object, timeout: object) -> None:
         raise ConfigError(f"pool: {pool!r} must be a number of connections, 1 or more")
     if type(timeout) not in (int, float) or not 0 < timeout <= 3600:  # type: ignore[operator]
         raise ConfigError(f"timeout: {timeout!r} must be seconds, more than 0 and at most 3600")
+
+
+def pool_of(driver: Driver, size: int, timeout: float) -> Pool[Connection]:
+    """Return the connections that threads share."""
+    return Pool(
+        connect=driver.connect,
+        close=driver.close,
+        is_stale=driver.is_stale,
+        forget=driver.forget,
+        size=size,
+        timeout=timeout,
+    )
 
 
 def fastest(

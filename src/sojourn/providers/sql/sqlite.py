@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import stat
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -16,9 +17,8 @@ from sojourn.providers.sql import dsn
 from sojourn.providers.sql.dialects import SQLITE
 from sojourn.providers.sql.driver import Answer, Connection, Fault, Parameters
 from sojourn.providers.sql.link import Link
-from sojourn.providers.sql.pool import Pool
 from sojourn.providers.sql.provider import SQLProvider
-from sojourn.providers.sql.settings import TABLE, TIMEOUT, checked
+from sojourn.providers.sql.settings import TABLE, TIMEOUT, checked, pool_of
 from sojourn.providers.sql.statements import statements
 
 _FAULTS = {
@@ -26,6 +26,7 @@ _FAULTS = {
     sqlite3.SQLITE_LOCKED: Fault.BUSY,
     sqlite3.SQLITE_CONSTRAINT: Fault.TAKEN,
     sqlite3.SQLITE_TOOBIG: Fault.TOO_LARGE,
+    sqlite3.SQLITE_READONLY: Fault.READ_ONLY,  # for as long as the connection is open
 }
 
 
@@ -60,14 +61,15 @@ class SQLiteProvider(SQLProvider):
         if not os.path.isdir(os.path.dirname(file)):
             raise ConfigError(f"provider_config: there is no folder for the file {file!r}")
         driver = _Driver(file, timeout, fsync=fsync)
-        super().__init__(Link(Pool(driver, pool, timeout), driver, sql, create=create_table), sql)
+        source = pool_of(driver, pool, timeout)
+        super().__init__(Link(source, driver), sql, create=create_table)
 
 
 class _Open(NamedTuple):
-    """A connection, and which file it was opened to."""
+    """A connection, and which file it was opened to, with which rights."""
 
     sqlite: sqlite3.Connection
-    file: tuple[int, int]
+    file: tuple[int, int, int]
 
 
 class _Driver:
@@ -77,12 +79,13 @@ class _Driver:
 
     def __init__(self, path: str, timeout: float, *, fsync: bool) -> None:
         self._path = path
-        self._timeout = timeout
+        self.patience = self._timeout = timeout
         self._sync = "FULL" if fsync else "NORMAL"
 
     def connect(self) -> Connection:
         with suppress(OSError):  # of which SQLite gives a better account
             os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        self._let_the_log_follow()
         connection = sqlite3.connect(
             self._path, self._timeout, isolation_level=None, check_same_thread=False
         )
@@ -99,7 +102,7 @@ class _Driver:
         return Answer(cursor.fetchall(), cursor.rowcount)
 
     def is_stale(self, connection: Connection) -> object:
-        """Whether the path leads to another file by now, or nowhere."""
+        """Whether the path leads to another file by now, or nowhere, or its mode has changed."""
         return self._file() != connection.file
 
     def close(self, connection: Connection) -> None:
@@ -110,11 +113,21 @@ class _Driver:
 
     def fault(self, error: Exception) -> tuple[Fault, str]:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if str(error).startswith("no such table"):  # the file was deleted, and begun anew
+            return Fault.ABSENT, str(error)
         return _FAULTS.get(code, Fault.REFUSED), str(error)
 
-    def _file(self) -> tuple[int, int]:
+    def _let_the_log_follow(self) -> None:
+        """Give the files beside it its mode, as SQLite does, but only when it makes them."""
+        mode = stat.S_IMODE(self._file()[2])
+        for beside in (f"{self._path}-wal", f"{self._path}-shm"):
+            with suppress(OSError):
+                if stat.S_IMODE(os.stat(beside).st_mode) != mode:
+                    os.chmod(beside, mode)
+
+    def _file(self) -> tuple[int, int, int]:
         try:
             status = os.stat(self._path)
         except OSError:
-            return 0, 0
-        return status.st_dev, status.st_ino
+            return 0, 0, 0
+        return status.st_dev, status.st_ino, status.st_mode

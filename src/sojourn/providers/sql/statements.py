@@ -24,6 +24,8 @@ class Statements(NamedTuple):
 
     layout: str
     create: tuple[str, ...]
+    grant: str
+    """What gives the application's user the rights that it needs."""
     read: str
     insert: str
     save: str
@@ -31,6 +33,8 @@ class Statements(NamedTuple):
     relive: str
     touch: str
     remove: str
+    take: str
+    """Remove, and return what it was: not every database can."""
     move: str
     owned: str
     listed: str
@@ -42,6 +46,7 @@ class Statements(NamedTuple):
 LISTED = "id, version, seen, expires, head"
 LIVE = "expires > ? AND successor IS NULL"
 
+GRANT = "GRANT SELECT, INSERT, UPDATE, DELETE ON $table TO $user;\n"
 READ = "SELECT version, seen, expires, head, fields FROM $table WHERE id = ?"
 INSERT = f"INSERT INTO $table ({COLUMNS}) VALUES ({MARKS})"
 # A touch passes the version by, so whoever renews must not take back what it promised meanwhile;
@@ -54,22 +59,22 @@ lifetime = ?, head = ? WHERE id = ? AND version = ?"""
 TOUCH = f"""UPDATE $table SET seen = $greatest(seen, ?), expires = $greatest(expires, ?)
 WHERE id = ? AND {LIVE} AND lifetime $same ?"""
 REMOVE = "DELETE FROM $table WHERE id = ? AND version = ?"
+TAKE = f"DELETE FROM $table WHERE id = ? RETURNING {LISTED}"
 OWNED = f"SELECT {LISTED} FROM $table WHERE owner = ? AND {LIVE}"
 ALL = f"SELECT {LISTED} FROM $table WHERE id >= ? AND {LIVE} ORDER BY id LIMIT ?"
 COUNT = f"SELECT count(*) FROM $table WHERE {LIVE}"
 
 
-def statements(dialect: Dialect, table: str) -> Statements:
-    """Return the statements for a table; raise ConfigError if it cannot be called that."""
-    if not isinstance(table, str) or not _NAME.fullmatch(table):
-        raise ConfigError(
-            f"table: {table!r} is no name for a table. Give letters of ASCII, digits and "
-            "underscores, at most 48, with the schema and a dot before it if need be"
-        )
+def statements(dialect: Dialect, table: str, user: str = "") -> Statements:
+    """Return the statements for a table; raise ConfigError if it cannot be called that.
+
+    user: whose rights the application has.
+    """
+    _check(table)
     schema, _, name = table.rpartition(".")
-    quote = dialect.quote
     words = {
-        "table": quote + table.replace(".", f"{quote}.{quote}") + quote,
+        "table": ".".join(_quoted(dialect, part) for part in table.split(".")),
+        "user": _quoted(dialect, user) if user else "…",
         "name": name,
         "schema": f"'{schema}'" if schema else "NULL",
         "layout": LAYOUT,
@@ -83,6 +88,7 @@ def statements(dialect: Dialect, table: str) -> Statements:
     return Statements(
         layout=made(dialect.layout),
         create=tuple(made(text) for text in dialect.create),
+        grant=Template(GRANT).substitute(words),
         read=made(READ),
         insert=made(INSERT),
         save=made(SAVE),
@@ -90,6 +96,7 @@ def statements(dialect: Dialect, table: str) -> Statements:
         relive=made(RELIVE),
         touch=made(TOUCH),
         remove=made(REMOVE),
+        take=made(TAKE),
         move=made(dialect.move),
         owned=made(OWNED),
         listed=made(ALL),
@@ -97,6 +104,19 @@ def statements(dialect: Dialect, table: str) -> Statements:
         gc=made(dialect.gc),
         warnings=tuple((made(query), warning) for query, warning in dialect.warnings),
     )
+
+
+def _check(table: object) -> None:
+    if not isinstance(table, str) or not _NAME.fullmatch(table):
+        raise ConfigError(
+            f"table: {table!r} is no name for a table. Give letters of ASCII, digits and "
+            "underscores, at most 48, with the schema and a dot before it if need be"
+        )
+
+
+def _quoted(dialect: Dialect, name: str) -> str:
+    quote = dialect.quote
+    return quote + name.replace(quote, quote * 2) + quote
 
 
 def _marked(text: str, mark: str) -> str:

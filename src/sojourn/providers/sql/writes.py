@@ -5,10 +5,11 @@ from __future__ import annotations
 from enum import Enum, auto
 from typing import NamedTuple
 
-from sojourn.errors import OutcomeUnknown, StoreError, StoreUnavailable
+from sojourn.errors import OutcomeUnknown
 from sojourn.providers.sql.driver import Parameters
 from sojourn.providers.sql.rows import fields_of, head_of, row_of
 from sojourn.providers.sql.statements import Statements
+from sojourn.providers.sql.versions import own_version
 from sojourn.record import Changes, Record
 
 
@@ -19,6 +20,8 @@ class Write(NamedTuple):
     parameters: Parameters
     old: Record | None
     new: Record | None
+    version: int
+    """The version with which `new` is written."""
 
     @property
     def id(self) -> str:
@@ -30,27 +33,28 @@ class Write(NamedTuple):
 
 def creating(sql: Statements, record: Record) -> Write:
     """Return what stores a new record."""
-    return Write(sql.insert, row_of(record), None, record)
+    return Write(sql.insert, row_of(record), None, record, record.version)
 
 
 def swapping(sql: Statements, old: Record, new: Record | None) -> Write:
     """Return what puts `new`, or nothing, in the place of `old`."""
-    this = old.id, old.version
     if new is None:
-        return Write(sql.remove, this, old, new)
-    data = new.version, fields_of(new)
+        return Write(sql.remove, (old.id, old.version), old, new, 0)
+    statement = sql.save
+    more: Parameters = ()
     if old[8:10] != new[8:10] or new.expires < old.expires:  # a lifetime was set
-        lived = new.seen, new.expires, new.lifetime, head_of(new)
-        return Write(sql.relive, (*data, *lived, *this), old, new)
-    if new.seen != old.seen or new.expires != old.expires:
-        return Write(sql.renew, (*data, new.seen, new.expires, *this), old, new)
-    return Write(sql.save, (*data, *this), old, new)
+        statement, more = sql.relive, (new.seen, new.expires, new.lifetime, head_of(new))
+    elif new.seen != old.seen or new.expires != old.expires:
+        statement, more = sql.renew, (new.seen, new.expires)
+    version = own_version()
+    values = (version, fields_of(new), *more, old.id, old.version)
+    return Write(statement, values, old, new, version)
 
 
 def moving(sql: Statements, old: Record, new: Record, tombstone: Record) -> Write:
     """Return what stores `new`, and puts its tombstone in the place of `old`."""
     parameters = (*row_of(new), *row_of(tombstone), old.id, old.version)
-    return Write(sql.move, parameters, old, tombstone)
+    return Write(sql.move, parameters, old, tombstone, tombstone.version)
 
 
 def is_touch(record: Record, changes: Changes) -> bool:
@@ -72,28 +76,29 @@ class Sequel(Enum):
     """Others wrote since then: it may have been done before that."""
 
 
-def sequel(old: Record | None, new: Record | None, stands: Record | None) -> Sequel:
-    """Say what became of a write that put `new` in the place of `old`, by what stands.
+def sequel(write: Write, stands: Record | None) -> Sequel:
+    """Say what became of a write, by what stands.
 
     A version has one writer, and an id is minted once: so where the old version stands nothing
     was done, and where ours stands it was.  A row that is gone may have been taken by anybody.
     """
-    if stands is not None and new is not None and _is_the_same(stands, new):
+    if stands is not None and _wrote(write, stands):
         return Sequel.STANDS
-    return Sequel.REPEAT if _mark(stands) == _mark(old) else Sequel.UNKNOWN
+    return Sequel.REPEAT if _mark(stands) == _mark(write.old) else Sequel.UNKNOWN
 
 
-def _is_the_same(record: Record, other: Record) -> bool:
-    """Whether one is the other, which may have been touched since it was written."""
-    return record._replace(seen=0.0, expires=0.0) == other._replace(seen=0.0, expires=0.0)
+def _wrote(write: Write, stands: Record) -> bool:
+    """Whether it is what was written; it may have been touched since then."""
+    if write.new is None:
+        return False
+    new = write.new._replace(version=write.version)
+    return stands._replace(seen=0.0, expires=0.0) == new._replace(seen=0.0, expires=0.0)
 
 
 def _mark(record: Record | None) -> tuple[int, str | None] | None:
     return None if record is None else (record.version, record.successor)
 
 
-def unknown(write: Write, reason: Exception) -> StoreError:
+def unknown(reason: Exception) -> OutcomeUnknown:
     """The error for a write of which nobody can say whether it was done."""
-    if write.old is None:  # an id of which only this request knows: nothing was done that counts
-        return StoreUnavailable(f"the database did not say whether it stored a session: {reason}")
-    return OutcomeUnknown(f"the database did not say whether it stored a session: {reason}")
+    return OutcomeUnknown(f"the database did not say whether it changed a session: {reason}")

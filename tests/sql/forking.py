@@ -1,0 +1,69 @@
+"""A process that has used its provider before it forks; parent and children then go on with it.
+
+They all read at once, each a record of its own.  Were a connection shared, one would get what
+another asked for, or nothing; or the end of a child would close it for its parent, who keeps the
+one that it has.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from typing import Any
+
+from tests.sql.stores import ASYNC, KINDS, id_of
+
+CHILDREN, TURNS = 4, 200
+
+
+def read(store: Any, number: int, turns: int) -> None:
+    """Read the record of one's own, again and again."""
+    for _ in range(turns):
+        record = store.read(id_of(number))
+        assert record.fields == {b"name": b"%d" % number}
+
+
+async def read_async(store: Any, number: int, turns: int) -> None:
+    for _ in range(turns):
+        record = await store.read(id_of(number))
+        assert record.fields == {b"name": b"%d" % number}
+    if turns > 1:
+        await store.close()
+
+
+def work(store: Any, way: str, number: int, turns: int) -> None:
+    if way in ASYNC:
+        asyncio.run(read_async(store, number, turns))
+    else:
+        read(store, number, turns)
+
+
+def child(store: Any, way: str, number: int) -> int:
+    """Fork; the child ends as a worker does, with its finalizers."""
+    pid = os.fork()
+    if pid == 0:
+        work(store, way, number, TURNS)
+        sys.exit(0)
+    return pid
+
+
+def kept(store: Any, way: str) -> list[int]:
+    """The connections that wait to be used."""
+    return [] if way in ASYNC else [id(each) for each in store._link._source._idle]
+
+
+def main(way: str, address: str, table: str) -> None:
+    store = KINDS[way](address, table=table)
+    work(store, way, 0, 1)
+    before = kept(store, way)
+    pids = [child(store, way, number) for number in range(1, CHILDREN + 1)]
+    work(store, way, 0, TURNS)
+    ends = [os.waitpid(pid, 0)[1] for pid in pids]
+    assert ends == [0] * CHILDREN, ends
+    work(store, way, 0, TURNS)
+    assert kept(store, way) == before
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -150,7 +150,11 @@ def test_a_store_that_does_not_answer_is_told_of_at_once(nowhere: str) -> None:
 )
 def test_make_passes_on_what_it_is_given(given: list[str], meant: list[str]) -> None:
     made = subprocess.run(
-        ["make", "-n", "demo", *given], cwd=ROOT, capture_output=True, text=True, check=True
+        ["make", "-n", "--no-print-directory", "demo", *given],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert made.stdout.splitlines()[-1].split()[1:] == ["-m", "examples.demo", *meant]
 

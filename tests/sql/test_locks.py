@@ -20,8 +20,8 @@ from tests.sql.stores import HOUR, WAYS, Make, Server, id_of, record_of
 from tests.sql_servers import DATABASE, MariaDB
 
 TIMEOUT = 1.0
-GIVES_UP = 7.0
-"""Seconds: five of patience, the last lock's, and a second that a busy machine may take."""
+GIVES_UP = 5.5
+"""Seconds: three of patience, the last lock's, and what a busy machine may take."""
 RECORD = record_of()
 
 

@@ -22,7 +22,7 @@ from tests.redis_servers import RedisCluster
 
 USERS = [None, "ada", "eve", "e\0ve"]
 TAGS = ["00", "7f", "ab", "fe"]
-NOW = FakeClock()()
+NOW = FakeClock()() + 86_400  # so that Redis itself ends nothing while the tests run
 
 
 @pytest.fixture(scope="module")

@@ -235,8 +235,8 @@ class _Limit:
 
 
 async def _reply(connection: Connection) -> Any:
-    try:
-        return await connection.read_response(disable_decoding=True)
+    try:  # the lane sees to a broken connection itself, and waits until it is closed
+        return await connection.read_response(disable_decoding=True, disconnect_on_error=False)
     except ResponseError as error:
         return error
 

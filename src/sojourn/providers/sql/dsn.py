@@ -60,7 +60,7 @@ _DSN = "'user:password@tcp(127.0.0.1:3306)/database?timeout=5s', with %2F for '/
 _WHERE = f"give a host, IPv6 as [::1], and a port from 1 to 65535: {_DSN}"
 _IPV6 = r"(?=.*:.*:)[0-9A-Fa-f:.]+(?:%\w+)?"
 _ADDRESS = rf"([\w.-]{{0,253}}|\[{_IPV6}\]|{_IPV6})(?::(\d{{1,5}}))?"
-_LIBPQ_PAIRS = r"(?s)\s*+(\w++\s*+=\s*+('([^'\\]|\\.)*+'|(?!')([^\s\\]|\\.?)*+)\s*+)*+"
+_LIBPQ_PAIR = re.compile(r"(?s)\w+\s*=\s*('(?:[^'\\]|\\.)*'|(?!')(?:[^\s\\]|\\.?)*)\s*")
 _LIBPQ_HOST = r"(\[[^\]]*\]|[^:,\[\]]*)(:\d*)?"
 
 
@@ -83,7 +83,7 @@ def mysql(text: str) -> MySQL:
 def postgres(text: str) -> Postgres:
     """Return the target of a URL or a string for libpq, whose driver judges what it says."""
     url = _url(text, "postgres", "postgresql")
-    if url is None and not re.fullmatch(_LIBPQ_PAIRS, text):
+    if url is None and _LIBPQ_PAIR.sub("", text).strip():
         raise _refused("a word without '='", "write 'host=db user=ada', spaces only in quotes")
     if url is not None:
         _decoded(url)

@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from sojourn.errors import OutcomeUnknown
+from sojourn.errors import OutcomeUnknown, StoreUnavailable
 from tests.redis.faults.load import COLOURS, Load
 from tests.redis.faults.proxy import Proxy
-from tests.redis.faults.verdict import Verdict, waiting_keeps_ends
+from tests.redis.faults.verdict import Verdict, nothing_is_lost, waiting_keeps_ends
 from tests.redis_server import Redis, fresh_prefix, wait_until
 from tests.redis_servers import Sentinels
 
@@ -87,3 +87,26 @@ def test_an_address_that_leads_to_another_master_is_followed() -> None:
         verdict = Verdict(load, since)
         assert not verdict.faults, f"{load}: {verdict}"
         verdict.check_whole([new])
+
+
+def test_sentinels_that_hang_are_passed_by(sentinels: Sentinels) -> None:
+    """As long as one of them answers; and if none does, requests give up in time.
+
+    What was under way when the connection broke is in doubt; what comes next, three timeouts
+    long, is refused.
+    """
+    master, [*hanging, last] = sentinels.master, sentinels.sentinels
+    with Load(sentinels.url(), prefix=fresh_prefix(), timeout=0.5) as load:
+        for sentinel in hanging:
+            sentinel.pause()
+        master.kill_connections()
+        load.go_on(0.3)
+        last.pause()
+        master.kill_connections()
+        time.sleep(1.5)
+        for sentinel in sentinels.sentinels:
+            sentinel.resume()
+        load.go_on(0.1)
+    nothing_is_lost(load, [master])
+    for colour in COLOURS:
+        assert StoreUnavailable in map(type, load.errors(colour)), load

@@ -7,13 +7,13 @@ DRIVERS := .venv/.drivers
 PEERS := bench/.venv/.ready
 
 # What the tests need besides Python: Debian's packages, COMMAND:PACKAGE where the names differ.
-TOOLS := chromium openssl redis-server mariadbd:mariadb-server initdb:postgresql
+TOOLS := chromium curl openssl redis-server mariadbd:mariadb-server initdb:postgresql
 
 # What compiling a driver needs besides.
 COMPILER := gcc:build-essential pkg-config mariadb_config:libmariadb-dev python3-config:python3-dev
 
 # The files that decide: there every branch is tested.
-DECISIONS := $(addprefix src/sojourn/,_lifecycle.py _answers.py session.py _fields.py _ledger.py)
+DECISIONS := $(addprefix src/sojourn/,_lifecycle.py _answers.py session.py _facts.py _fields.py _ledger.py)
 
 .PHONY: help setup demo check test lint types imports architecture format bench clean
 

@@ -173,6 +173,8 @@ REFUSED: list[tuple[str, object]] = [
     ("max_lifetime", None),
     ("absolute_lifetime", 0),
     ("touch_interval", 1800.5),
+    ("touch_on", "never"),
+    ("touch_on", None),
     ("retired_for", 0.9),
     ("retired_for", 3600.1),
     ("gc_interval", 0),
@@ -215,6 +217,7 @@ ACCEPTED: list[tuple[str, object, object]] = [
     ("absolute_lifetime", 60, 60.0),  # may be less than max_lifetime
     ("touch_interval", 1800, 1800.0),
     ("touch_interval", 0, 0.0),
+    ("touch_on", "change", "change"),
     ("enable_set_cookie", False, False),
     ("provider_config", "", ""),
     ("provider_config", {"path": "/tmp"}, {"path": "/tmp"}),

@@ -239,3 +239,115 @@ def test_an_application_cannot_put_it_in_a_set(manager: Manager) -> None:
     session: Session = manager.start({})
     with pytest.raises(TypeError):
         {session}  # noqa: B018 - the error is what is asked for
+
+
+# -- what a framework asks of it -------------------------------------------------------------------
+
+
+def test_it_knows_whether_it_was_looked_at(manager: Manager, cookie: dict[str, str]) -> None:
+    asked: list[Any] = [
+        lambda s: s.get("name"),
+        lambda s: "name" in s,
+        len,
+        list,
+        lambda s: s.user,
+        lambda s: s.id,
+        lambda s: s.persistent,
+        lambda s: s.lifetime,
+        lambda s: s.clear(),
+    ]
+    for ask in asked:
+        session = manager.start(cookie)
+        assert (session.accessed, session.modified, bool(repr(session))) == (False, False, True)
+        assert not session.accessed
+        ask(session)
+        assert session.accessed
+
+
+DONE: list[Any] = [
+    lambda s: s.update(name="bob"),
+    lambda s: s["basket"].append("milk"),
+    lambda s: s.pop("name"),
+    lambda s: s.clear(),
+    lambda s: s.apply("count", lambda n: n + 1),
+    lambda s: s.setdefault("more", []),
+    lambda s: s.login("ada"),
+    lambda s: s.regenerate_id(),
+    lambda s: s.set_lifetime(60),
+    lambda s: s.destroy(),
+]
+NOT_DONE: list[Any] = [
+    lambda s: s.update(name="ada"),
+    lambda s: s["basket"].count("tea"),
+    lambda s: s.pop("nobody", None),
+    lambda s: s.update(basket=s["basket"]),
+]
+
+
+@pytest.mark.parametrize("work", DONE + NOT_DONE)
+def test_it_knows_whether_a_release_would_store_something(
+    manager: Manager, cookie: dict[str, str], work: Any
+) -> None:
+    session = manager.start(cookie)
+    work(session)
+    assert session.modified is (work in DONE)
+    assert session.modified is (work in DONE)  # to ask changes nothing
+    outcome = manager.release(session).outcome
+    assert (outcome is not ReleaseOutcome.UNCHANGED) is (work in DONE)
+    assert not session.modified
+
+
+def test_a_new_one_is_modified_by_what_would_be_stored(manager: Manager) -> None:
+    works: list[tuple[Any, bool]] = [
+        (lambda s: s.update(a=1), True),
+        (lambda s: s.login("ada"), True),
+        (lambda s: s.set_lifetime(60), False),
+        (lambda s: s.regenerate_id(), False),
+        (lambda s: s.destroy(), False),
+    ]
+    for work, modified in works:
+        session = manager.start({})
+        work(session)
+        assert session.modified is modified
+        assert (manager.release(session).outcome is ReleaseOutcome.CREATED) is modified
+
+
+def test_a_retired_one_is_modified_by_a_sign_in_alone(
+    manager: Manager, cookie: dict[str, str]
+) -> None:
+    with manager.open(cookie) as session:
+        session.regenerate_id()
+    retired = manager.start(cookie)
+    retired["a"] = 1
+    assert not retired.modified
+    retired.login("ada")
+    assert retired.modified
+
+
+def test_lifetime_and_persistence(
+    manager: Manager, cookie: dict[str, str], clock: FakeClock
+) -> None:
+    session = manager.start(cookie)
+    assert (session.lifetime, session.persistent) == (3600, False)
+    session.set_lifetime(60, persistent=True)
+    manager.release(session)
+    clock.advance(30)
+    session = manager.start(cookie)
+    assert (session.lifetime, session.persistent) == (60, True)
+    assert session.expires_at - clock() == 30
+
+
+def test_it_takes_on_a_class_with_more_words(manager: Manager, cookie: dict[str, str]) -> None:
+    class Shopping(Session):
+        __slots__ = ()
+
+        @property
+        def basket(self) -> list[str]:
+            return self.setdefault("basket", [])  # type: ignore[no-any-return]
+
+    session = manager.start(cookie)
+    shopping = Shopping.adopt(session)
+    assert shopping is session
+    shopping.basket.append("milk")
+    manager.release(shopping)
+    assert manager.start(cookie)["basket"] == ["tea", "milk"]

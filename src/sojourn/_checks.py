@@ -79,6 +79,7 @@ SITE = must(
     "give 'Lax', 'Strict' or 'None', as text", ("Lax", "Strict", "None").__contains__, str.title
 )
 OUTAGE = must("give 'error' or 'anonymous'", ("error", "anonymous").__contains__)
+TOUCH_ON = must("give 'request' or 'change'", ("request", "change").__contains__)
 SIZE = must("give a whole number above 0", lambda v: type(v) is int and v > 0)
 TYPES = must("give a mapping of names to types", lambda v: isinstance(v, Mapping))
 PROVIDER = must("give text or a mapping", lambda v: isinstance(v, str | Mapping))

@@ -21,6 +21,11 @@ class FieldMapping(Ledger, MutableMapping[Any, Any]):
         self._accessed = False
         self._sealed = False
 
+    @property
+    def accessed(self) -> bool:
+        """Whether this request looked at it: then the response depends on who asked."""
+        return self._accessed
+
     # -- reading ---------------------------------------------------------------------------
 
     def __getitem__(self, key: Any) -> Any:
@@ -62,11 +67,19 @@ class FieldMapping(Ledger, MutableMapping[Any, Any]):
     # -- changing --------------------------------------------------------------------------
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        """Put a value; raise EncodeError, naming key and type, if it is of no known type."""
+        """Put a value; raise EncodeError, naming key and type, if it is of no known type.
+
+        Where it is the very object that this session handed out, it was changed in place, and
+        nothing else has to be said of it.
+        """
         self._touch_to_change()
         name = encode_key(key)
-        # What is of no known type is refused here, where the traceback helps.
-        self._assign(name, value, None if type(value) in ATOMIC else self._encode(name, value))
+        if type(value) in ATOMIC:
+            self._assign(name, value, None)
+            return
+        data = self._encode(name, value)  # what is refused is refused where the traceback helps
+        if self._values.get(name) is not value:
+            self._assign(name, value, data)
 
     def __delitem__(self, key: Any) -> None:
         self._touch_to_change()

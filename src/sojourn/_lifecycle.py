@@ -138,20 +138,12 @@ class Lifecycle:
 
     def _create(self, session: Session, fields: dict[bytes, bytes]) -> Steps:
         now = self.now()
+        until = session._expiry(now)
+        who = session._user, session._authenticated, session._about
+        life = session._lifetime, session._persistent
         for _ in range(MINTS):
             token, id = session._mint()
-            record = Record(
-                id,
-                fields,
-                now,
-                now,
-                session._expiry(now),
-                session._user,
-                session._authenticated,
-                session._about,
-                session._lifetime,
-                session._persistent,
-            )
+            record = Record(id, fields, now, now, until, *who, *life)
             if (yield Create(record)):
                 self.report("created", id)
                 return self.answer.hand_over(session, ReleaseOutcome.CREATED, token, now)
@@ -162,15 +154,17 @@ class Lifecycle:
         """Store what was done to a session that is stored already."""
         now = self.now()
         delta = session._delta()
-        due = session._renew or session._relived or self._touch_due(session, origin, now)
+        due = session._renew or session._relived or self._touch_due(session, delta, origin, now)
         if delta.is_empty and not due:
             return self.answer.seal(session, ReleaseOutcome.UNCHANGED)
         if delta.put:
             self.config.check_size(delta.put if delta.clear else {**origin.fields, **delta.put})
         return self._update(session, origin, delta, self._changes(session, delta, now, due=due))
 
-    def _touch_due(self, session: Session, origin: Record, now: float) -> bool:
+    def _touch_due(self, session: Session, delta: Delta, origin: Record, now: float) -> bool:
         if session._standing is Standing.DETACHED:
+            return False
+        if delta.is_empty and self.config.touch_on == "change":
             return False
         interval = self.config.touch_interval
         if origin.lifetime is not None:

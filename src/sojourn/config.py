@@ -60,6 +60,8 @@ class Config:
     """A session ends this long after it began, however active.  None: no such limit."""
     touch_interval: float = _setting(check.optional(check.TOUCH), default=None)
     """How seldom "last seen" is written.  None becomes max_lifetime/60, at most a minute."""
+    touch_on: Literal["request", "change"] = _setting(check.TOUCH_ON, default="request")
+    """What counts as being seen: every request, or only one that changes something."""
     retired_for: float = _setting(check.RETIRED, default=10)
     """How long a regenerated token stays known, for requests that were under way with it."""
     gc_interval: float = _setting(check.POSITIVE, default=300)

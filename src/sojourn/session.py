@@ -9,147 +9,46 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
+from typing import Self, cast
 
-from sojourn._context import Context, Standing
-from sojourn._cookies import Arrival
-from sojourn._fields import FieldMapping
+from sojourn._context import Standing
+from sojourn._facts import Facts
 from sojourn._signin import check_user, checked_about, seconds_of
-from sojourn.errors import ConfigError, NotFresh, SessionError
-from sojourn.record import NO_FIELDS, Record
-from sojourn.release import Release
+from sojourn.errors import ConfigError, SessionError
 
 
-class Session(FieldMapping):
+class Session(Facts):
     """The data of one visitor during one request."""
 
-    __slots__ = (
-        "_about",
-        "_arrival",
-        "_authenticated",
-        "_context",
-        "_doomed",
-        "_lifetime",
-        "_login",
-        "_origin",
-        "_pending",
-        "_persistent",
-        "_relived",
-        "_renew",
-        "_standing",
-        "_token",
-        "_user",
-        "released",
-    )
-
-    def __init__(
-        self,
-        context: Context,
-        arrival: Arrival,
-        token: str | None,
-        origin: Record | None,
-        standing: Standing = Standing.NORMAL,
-    ) -> None:
-        super().__init__(context.codec, NO_FIELDS if origin is None else origin.fields)
-        self._context = context
-        self._arrival = arrival
-        self._token = token
-        self._standing = standing
-        self._doomed: Record | None = None
-        self.released: Release | None = None
-        """What came of the release; None before it."""
-        self._begin(origin)
-
-    def _begin(self, origin: Record | None) -> None:
-        """Stand on `origin`, or on nothing, with no intent."""
-        self._origin = origin
-        self._renew = False
-        self._login = False
-        self._relived = False
-        self._pending: tuple[str, str] | None = None
-        if origin is None:
-            self._user: str | None = None
-            self._authenticated: float | None = None
-            self._about: Mapping[str, str] | None = None
-            self._lifetime: float | None = None
-            self._persistent = self._context.config.cookie_lifetime > 0
-        else:
-            self._user = origin.user
-            self._authenticated = origin.authenticated
-            self._about = origin.about
-            self._lifetime = origin.lifetime
-            self._persistent = origin.persistent
-
-    def _stand_alone(self) -> None:
-        """Go on without the session that it stood on, which has ended meanwhile."""
-        self._origin = None
-        if not self._relived:
-            self._lifetime = None
-            self._persistent = self._context.config.cookie_lifetime > 0
+    __slots__ = ()
 
     def __repr__(self) -> str:
         """Show which session it is, and nothing of what is in it."""
         name = "new" if self._origin is None else self._origin.id
         return f"<Session {name} user={self._user!r}>"
 
-    # -- who and when ------------------------------------------------------------------------
+    @classmethod
+    def adopt(cls, session: Session) -> Self:
+        """Make a session one of this class, for words of your own on it; return it.
 
-    @property
-    def id(self) -> str:
-        """What the session is known by: safe to log, never accepted from a client.
-
-        After `login` or `regenerate_id` it is the id to come.
+        The class adds methods and properties, and has `__slots__ = ()`.
         """
-        self._accessed = True
-        if self._origin is not None and not self._renew:
-            return self._origin.id
-        return self._mint()[1]
+        session.__class__ = cls
+        return cast("Self", session)
 
     @property
-    def is_new(self) -> bool:
-        """Whether nothing is stored for this visitor yet."""
-        self._accessed = True
-        return self._origin is None
-
-    @property
-    def user(self) -> str | None:
-        """Who is signed in; None for an anonymous visitor."""
-        self._accessed = True
-        return self._user
-
-    @property
-    def authenticated_at(self) -> float | None:
-        """When the user last signed in, in seconds since the epoch."""
-        self._accessed = True
-        return self._authenticated
-
-    @property
-    def created_at(self) -> float:
-        """When the session began, in seconds since the epoch."""
-        self._accessed = True
-        return self._context.clock() if self._origin is None else self._origin.created
-
-    @property
-    def seen_at(self) -> float:
-        """When it was last seen, as far as that is stored, in seconds since the epoch."""
-        self._accessed = True
-        return self._context.clock() if self._origin is None else self._origin.seen
-
-    @property
-    def expires_at(self) -> float:
-        """When it ends unless it is seen again, in seconds since the epoch."""
-        self._accessed = True
-        if self._origin is not None and not self._relived:
-            return self._origin.expires
-        return self._expiry(self._context.clock())
-
-    def require_fresh(self, seconds: float | timedelta) -> None:
-        """Raise NotFresh unless the user signed in within the last `seconds` (ASVS 7.5.3)."""
-        self._accessed = True
-        at = self._authenticated
-        if at is None or self._context.clock() - at > seconds_of(seconds):
-            raise NotFresh(
-                "the user must sign in again before this: call `login` after checking who it is"
-            )
+    def modified(self) -> bool:
+        """Whether a release would store what this request did: intents, changes in place too."""
+        standing = self._standing
+        if self._sealed or standing is Standing.OUTAGE:
+            return False
+        if standing is Standing.RETIRED and not self._login:
+            return False
+        if self._doomed is not None:
+            return True
+        if self._origin is None:
+            return bool(self._values) or self._user is not None
+        return self._renew or self._relived or not self._delta().is_empty
 
     # -- intents -----------------------------------------------------------------------------
 
@@ -228,19 +127,3 @@ class Session(FieldMapping):
             raise SessionError(
                 f"{verb}: a session opened by its id has no client to give a new token to"
             )
-
-    def _mint(self) -> tuple[str, str]:
-        """The token and the id to come."""
-        if self._pending is None:
-            like = None if self._origin is None else self._origin.id
-            self._pending = self._context.tokens.mint(like)
-        return self._pending
-
-    def _expiry(self, now: float) -> float:
-        """When it ends if it is seen now: idle and absolute limit, whichever comes first."""
-        config = self._context.config
-        idle = now + (config.max_lifetime if self._lifetime is None else self._lifetime)
-        if config.absolute_lifetime is None:
-            return idle
-        created = now if self._origin is None else self._origin.created
-        return min(idle, created + config.absolute_lifetime)

@@ -66,6 +66,18 @@ def a_request(manager: Manager) -> None:
     assert_type(opened.released, Release | None)
     with manager.open_id("4be7...") as resumed:
         assert_type(resumed, Session)
+    assert_type((session.accessed, session.modified, session.persistent), tuple[bool, bool, bool])
+    assert_type(session.lifetime, float)
+
+
+class Shopping(Session):
+    """A session with words of an application's own."""
+
+    __slots__ = ()
+
+
+def words_of_ones_own(manager: Manager) -> None:
+    assert_type(Shopping.adopt(manager.start({})), Shopping)
 
 
 async def an_async_request(manager: AsyncManager) -> None:

@@ -157,6 +157,16 @@ class Touches(Subject):
             outcomes.append(client.release(client.start()).outcome)
         assert outcomes == [ReleaseOutcome.UNCHANGED, ReleaseOutcome.TOUCHED]
 
+    def test_where_only_changes_count_a_read_is_no_touch(self) -> None:
+        """Law 8: `touch_on="change"`."""
+        client = self.visitor({"a": 1}, self.managed(touch_on="change"))
+        began = self.clock()
+        self.clock.advance(HOUR / 2)
+        assert client.release(client.start()).outcome is ReleaseOutcome.UNCHANGED
+        assert client.start().seen_at == began
+        client.overlap(lambda s: s.update(a=2), order=[0])
+        assert client.start().expires_at == began + 1.5 * HOUR
+
     def test_a_short_session_is_touched_in_time(self) -> None:
         """Law 8: its interval is a sixtieth of its own lifetime."""
         client = self.visitor({"a": 1})

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from sojourn.release import ReleaseOutcome
+from sojourn.session import Session
 from sojourn.testing._subject import Subject, Work, both_orders
 
 MERGED: dict[str, tuple[Any, Work, Work, Any]] = {
@@ -59,6 +60,17 @@ CONTRADICTIONS: dict[str, tuple[Work, Work, Any, Any]] = {
 """What two requests do to [1], and what stands if it was the last."""
 
 
+def _put_back(item: str) -> Work:
+    """Change a list as those do who know sessions that see no change in place."""
+
+    def work(session: Session) -> None:
+        cart = session["cart"]
+        cart.append(item)
+        session["cart"] = cart
+
+    return work
+
+
 class Overlaps(Subject):
     """Changes to different keys, and inside of one."""
 
@@ -107,6 +119,14 @@ class Overlaps(Subject):
         client.overlap(append, lambda s: s.update(key=[9]), order=(0, 1))
         assert self.stored(client) == {"key": [9]}
         assert self.collisions() == ["collided"]
+
+    @both_orders
+    def test_what_is_changed_and_put_back_is_merged(self, order: tuple[int, int]) -> None:
+        """Law 4: to assign the very object that the session handed out says nothing new."""
+        client = self.visitor({"cart": []})
+        client.overlap(_put_back("tea"), _put_back("milk"), order=order)
+        assert sorted(self.stored(client)["cart"]) == ["milk", "tea"]
+        assert self.collisions() == []
 
     def test_the_same_value_twice_is_no_contradiction(self) -> None:
         """Law 4: both have what they wanted."""

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.redis.faults.load import COLOURS
+from tests.faults.load import COLOURS
 from tests.sql.load import MYSQL, POSTGRES, Load, Pair, nothing_is_lost
 
 PAIRS = {"mariadb": MYSQL, "postgres": POSTGRES}

@@ -16,7 +16,7 @@ import pytest
 from sojourn.errors import OutcomeUnknown, StoreUnavailable
 from sojourn.providers.base import Provider
 from sojourn.record import Changes, Move, Outcome, Record
-from tests.redis.faults.proxy import Cut, Proxy
+from tests.faults.proxy import Cut, Proxy
 from tests.sql.stores import WAYS, Make, Server, through
 
 NOW = 1_000_000_000.0

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from sojourn.providers.redis import AsyncRedisProvider, RedisProvider
 from sojourn.record import Changes, Outcome, Record
 from sojourn.testing._bridge import Blocking, Bridge
-from tests.redis.faults.proxy import Cut, Proxy
+from tests.faults.proxy import Cut, Proxy
 from tests.redis_server import Redis, fresh_prefix
 
 NOW = 1_000_000_000.0

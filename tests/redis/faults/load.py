@@ -1,166 +1,29 @@
-"""Many visitors at once, by threads and by tasks, while a test lets something fail.
-
-Each colour has one manager from the beginning to the end: what failed must be of no consequence to
-it afterwards.  How long each request took is written down, and what came of it.
-"""
+"""Visitors of a Redis that fails, in both colours."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import time
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import pairwise
-from typing import Any, NamedTuple, Self
+from typing import Any
 
-from sojourn import AsyncManager, Manager
-from sojourn.errors import OutcomeUnknown, StoreError
 from sojourn.providers.redis import AsyncRedisProvider, RedisProvider
-from tests.redis.faults.stories import Deed, Story, Vanished, Visitor
+from tests.faults import load
 
-COLOURS = ("sync", "async")
-THREADS, TASKS = 4, 8
-AFTER_ALL = 0.002
-"""Seconds between two requests of a visitor: the servers and the test want to live too."""
-AFTER_A_FAULT = 0.02
 BOUND = 2
 """How many times its `timeout` a request may take, whatever it does and whatever fails."""
 SLACK = 0.4
 """Seconds that a busy machine may add to that."""
-PATIENCE = 30.0
-"""Seconds after which a load that does not come to itself again fails the test."""
 
 
-class Request(NamedTuple):
-    """How one request went."""
-
-    colour: str
-    verb: str
-    begun: float
-    ended: float
-    error: Exception | None
-
-    @property
-    def seconds(self) -> float:
-        return self.ended - self.begun
-
-
-class Load:
+class Load(load.Load):
     """Visitors who come from the beginning of a block to its end."""
 
     def __init__(self, url: str, *, filler: int = 0, **settings: Any) -> None:
+        super().__init__(filler=filler)
         self.settings = {"timeout": 1.0, **settings}
         self.url = url
         self.bound = BOUND * self.settings["timeout"] + SLACK
-        self.requests = list[Request]()
-        self.threads = [Visitor(f"thread{n}", filler=filler) for n in range(THREADS)]
-        self.tasks = [Visitor(f"task{n}", filler=filler) for n in range(TASKS)]
-        self._goes_on = True
-        self._pool = ThreadPoolExecutor(THREADS + 1)
-        self._work = list[Future[None]]()
 
-    @property
-    def visitors(self) -> list[Visitor]:
-        return [*self.threads, *self.tasks]
+    def provider(self) -> RedisProvider:
+        return RedisProvider(self.url, **self.settings)
 
-    @property
-    def stories(self) -> list[Story]:
-        return [story for visitor in self.visitors for story in visitor.stories]
-
-    def __enter__(self) -> Self:
-        manager = Manager(RedisProvider(self.url, **self.settings))
-        self._work = [self._pool.submit(self._visits, manager, each) for each in self.threads]
-        self._work.append(self._pool.submit(asyncio.run, self._all_tasks()))
-        self.go_on(0.2)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._goes_on = False
-        self._pool.shutdown()
-        for work in self._work:
-            work.result()
-
-    def go_on(self, seconds: float) -> None:
-        """Let them come for a while, and then until each was served again."""
-        time.sleep(seconds)
-        self.until_served()
-
-    def until_served(self) -> None:
-        """Wait until each colour's changes are acknowledged again."""
-        since, deadline = time.monotonic(), time.monotonic() + PATIENCE
-        while self._changed(since) != {*COLOURS}:
-            assert time.monotonic() < deadline, f"not served within {PATIENCE:g} s: {self}"
-            time.sleep(0.02)
-
-    def _changed(self, since: float) -> set[str]:
-        served = [one for one in self.acknowledged() if one.begun > since]
-        return {one.colour for one in served if one.verb != "look"}
-
-    # -- the visitors ------------------------------------------------------------------------------
-
-    def _visits(self, manager: Manager, visitor: Visitor) -> None:
-        while self._goes_on:
-            deed = visitor.plan()
-            with self._written_down("sync", visitor, deed):
-                session = manager.start(deed.headers)
-                visitor.act(deed, session)
-                visitor.succeeded(deed, manager.release(session))
-            time.sleep(self._pause())
-
-    async def _all_tasks(self) -> None:
-        manager = AsyncManager(AsyncRedisProvider(self.url, **self.settings))
-        await asyncio.gather(*(self._async_visits(manager, visitor) for visitor in self.tasks))
-        await manager.close()
-
-    async def _async_visits(self, manager: AsyncManager, visitor: Visitor) -> None:
-        while self._goes_on:
-            deed = visitor.plan()
-            with self._written_down("async", visitor, deed):
-                session = await manager.start(deed.headers)
-                visitor.act(deed, session)
-                visitor.succeeded(deed, await manager.release(session))
-            await asyncio.sleep(self._pause())
-
-    @contextlib.contextmanager
-    def _written_down(self, colour: str, visitor: Visitor, deed: Deed) -> Iterator[None]:
-        begun, failure = time.monotonic(), None
-        try:
-            yield
-        except (StoreError, Vanished) as error:
-            failure = error
-            visitor.failed(deed, error)
-        self.requests.append(Request(colour, deed.verb, begun, time.monotonic(), failure))
-
-    def _pause(self) -> float:
-        return AFTER_A_FAULT if self.requests[-1].error else AFTER_ALL
-
-    # -- the figures -------------------------------------------------------------------------------
-
-    def acknowledged(self) -> list[Request]:
-        return [one for one in self.requests.copy() if one.error is None]
-
-    def errors(self, colour: str) -> list[Exception]:
-        """What was raised, for threads or for tasks."""
-        return [one.error for one in self.requests.copy() if one.error and one.colour == colour]
-
-    def slowest(self, colour: str) -> float:
-        """The seconds that the longest request took."""
-        return max(one.seconds for one in self.requests if one.colour == colour)
-
-    def outage(self, colour: str) -> float:
-        """The longest time, in seconds, in which nothing was acknowledged."""
-        ends = sorted(one.ended for one in self.acknowledged() if one.colour == colour)
-        return max(after - before for before, after in pairwise(ends))
-
-    def __repr__(self) -> str:
-        return "; ".join(map(self._of_colour, COLOURS))
-
-    def _of_colour(self, colour: str) -> str:
-        errors = self.errors(colour)
-        doubtful = sum(isinstance(error, OutcomeUnknown) for error in errors)
-        return (
-            f"{colour}: {sum(one.colour == colour for one in self.requests)} requests,"
-            f" {len(errors)} raised, {doubtful} of them in doubt; slowest"
-            f" {self.slowest(colour):.2f} s, longest outage {self.outage(colour):.2f} s"
-        )
+    def async_provider(self) -> AsyncRedisProvider:
+        return AsyncRedisProvider(self.url, **self.settings)

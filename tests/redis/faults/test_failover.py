@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from sojourn.errors import OutcomeUnknown, StoreUnavailable
-from tests.redis.faults.load import COLOURS, Load
-from tests.redis.faults.proxy import Proxy
+from tests.faults.load import COLOURS
+from tests.faults.proxy import Proxy
+from tests.redis.faults.load import Load
 from tests.redis.faults.verdict import Verdict, nothing_is_lost, waiting_keeps_ends
 from tests.redis_server import Redis, fresh_prefix, wait_until
 from tests.redis_servers import Sentinels

@@ -13,9 +13,9 @@ import pytest
 
 from sojourn.errors import OutcomeUnknown, StoreUnavailable
 from sojourn.record import Changes, Move, Outcome
+from tests.faults.load import COLOURS
+from tests.faults.proxy import Cut
 from tests.redis.faults.lines import ID, LATER, NEW_ID, NOW, RECORD, Store, opened
-from tests.redis.faults.load import COLOURS
-from tests.redis.faults.proxy import Cut
 from tests.redis_server import Redis
 
 CHANGES: dict[str, Any] = {

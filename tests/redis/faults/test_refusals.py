@@ -13,7 +13,8 @@ import pytest
 import redis
 
 from sojourn.errors import StoreUnavailable
-from tests.redis.faults.load import COLOURS, Load
+from tests.faults.load import COLOURS
+from tests.redis.faults.load import Load
 from tests.redis.faults.verdict import nothing_is_lost
 from tests.redis_server import PASSWORD, Redis, admit, fresh_prefix, wait_until
 from tests.servers import free_port

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.redis.faults.load import COLOURS, SLACK, THREADS, Load
+from tests.faults.load import COLOURS, THREADS
+from tests.redis.faults.load import SLACK, Load
 from tests.redis.faults.verdict import nothing_is_lost
 from tests.redis_server import Redis, fresh_prefix
 

@@ -12,7 +12,7 @@ from sojourn.errors import StoreUnavailable
 from sojourn.providers.base import Provider
 from tests.providers.redis.stores import Make
 from tests.redis_server import Redis, admit
-from tests.redis_servers import RedisCluster
+from tests.redis_servers import RedisCluster, Sentinels
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +52,19 @@ def test_it_warns_of_a_server_that_keeps_nothing(make: Make) -> None:
         assert "restart ends every session" in warning
         server.cli("CONFIG SET", "save", "3600 1")
         assert warnings(store) == []
+
+
+def test_it_warns_of_replicas_that_are_missing(make: Make, good: Redis) -> None:
+    [warning] = warnings(make(good.url(), wait=2))
+    assert "has 0 replicas" in warning
+    assert "wait=2" in warning
+
+
+def test_it_is_content_with_as_many_replicas_as_are_waited_for(
+    make: Make, redis_sentinels: Sentinels
+) -> None:
+    said = warnings(make(redis_sentinels.url(), wait=1))
+    assert not [warning for warning in said if "replicas" in warning]
 
 
 def test_it_looks_at_every_server_of_a_cluster(make: Make, redis_cluster: RedisCluster) -> None:

@@ -86,6 +86,8 @@ class Asker:
     def __init__(self, wire: Wire, waiting: Waiting | None) -> None:
         self.wire = wire
         self._waiting = waiting
+        self.replicas = 0 if waiting is None else waiting.replicas
+        """How many must know of an end."""
 
     def ask(self, command: Command, id: str | None = None) -> Any:
         """Return the reply; what is asked for may be done twice."""
@@ -160,6 +162,8 @@ class AsyncAsker:
     def __init__(self, wire: AsyncWire, waiting: Waiting | None) -> None:
         self.wire = wire
         self._waiting = waiting
+        self.replicas = 0 if waiting is None else waiting.replicas
+        """How many must know of an end."""
 
     async def ask(self, command: Command, id: str | None = None) -> Any:
         """Return the reply; what is asked for may be done twice."""

@@ -118,7 +118,8 @@ class RedisProvider:
         """Ask the server for settings with which sessions are lost."""
         found: dict[str, None] = {}
         for server in self._asker.wire.servers():
-            found |= dict.fromkeys(checks.warnings(server.calls(checks.QUESTIONS)))
+            answers = server.calls(checks.QUESTIONS)
+            found |= dict.fromkeys(checks.warnings(answers, self._asker.replicas))
         return [*found]
 
     def close(self) -> None:
@@ -225,7 +226,8 @@ class AsyncRedisProvider:
         """Ask the server for settings with which sessions are lost."""
         found: dict[str, None] = {}
         async for server in self._asker.wire.servers():
-            found |= dict.fromkeys(checks.warnings(await server.calls(checks.QUESTIONS)))
+            answers = await server.calls(checks.QUESTIONS)
+            found |= dict.fromkeys(checks.warnings(answers, self._asker.replicas))
         return [*found]
 
     async def close(self) -> None:

@@ -175,6 +175,7 @@ def test_list_as_json_has_times_in_seconds_and_no_data(run: Run, store: Path) ->
             "seen_at": at,
             "expires_at": at + 3600,
             "about": {"device": "Lynx"},
+            "authenticated_at": at,
         }
     ]
     assert "secret" not in run("list")[1]

@@ -103,6 +103,11 @@ class Facts(FieldMapping):
         return self._origin is None
 
     @property
+    def is_retired(self) -> bool:
+        """Whether its token was given up a moment ago: it stores nothing, unless by a sign-in."""
+        return self._standing is Standing.RETIRED
+
+    @property
     def user(self) -> str | None:
         """Who is signed in; None for an anonymous visitor."""
         self._accessed = True

@@ -23,12 +23,14 @@ class SessionInfo(NamedTuple):
     seen_at: float
     expires_at: float
     about: Mapping[str, str]
+    authenticated_at: float | None
+    """When the user last signed in; None for an anonymous visitor."""
 
     @classmethod
     def of(cls, record: Record) -> SessionInfo:
         """Return what a record says of its session."""
         times = record.created, record.seen, record.expires
-        return cls(record.id, record.user, *times, record.about or {})
+        return cls(record.id, record.user, *times, record.about or {}, record.authenticated)
 
 
 class Policy:

@@ -60,6 +60,7 @@ class Manager(Policy):
         self._started = True
         life = self._life
         arrival = life.arrive(headers, https=https)
+        retired: Session | None = None
         for token in arrival.tokens:
             id = life.id_of(token)
             try:
@@ -72,9 +73,10 @@ class Manager(Policy):
                     raise
                 return life.fresh(arrival, Standing.OUTAGE)
             session = life.open(arrival, token, id, record)
-            if session is not None:
+            if session is not None and not session.is_retired:
                 return session
-        return life.fresh(arrival)
+            retired = retired if session is None else session
+        return life.fresh(arrival) if retired is None else retired
 
     def release(self, session: Session) -> Release:
         """Store what the request did; return the outcome, and headers to add to the response.
@@ -238,6 +240,7 @@ class AsyncManager(Policy):
         self._started = True
         life = self._life
         arrival = life.arrive(headers, https=https)
+        retired: Session | None = None
         for token in arrival.tokens:
             id = life.id_of(token)
             try:
@@ -250,9 +253,10 @@ class AsyncManager(Policy):
                     raise
                 return life.fresh(arrival, Standing.OUTAGE)
             session = life.open(arrival, token, id, record)
-            if session is not None:
+            if session is not None and not session.is_retired:
                 return session
-        return life.fresh(arrival)
+            retired = retired if session is None else session
+        return life.fresh(arrival) if retired is None else retired
 
     async def release(self, session: Session) -> Release:
         """Store what the request did; return the outcome, and headers to add to the response.

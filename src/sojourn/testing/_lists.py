@@ -141,13 +141,18 @@ class Lists(Subject):
     def test_the_manager_lists_sessions(self) -> None:
         """With what a user needs to know which is which."""
         client = self.client()
+        began = self.clock()
+        with client.visit() as session:
+            session["cart"] = ["tea"]
+        self.clock.advance(10)
         with client.visit() as session:
             session.login("ada", about={"device": "x"})
-        self.visitor({"a": 1})
         [info] = self.manager.sessions("ada")
         now = self.clock()
-        assert info == (client.id, "ada", now, now, now + 3600, {"device": "x"})
-        assert len(list(self.manager.sessions())) == 2
+        assert info == (client.id, "ada", began, now, now + 3600, {"device": "x"}, now)
+        self.visitor({"a": 1})
+        [other] = [info for info in self.manager.sessions() if info.user is None]
+        assert (other.about, other.authenticated_at) == ({}, None)
 
     @pytest.mark.parametrize("keep", [False, True])
     def test_all_sessions_of_a_user_end_at_once(self, keep: bool) -> None:  # noqa: FBT001

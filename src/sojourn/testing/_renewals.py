@@ -83,6 +83,25 @@ class Renewals(Subject):
         assert self.manager.active_count() == 1
 
     @RENEWALS
+    @both_orders
+    def test_a_retired_token_hides_no_living_one(self, order: tuple[int, int], renew: Work) -> None:
+        """Law 6: two cookies of our name come where the cookie's domain or path was changed."""
+        client, old = self.renewed(renew)
+        tokens = [(old.token, client.token)[place] for place in order]
+        session = self.manager.start({"Cookie": "; ".join(f"sid={token}" for token in tokens)})
+        assert (dict(session), session.is_retired) == ({"a": 1}, False)
+
+    @both_orders
+    def test_an_unknown_token_hides_no_retired_one(self, order: tuple[int, int]) -> None:
+        """Law 6: it must not begin a session whose cookie takes the place of the newer one."""
+        _, old = self.renewed(lambda s: s.regenerate_id())
+        tokens = [(old.token, UNKNOWN[0])[place] for place in order]
+        session = self.manager.start({"Cookie": "; ".join(f"sid={token}" for token in tokens)})
+        session["a"] = 2
+        assert session.is_retired
+        assert self.manager.release(session).outcome is ReleaseOutcome.RETIRED
+
+    @RENEWALS
     def test_after_its_time_a_retired_token_is_unknown(self, renew: Work) -> None:
         """Law 6: its client gets a session and a token of its own."""
         client, old = self.renewed(renew)

@@ -7,7 +7,6 @@ store was down for becomes a 503.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Self
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -44,6 +43,8 @@ class Response:
                 self.release()
                 return body
         except StoreError as error:
+            if self._write is not None:  # it was begun, and only the server knows how to end it
+                raise
             return [unavailable(error, environ, self._start)]
         self._body, self._chunks = body, iter(body)
         return self
@@ -107,7 +108,7 @@ class Response:
 
 
 def unavailable(error: StoreError, environ: WSGIEnvironment, start: StartResponse) -> bytes:
-    """Begin a 503 and return its body.  If the response has begun, the server raises `error`."""
+    """Begin a 503 and return its body."""
     logger.error("answered 503: %s", error)
-    start("503 Service Unavailable", list(UNAVAILABLE_HEADERS), sys.exc_info())
+    start("503 Service Unavailable", list(UNAVAILABLE_HEADERS))
     return b"" if environ["REQUEST_METHOD"] == "HEAD" else UNAVAILABLE

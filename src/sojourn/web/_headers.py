@@ -1,12 +1,17 @@
-"""What both middlewares say: the headers of a release among the application's own, the answer
-while the store is down, and what is wrong with a second middleware.  Pure text.
+"""What the modules of the web share: which headers a session is started from, those of a release
+among the application's own, the answer while the store is down, and what is wrong with a second
+middleware.  Pure text.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from sojourn.config import Config
 
 Pairs = Iterable[tuple[str, str]]
+_JOINED = {b"vary", b"cache-control"}
 
 UNAVAILABLE = b"The session store is unavailable. Please try again in a moment.\n"
 UNAVAILABLE_HEADERS = (
@@ -17,6 +22,15 @@ UNAVAILABLE_HEADERS = (
 )
 
 
+def reader(config: Config) -> Callable[[Mapping[str, Any]], dict[str, str]]:
+    """Return what reads, of a WSGI environ, the headers that a session is started from."""
+    names = ("Cookie", "Forwarded", "X-Forwarded-Proto", config.header_name or "Cookie")
+    variables = {f"HTTP_{name.upper().replace('-', '_')}": name for name in names}
+    return lambda environ: {
+        name: environ[variable] for variable, name in variables.items() if variable in environ
+    }
+
+
 def merged(theirs: Pairs, ours: Pairs) -> list[tuple[str, str]]:
     """Return the application's headers with those of a release.
 
@@ -25,8 +39,11 @@ def merged(theirs: Pairs, ours: Pairs) -> list[tuple[str, str]]:
     (RFC 9111 §5.2.2.5).  The rest is appended.
     """
     headers = list(theirs)
+    present = {name.lower() for name, _ in headers} if ours else set()
     for name, value in ours:
         match name.lower():
+            case key if key not in present:
+                headers.append((name, value))
             case "vary":
                 headers = [*_without(name, headers), (name, _vary(headers, value))]
             case "cache-control":
@@ -38,10 +55,12 @@ def merged(theirs: Pairs, ours: Pairs) -> list[tuple[str, str]]:
 
 def merged_bytes(theirs: Iterable[tuple[bytes, bytes]], ours: Pairs) -> list[tuple[bytes, bytes]]:
     """Merge as ASGI wants it: bytes, names in lower case."""
-    text = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in theirs]
-    return [
-        (name.lower().encode("latin-1"), value.encode("latin-1"))
-        for name, value in merged(text, ours)
+    pairs = [(name.lower(), value) for name, value in theirs]
+    if not _JOINED.isdisjoint(name for name, _ in pairs):
+        text = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in pairs]
+        pairs, ours = [], merged(text, ours)
+    return pairs + [
+        (name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in ours
     ]
 
 

@@ -13,7 +13,7 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from sojourn.errors import ConfigError, StoreError
 from sojourn.manager import Manager
-from sojourn.web._headers import taken
+from sojourn.web._headers import reader, taken
 from sojourn.web._wsgi_response import Response, unavailable
 
 
@@ -36,16 +36,15 @@ class SessionMiddleware:
                 "an AsyncManager belongs to sojourn.web.asgi"
             )
         self._app, self._manager, self._key = app, manager, key
-        names = ("Cookie", "Forwarded", "X-Forwarded-Proto", manager.config.header_name or "Cookie")
-        self._variables = {f"HTTP_{name.upper().replace('-', '_')}": name for name in names}
+        self._headers_of = reader(manager.config)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Serve one request.  Raises ConfigError if something stands under `key` already."""
         if self._key in environ:
             raise ConfigError(taken(self._key))
-        headers = {name: environ[at] for at, name in self._variables.items() if at in environ}
+        https = environ["wsgi.url_scheme"] == "https"
         try:
-            session = self._manager.start(headers, https=environ["wsgi.url_scheme"] == "https")
+            session = self._manager.start(self._headers_of(environ), https=https)
         except StoreError as error:
             return [unavailable(error, environ, start_response)]
         environ[self._key] = session

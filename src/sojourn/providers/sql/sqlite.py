@@ -87,7 +87,7 @@ class _Driver:
             os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         self._let_the_log_follow()
         connection = sqlite3.connect(
-            self._path, self._timeout, isolation_level=None, check_same_thread=False
+            self._path, timeout=self._timeout, isolation_level=None, check_same_thread=False
         )
         try:
             connection.execute("PRAGMA journal_mode = WAL").fetchall()

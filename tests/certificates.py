@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import secrets
 import subprocess
+from base64 import b64decode, b64encode
+from hashlib import sha256
 from pathlib import Path
 from typing import Self
 
@@ -12,12 +14,12 @@ from tests.servers import tool, workshop
 
 KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc")
 OF_AN_AUTHORITY = ("basicConstraints=critical,CA:true", "keyUsage=critical,keyCertSign,cRLSign")
-OF_THIS_MACHINE = (
+OF_A_SERVER = (
     "basicConstraints=critical,CA:false",
     "keyUsage=critical,digitalSignature",
     "extendedKeyUsage=serverAuth",
-    "subjectAltName=DNS:localhost,IP:127.0.0.1,IP:::1",
 )
+OF_THIS_MACHINE = "subjectAltName=DNS:localhost,IP:127.0.0.1,IP:::1"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,25 +31,38 @@ class Certificate:
     key: Path
 
     @classmethod
-    def new(cls) -> Self:
-        """One by an authority of its own, which no other certificate has."""
+    def new(cls, *hosts: str) -> Self:
+        """One by an authority of its own, which no other certificate has.
+
+        `hosts`: names that this machine goes by besides its own.
+        """
         folder = workshop() / f"certificate-{secrets.token_hex(4)}"
         folder.mkdir(mode=0o700)
         made = cls(folder / "ca.pem", folder / "server.pem", folder / "server.key")
         authority = folder / "ca.key"
         _request("Authority", OF_AN_AUTHORITY, made.ca, authority)
         signed_by = ("-CA", made.ca, "-CAkey", authority)
-        _request("localhost", OF_THIS_MACHINE, made.certificate, made.key, *signed_by)
+        names = ",".join([OF_THIS_MACHINE, *(f"DNS:{host}" for host in hosts)])
+        _request("localhost", (*OF_A_SERVER, names), made.certificate, made.key, *signed_by)
         return made
+
+    @property
+    def fingerprint(self) -> str:
+        """The hash of its public key, as browsers want it that are told to trust it."""
+        armoured = _openssl("x509", "-in", self.certificate, "-pubkey", "-noout")
+        key = b64decode(b"".join(armoured.splitlines()[1:-1]))
+        return b64encode(sha256(key).digest()).decode()
 
 
 def _request(
     name: str, extensions: tuple[str, ...], certificate: Path, key: Path, *more: str | Path
 ) -> None:
-    subprocess.run(
-        [tool("openssl"), "req", "-x509", *KEY, "-days", "2", "-subj", f"/CN=Sojourn {name}"]
-        + [word for extension in extensions for word in ("-addext", extension)]
-        + ["-out", certificate, "-keyout", key, *more],
-        check=True,
-        capture_output=True,
+    _openssl(
+        *("req", "-x509", *KEY, "-days", "2", "-subj", f"/CN=Sojourn {name}"),
+        *(word for extension in extensions for word in ("-addext", extension)),
+        *("-out", certificate, "-keyout", key, *more),
     )
+
+
+def _openssl(*words: str | Path) -> bytes:
+    return subprocess.run([tool("openssl"), *words], check=True, capture_output=True).stdout

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 import stat
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,13 +23,30 @@ ID = "ab" + "0" * 62
 RECORD = Record(ID, {b"k": b"v"}, 1000.0, 1000.0, 2000.0, "ada")
 
 
+OPENED = list[SQLiteProvider]()
+
+
+@pytest.fixture(autouse=True)
+def closed() -> Iterator[None]:
+    """A connection that is not closed is worth a warning, since Python 3.13."""
+    yield
+    while OPENED:
+        OPENED.pop().close()
+
+
+def opened(*args: Any, **settings: Any) -> SQLiteProvider:
+    """A provider that is closed after its test."""
+    OPENED.append(SQLiteProvider(*args, **settings))
+    return OPENED[-1]
+
+
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     return tmp_path / "sessions.db"
 
 
 def test_the_file_is_its_owners_alone(file: Path) -> None:
-    SQLiteProvider(file).create(RECORD)
+    opened(file).create(RECORD)
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
@@ -36,25 +55,25 @@ def test_a_path_that_is_none_is_refused(tmp_path: Path) -> None:
         with pytest.raises(ConfigError):
             SQLiteProvider(path)
     with pytest.raises(ConfigError, match="schema"):
-        SQLiteProvider(tmp_path / "a.db", table="web.sessions")
+        opened(tmp_path / "a.db", table="web.sessions")
 
 
 def test_a_table_of_another_layout_is_refused(file: Path) -> None:
     with closing(sqlite3.connect(file)) as database:
         database.execute("CREATE TABLE sojourn_sessions (id TEXT)")
     with pytest.raises(StoreError, match="layout"):
-        SQLiteProvider(file).read(ID)
+        opened(file).read(ID)
 
 
 def test_the_layout_is_compared_whole(file: Path) -> None:
     with closing(sqlite3.connect(file)) as database:
         database.execute("CREATE TABLE sojourn_sessions ( -- sojourn layout 12\nid TEXT)")
     with pytest.raises(StoreError, match="says of itself 'sojourn layout 12'"):
-        SQLiteProvider(file).read(ID)
+        opened(file).read(ID)
 
 
 def test_a_file_that_was_deleted_is_begun_anew(file: Path) -> None:
-    provider = SQLiteProvider(file)
+    provider = opened(file)
     provider.create(RECORD)
     for path in file.parent.iterdir():
         path.unlink()
@@ -65,7 +84,7 @@ def test_a_file_that_was_deleted_is_begun_anew(file: Path) -> None:
 
 def test_what_cannot_say_what_it_deletes_reads_it_before(file: Path) -> None:
     """So do MySQL, and SQLite before 3.35."""
-    provider = SQLiteProvider(file)
+    provider = opened(file)
     provider.create(RECORD)
     provider._asker._says_what_it_deletes = False
     provider._sql = provider._sql._replace(take="it is no use")
@@ -74,7 +93,7 @@ def test_what_cannot_say_what_it_deletes_reads_it_before(file: Path) -> None:
 
 
 def test_what_cannot_be_read_is_taken_away(file: Path) -> None:
-    provider = SQLiteProvider(file)
+    provider = opened(file)
     provider.create(RECORD)
     with closing(sqlite3.connect(file)) as database, database:
         database.execute("UPDATE sojourn_sessions SET head = x'00'")
@@ -83,7 +102,7 @@ def test_what_cannot_be_read_is_taken_away(file: Path) -> None:
 
 
 def test_a_table_is_made_only_if_it_may_be(file: Path) -> None:
-    provider = SQLiteProvider(file, create_table=False)
+    provider = opened(file, create_table=False)
     with pytest.raises(StoreUnavailable, match="CREATE TABLE"):
         provider.read(ID)
     with closing(sqlite3.connect(file)) as database:
@@ -92,17 +111,17 @@ def test_a_table_is_made_only_if_it_may_be(file: Path) -> None:
 
 
 def test_init_makes_it_and_may_be_repeated(file: Path) -> None:
-    provider = SQLiteProvider(file, create_table=False)
+    provider = opened(file, create_table=False)
     provider.init()
     provider.init()
     assert provider.read(ID) is None
 
 
 def test_a_file_that_was_replaced_is_opened_anew(file: Path) -> None:
-    backup = SQLiteProvider(file.with_name("backup.db"))
+    backup = opened(file.with_name("backup.db"))
     backup.create(RECORD._replace(fields={b"k": b"other"}))
     backup.close()
-    provider = SQLiteProvider(file)
+    provider = opened(file)
     provider.create(RECORD)
     for name in ("sessions.db-wal", "sessions.db-shm"):
         file.with_name(name).unlink()
@@ -113,7 +132,7 @@ def test_a_file_that_was_replaced_is_opened_anew(file: Path) -> None:
 
 
 def test_a_locked_file_is_unavailable_within_the_timeout(file: Path) -> None:
-    provider = SQLiteProvider(file, timeout=0.1)
+    provider = opened(file, timeout=0.1)
     provider.create(RECORD)
     with closing(sqlite3.connect(file, isolation_level=None)) as database:
         database.execute("BEGIN IMMEDIATE")
@@ -124,7 +143,7 @@ def test_a_locked_file_is_unavailable_within_the_timeout(file: Path) -> None:
 
 def test_a_touch_does_not_disturb_a_change(file: Path) -> None:
     """Law 8: it passes the version by, and the change keeps what it promised."""
-    provider = SQLiteProvider(file)
+    provider = opened(file)
     provider.create(RECORD)
     provider.update(RECORD, Changes(1100.0, 2100.0))
     assert provider.swap(RECORD, RECORD._replace(fields={b"k": b"w"}))
@@ -138,7 +157,7 @@ def test_a_touch_does_not_disturb_a_change(file: Path) -> None:
 
 
 def test_a_move_writes_over_nothing(file: Path) -> None:
-    provider = SQLiteProvider(file)
+    provider = opened(file)
     provider.create(RECORD)
     taken = RECORD._replace(id="ab" + "1" * 62, user="eve")
     provider.create(taken)
@@ -149,7 +168,7 @@ def test_a_move_writes_over_nothing(file: Path) -> None:
 
 
 def change(file: Path, name: int) -> None:
-    provider = SQLiteProvider(file)
+    provider = opened(file)
     for number in range(50):
         provider.update(RECORD, Changes(1100.0, put={b"%d-%d" % (name, number): b"1"}))
     provider.close()
@@ -157,7 +176,7 @@ def change(file: Path, name: int) -> None:
 
 def test_processes_share_a_file(file: Path) -> None:
     """Law 4: and lose nothing of one another."""
-    provider = SQLiteProvider(file)
+    provider = opened(file)
     provider.create(RECORD)
     with ProcessPoolExecutor(4, mp_context=get_context("spawn")) as processes:
         for done in [processes.submit(change, file, name) for name in range(4)]:
@@ -180,7 +199,7 @@ def test_processes_share_a_file(file: Path) -> None:
 def test_plans_use_the_indexes(
     file: Path, name: str, parameters: tuple[object, ...], index: str
 ) -> None:
-    SQLiteProvider(file).init()
+    opened(file).init()
     statement = getattr(statements(SQLITE, "sojourn_sessions"), name)
     with closing(sqlite3.connect(file)) as database:
         plan = str(database.execute(f"EXPLAIN QUERY PLAN {statement}", parameters).fetchall())

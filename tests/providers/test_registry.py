@@ -51,6 +51,7 @@ def test_the_file_provider_takes_a_path_or_keywords(tmp_path: Path) -> None:
         ("file", {"provider_config": {"path": "/tmp", "x": 1}}, "unexpected keyword argument 'x'"),
         ("memory", {"provider_config": "x"}, "memory takes none"),
         (object(), {}, "object is no provider: it has no read, create"),
+        (MemoryProvider, {}, "MemoryProvider is a class: give a provider that it makes"),
         (as_async(MemoryProvider()), {}, "is async: give it to an AsyncManager"),
     ],
 )

@@ -76,6 +76,9 @@ def _entry(name: str) -> _Entry:
 
 
 def _check(provider: object) -> None:
+    if isinstance(provider, type):
+        name = provider.__name__
+        raise ConfigError(f"{name} is a class: give a provider that it makes, {name}(...)")
     verbs = ("read", "create", "update", "destroy", "find", "count", "gc", "close")
     missing = [verb for verb in verbs if not callable(getattr(provider, verb, None))]
     if missing:

@@ -89,5 +89,5 @@ def _unavailable(scope: Scope) -> list[Message]:
     body = b"" if scope.get("method") == "HEAD" else UNAVAILABLE
     return [
         {"type": f"{kind}.start", "status": 503, "headers": headers},
-        {"type": f"{kind}.body", "body": body},
+        {"type": f"{kind}.body", "body": body, "more_body": False},
     ]

@@ -1,0 +1,59 @@
+"""A small shop in Quart: a cart, a sign-in that keeps it, and one's other sessions.
+
+`QUART_APP=examples.quart_app quart run`, and then open http://127.0.0.1:5000/.
+"""
+
+from __future__ import annotations
+
+from quart import Quart, flash, redirect, render_template_string, request
+from werkzeug import Response
+
+from sojourn import Provider
+from sojourn.providers.file import FileProvider
+from sojourn.web.quart import install, session
+
+PAGE = """{% for message in get_flashed_messages() %}<p><em>{{ message }}</em></p>{% endfor %}
+<h1>Hello, {{ session.user or "stranger" }}</h1>
+<form method="post" action="/cart"><input name="item" required> <button>Add</button></form>
+<ul>{% for item in session.get("cart", []) %}<li>{{ item }}</li>{% endfor %}</ul>
+{% if session.user %}<form method="post" action="/logout"><button>Sign out</button></form>
+{% for other in others if other.id != session.id %}
+<form method="post" action="/end/{{ other.id }}">{{ other.about.device }} <button>End</button></form>
+{% endfor %}{% else %}
+<form method="post" action="/login"><input name="name" required> <button>Sign in</button></form>
+{% endif %}"""
+
+
+def create_app(provider: Provider | None = None) -> Quart:
+    """Make the application; the sessions stand in ./sessions unless it is told otherwise."""
+    app = Quart(__name__)
+    sessions = install(app, provider or FileProvider("./sessions"))
+
+    @app.get("/")
+    async def index() -> str:
+        others = [own async for own in sessions.sessions(session.user)] if session.user else []
+        return await render_template_string(PAGE, others=others)
+
+    @app.post("/cart")
+    async def add() -> Response:
+        session.setdefault("cart", []).append((await request.form)["item"])
+        return redirect("/")
+
+    @app.post("/login")
+    async def login() -> Response:  # a password would be checked here
+        session.login((await request.form)["name"], about={"device": str(request.user_agent)[:200]})
+        return redirect("/")
+
+    @app.post("/logout")
+    async def logout() -> Response:
+        session.logout()
+        return redirect("/")
+
+    @app.post("/end/<id>")
+    async def end(id: str) -> Response:
+        if session.user and id in [own.id async for own in sessions.sessions(session.user)]:
+            await sessions.destroy(id)
+            await flash("That session is over.")
+        return redirect("/")
+
+    return app

@@ -1,0 +1,57 @@
+"""A small shop's API in Litestar: a cart, a sign-in that keeps it, and one's other sessions.
+
+`uvicorn --factory examples.litestar_app:create_app`; try it on http://127.0.0.1:8000/schema/swagger.
+"""
+
+from __future__ import annotations
+
+from litestar import Litestar, delete, get, post
+from litestar.di import NamedDependency, Provide
+from litestar.exceptions import NotAuthorizedException
+from litestar.params import FromPath, FromQuery
+
+from sojourn import AsyncManager, Provider
+from sojourn.providers.file import FileProvider
+from sojourn.web.litestar import CurrentSession, SessionPlugin
+
+User = NamedDependency[str]
+
+
+async def signed_in(session: CurrentSession) -> str:
+    """Who it is; anybody else is turned away."""
+    if session.user is None:
+        raise NotAuthorizedException("Sign in first.")
+    return session.user
+
+
+def create_app(provider: Provider | None = None) -> Litestar:
+    """Make the application; the sessions stand in ./sessions unless it is told otherwise."""
+    sessions = AsyncManager(provider or FileProvider("./sessions"))
+
+    @get("/cart")
+    async def cart(session: CurrentSession) -> list[str]:
+        return list(session.get("cart", []))
+
+    @post("/cart")
+    async def add(item: FromQuery[str], session: CurrentSession) -> None:
+        session.setdefault("cart", []).append(item)
+
+    @post("/login")
+    async def login(name: FromQuery[str], session: CurrentSession) -> None:
+        session.login(name)  # a password would be checked here
+
+    @post("/logout")
+    async def logout(session: CurrentSession) -> None:
+        session.logout()
+
+    @get("/sessions", dependencies={"user": Provide(signed_in)})
+    async def others(user: User, session: CurrentSession) -> list[str]:
+        return [info.id async for info in sessions.sessions(user) if info.id != session.id]
+
+    @delete("/sessions/{id:str}", status_code=200, dependencies={"user": Provide(signed_in)})
+    async def end(id: FromPath[str], user: User) -> bool:
+        own = {info.id async for info in sessions.sessions(user)}
+        return id in own and await sessions.destroy(id)
+
+    pages = [cart, add, login, logout, others, end]
+    return Litestar(pages, plugins=[SessionPlugin(sessions)])

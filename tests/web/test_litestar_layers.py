@@ -1,0 +1,252 @@
+"""The plugin among Litestar's layers: guards, middlewares, other plugins, and a second session."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+import pytest
+from litestar import Controller, Litestar, Response, Router, get
+from litestar.config.compression import CompressionConfig
+from litestar.config.csrf import CSRFConfig
+from litestar.connection import ASGIConnection
+from litestar.exceptions import NotAuthorizedException
+from litestar.handlers import BaseRouteHandler
+from litestar.middleware import (
+    AbstractAuthenticationMiddleware,
+    AuthenticationResult,
+    DefineMiddleware,
+)
+from litestar.middleware.session.server_side import ServerSideSessionConfig
+from litestar.plugins.flash import FlashConfig, FlashPlugin, flash, get_flashes
+from litestar.plugins.jinja import JinjaTemplateEngine
+from litestar.response import Template
+from litestar.security.session_auth import SessionAuth
+from litestar.template import TemplateConfig
+from litestar.testing import TestClient, create_test_client
+
+import sojourn.web.litestar
+from sojourn import AsyncManager, ConfigError, Manager, Session
+from sojourn.web.asgi import SessionMiddleware
+from sojourn.web.litestar import CurrentSession, SessionPlugin
+from tests.web.stores import Failing
+from tests.web.test_litestar import Asked, count, login, show
+
+Connection = ASGIConnection[Any, Any, Any, Any]
+
+
+def plugin(**options: Any) -> SessionPlugin:
+    return SessionPlugin(AsyncManager("memory"), **options)
+
+
+def client_of(*handlers: Any, **options: Any) -> TestClient[Litestar]:
+    settings = {"plugins": [plugin()], "logging_config": None, **options}
+    return create_test_client([*handlers, show, count, login], **settings)
+
+
+def session_of(connection: Connection) -> Session:
+    session: object = connection.session  # Litestar says a dict
+    assert isinstance(session, Session)
+    return session
+
+
+def signed_in(connection: Connection, _: BaseRouteHandler) -> None:
+    if session_of(connection).user is None:
+        raise NotAuthorizedException
+
+
+class Users(AbstractAuthenticationMiddleware):
+    async def authenticate_request(self, connection: Connection) -> AuthenticationResult:
+        return AuthenticationResult(user=session_of(connection).user, auth=None)
+
+
+class Account(Controller):
+    path = "/account"
+    guards = (signed_in,)
+
+    @get("/me")
+    async def me(self, session: CurrentSession) -> str | None:
+        return session.user
+
+
+@get("/user")
+async def user(request: Asked) -> str | None:
+    name: str | None = request.user
+    return name
+
+
+def test_guards_and_controllers_see_the_session() -> None:
+    client = client_of(Account)
+    assert client.get("/account/me").status_code == 401
+    client.get("/login")
+    assert client.get("/account/me").text == "ada"
+
+
+@pytest.mark.parametrize("layer", ["app", "router"])
+def test_a_middleware_of_any_layer_sees_the_session(layer: str) -> None:
+    if layer == "app":
+        client = client_of(user, middleware=[Users])
+    else:
+        client = client_of(Router("/", route_handlers=[user], middleware=[Users]))
+    client.get("/login")
+    assert client.get("/user").text == "ada"
+
+
+def test_compression_csrf_and_the_response_cache_keep_their_headers() -> None:
+    @get("/cached", cache=True)
+    async def cached(session: CurrentSession) -> str:
+        session["seen"] = True
+        return "x" * 1000
+
+    compression = CompressionConfig(backend="gzip", minimum_size=10)
+    csrf = CSRFConfig(secret="s" * 32)
+    client = client_of(cached, compression_config=compression, csrf_config=csrf)
+    first = client.get("/cached")
+    assert first.headers["content-encoding"] == "gzip"
+    assert {name.strip() for name in first.headers["vary"].lower().split(",")} >= {"cookie"}
+    assert {cookie.name for cookie in client.cookies.jar} == {"sid", "csrftoken"}
+    client.cookies.clear()
+    second = client.get("/cached")  # from the cache: somebody else's session is not in it
+    assert (second.text, "sid" in second.headers.get("set-cookie", "")) == ("x" * 1000, False)
+
+
+def test_flash_messages_work() -> None:
+    config = TemplateConfig(directory=".", engine=JinjaTemplateEngine)
+
+    @get("/flash")
+    async def say(request: Asked) -> None:
+        flash(request, "saved", category="info")
+
+    @get("/page")
+    async def page() -> Template:
+        return Template(template_str="{% for m in get_flashes() %}{{ m.message }},{% endfor %}")
+
+    plugins = [plugin(), FlashPlugin(FlashConfig(config))]
+    client = client_of(say, page, plugins=plugins, template_config=config)
+    for _ in range(2):
+        client.get("/flash")
+    assert [client.get("/page").text for _ in range(2)] == ["saved,saved,", ""]
+    assert get_flashes.__name__ in config.engine_instance.engine.globals
+
+
+# -- without a session ------------------------------------------------------------------------
+
+
+@get("/static/{name:str}")
+async def static(request: Asked) -> bool:
+    return "session" in request.scope
+
+
+@get("/skipped", opt={"skip_session": True})
+async def skipped(request: Asked) -> bool:
+    return "session" in request.scope
+
+
+@get("/static/asks")
+async def asks(session: CurrentSession) -> str:
+    return "never"
+
+
+def test_an_excluded_path_has_no_session_and_reads_none() -> None:
+    store = Failing()
+    excluding = SessionPlugin(AsyncManager(store), exclude=["^/static/"])
+    client = client_of(static, skipped, asks, plugins=[excluding], raise_server_exceptions=False)
+    client.cookies.set("sid", "A" * 43)
+    store.down.add("read")
+    assert client.get("/count").status_code == 503
+    assert [client.get(path).json() for path in ("/static/a", "/skipped")] == [False, False]
+    assert client.get("/static/asks").status_code == 500
+
+
+def test_an_excluded_handler_that_asks_is_told_why() -> None:
+    told: list[str] = []
+
+    def tell(_: Asked, error: ConfigError) -> Response[str]:
+        told.append(str(error))
+        return Response("", status_code=500)
+
+    plugins = [plugin(exclude="^/static/")]
+    client_of(asks, plugins=plugins, exception_handlers={ConfigError: tell}).get("/static/asks")
+    assert told == ["no session stands under 'session': this path is excluded from it"]
+
+
+# -- a second session -------------------------------------------------------------------------
+
+
+def test_two_managers_have_keys_and_parameters_of_their_own() -> None:
+    @get("/both")
+    async def both(session: CurrentSession, staff: CurrentSession) -> None:
+        session["n"], staff["m"] = 1, 2
+
+    @get("/staff")
+    async def of_staff(staff: CurrentSession) -> dict[str, Any]:
+        return dict(staff)
+
+    staff = SessionPlugin(AsyncManager("memory", cookie_name="staff"), key="staff")
+    client = client_of(both, of_staff, plugins=[plugin(), staff])
+    client.get("/both")
+    assert (client.get("/show").json(), client.get("/staff").json()) == ({"n": 1}, {"m": 2})
+    assert {cookie.name for cookie in client.cookies.jar} == {"sid", "staff"}
+
+
+def own() -> DefineMiddleware:
+    return ServerSideSessionConfig().middleware
+
+
+def ours() -> DefineMiddleware:
+    middleware: Any = SessionMiddleware
+    return DefineMiddleware(middleware, manager=AsyncManager("memory"))
+
+
+class Twice(Controller):
+    middleware = (ours(),)
+
+    @get("/twice")
+    async def never(self) -> None: ...
+
+
+async def nobody(_: dict[str, Any], __: Connection) -> None: ...
+
+
+AUTH = SessionAuth[Any, Any](
+    retrieve_user_handler=nobody, session_backend_config=ServerSideSessionConfig()
+)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"plugins": [plugin(), plugin()]},
+        {"middleware": [own()]},
+        {"middleware": [ours()]},
+        {"on_app_init": [AUTH.on_app_init]},
+        {"route_handlers": [Router("/r", route_handlers=[count], middleware=[own()])]},
+        {"route_handlers": [Twice]},
+    ],
+)
+def test_a_second_session_in_the_place_of_the_first_is_refused(options: dict[str, Any]) -> None:
+    with pytest.raises(
+        ConfigError, match=r"two session middlewares under 'session'.*take one away"
+    ):
+        Litestar(**{"route_handlers": [count], "plugins": [plugin()], **options})
+
+
+def test_litestars_own_sessions_may_stand_beside_a_plugin_with_another_key() -> None:
+    @get("/both")
+    async def both(request: Asked, visitor: CurrentSession) -> list[Any]:
+        visitor["n"] = request.session["n"] = 1
+        return [dict(visitor), request.session]
+
+    app = Litestar([both], plugins=[plugin(key="visitor")], middleware=[own()])
+    assert TestClient(app).get("/both").json() == [{"n": 1}, {"n": 1}]
+
+
+def test_a_manager_for_wsgi_is_refused() -> None:
+    with pytest.raises(ConfigError, match="needs an AsyncManager, not Manager"):
+        SessionPlugin(Manager("memory"))  # type: ignore[arg-type]
+
+
+def test_an_old_litestar_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sojourn.web._versions.version", lambda _: "2.22.0")
+    with pytest.raises(ConfigError, match=r"litestar 2.22.0 is too old: install litestar 2.23"):
+        importlib.reload(sojourn.web.litestar)

@@ -1,0 +1,55 @@
+"""A small shop in Bottle: a cart, a sign-in that keeps it, and one's other sessions.
+
+`gunicorn 'examples.bottle_app:create_app()'`, and then open http://127.0.0.1:8000/.
+"""
+
+from __future__ import annotations
+
+from html import escape
+from wsgiref.types import WSGIApplication
+
+from bottle import Bottle, redirect, request
+
+from sojourn import Manager, Provider, Session
+from sojourn.providers.file import FileProvider
+from sojourn.web.wsgi import SessionMiddleware
+
+FORM = '<form method="post" action="/{}"><input name="{}" value="{}"> <button>{}</button></form>'
+
+
+def create_app(provider: Provider | None = None) -> WSGIApplication:
+    """Make the application; the sessions stand in ./sessions unless it is told otherwise."""
+    manager = Manager(provider or FileProvider("./sessions"))
+
+    def own(user: str | None) -> list[str]:
+        return [info.id for info in manager.sessions(user)] if user else []
+
+    def index() -> str:
+        session: Session = request.environ["sojourn.session"]
+        lines = [f"<h1>Hello, {escape(session.user or 'stranger')}</h1>"]
+        lines += [f"<p>{escape(item)}</p>" for item in session.get("cart", [])]
+        lines.append(FORM.format("add", "item", "", "Add"))
+        for id in own(session.user):
+            verb = "Sign out" if id == session.id else "End"
+            lines.append(FORM.format("end", "id", id, verb))
+        if session.user is None:
+            lines.append(FORM.format("login", "name", "", "Sign in"))
+        return "".join(lines)
+
+    def act(deed: str) -> None:
+        session: Session = request.environ["sojourn.session"]
+        match deed, dict(request.forms.decode()):
+            case "add", {"item": item}:
+                session.setdefault("cart", []).append(item)
+            case "login", {"name": name}:  # a password would be checked here
+                session.login(name)
+            case "end", {"id": id} if id == session.id:
+                session.logout()
+            case "end", {"id": id} if id in own(session.user):
+                manager.destroy(id)
+        redirect("/", 303)
+
+    app = Bottle()
+    app.route("/", "GET", index)
+    app.route("/<deed>", "POST", act)
+    return SessionMiddleware(app, manager)

@@ -64,12 +64,15 @@ def of_aiohttp(
     assert_type(session, in_aiohttp.AiohttpSession)
     assert_type(session.identity, str | None)
     assert_type(session.max_age, int | None)
+    session.max_age = 600
 
 
 def of_pyramid(manager: Manager, request: Any) -> None:
     session = SessionFactory(manager)(request)
     assert_type(session, PyramidSession)
     assert_type(session.created, int)
+    assert_type(session.pop_flash("q"), list[Any])
+    assert_type(session.get_csrf_token(), str)
 
 
 def of_wsgi(app: Any, manager: Manager) -> None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
 import sys
 import tempfile
 from collections.abc import Collection
 from pathlib import Path
 
-from bench import correctness, cpu, machine, phases, rush, size, speed
+from bench import correctness, cpu, machine, phases, rush, shares, size, speed
 from bench import correctness_page as about_correctness
 from bench import performance_page as about_performance
+from bench import shares_page as about_shares
 from bench.aims import Measured
 from bench.registry import STORES, SUBJECTS
 from bench.subject import Subject
@@ -23,6 +25,7 @@ def main() -> None:
     """Do what the command line says."""
     options = _options()
     cpu.pin()
+    gc.freeze()  # else every collection before a block walks through all libraries
     with tempfile.TemporaryDirectory(dir=options.dir) as name:
         folder = Path(name)
         if options.phases:
@@ -30,6 +33,9 @@ def main() -> None:
             return
         if options.store:
             print(_one(options.store, folder, options.rounds, quick=options.quick))
+            return
+        if options.only == "frameworks":
+            print(about_shares.section(_shares(folder, options.rounds, quick=options.quick)))
             return
         pages = dict[str, str]()
         if options.only != "performance":
@@ -52,7 +58,11 @@ def _options() -> argparse.Namespace:
         "--phases", action="store_true", help="say where the time of a request goes"
     )
     parser.add_argument("--store", choices=STORES, help="print the speed of one kind of store")
-    parser.add_argument("--only", choices=("performance", "correctness"), help="one page alone")
+    parser.add_argument(
+        "--only",
+        choices=("performance", "correctness", "frameworks"),
+        help="one page alone; or print what sessions cost in each framework",
+    )
     parser.add_argument("--rounds", type=int, help="how many rounds (15; 2 if quick)")
     parser.add_argument("--dir", help="where files go, instead of the system's temporary folder")
     return parser.parse_args()
@@ -80,6 +90,11 @@ def _speeds(
     return speed.measure(subjects, folder, rounds, 0.001 if quick else 0.003, _say)
 
 
+def _shares(folder: Path, rounds: int | None, *, quick: bool) -> shares.Shares:
+    number = rounds or (2 if quick else 15)
+    return shares.measure(folder / "frameworks", number, 0.001 if quick else 0.003, _say)
+
+
 def _performance(folder: Path, rounds: int | None, *, quick: bool) -> dict[str, str]:
     rounds = rounds or (2 if quick else 15)
     speeds = _speeds(SUBJECTS, folder, rounds, quick=quick)
@@ -93,6 +108,7 @@ def _performance(folder: Path, rounds: int | None, *, quick: bool) -> dict[str, 
         versions=machine.versions(),
         rounds=rounds,
         speeds=speeds,
+        shares=_shares(folder, rounds, quick=quick),
         paces=rush.measure(folder, rounds, 0.05 if quick else 0.2, _say),
         weights=size.weigh(in_memory, folder / "size", share, _say),
         kept=size.keep(in_redis, folder / "size", share, _say),

@@ -10,6 +10,7 @@ from bench.floors.local import REPLACE
 from bench.floors.sql import ASYNCMY_SELECT
 from bench.registry import SUBJECTS
 from bench.rush import AT_ONCE, Pace
+from bench.shares import Shares
 from bench.size import Sweep, Weight
 from bench.speed import Cell, Speeds
 from bench.tables import TIMES, faster, figure
@@ -25,6 +26,7 @@ class Measured(NamedTuple):
     versions: str
     rounds: int
     speeds: Speeds
+    shares: Shares
     paces: Sequence[Pace]
     weights: Sequence[Weight]
     kept: Sequence[Weight]

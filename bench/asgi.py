@@ -12,7 +12,7 @@ from time import perf_counter
 from types import CoroutineType
 from typing import Any
 
-from bench.subject import HEADERS, WORK, Answer, Subject, Work
+from bench.subject import HEADERS, QUIET, WORK, Answer, Subject, Work
 
 
 class Asgi(Subject):
@@ -44,6 +44,9 @@ class Asgi(Subject):
             "client": ("127.0.0.1", 50000),
             "server": ("shop.example", 80),
         }
+
+    def quiet(self, request: Any) -> Any:
+        return {**request, "path": QUIET, "raw_path": QUIET.encode()}
 
     def serve(self, request: Any, work: Work) -> Answer:
         return self.loop.run(self.answer(request, work))
@@ -79,9 +82,12 @@ class Asgi(Subject):
 async def call_asgi(app: Any, scope: Mapping[str, Any], work: Work) -> Any:
     """Serve as an ASGI server would; return the message that begins the response."""
     head: list[Any] = []
+    body = iter([{"type": "http.request", "body": b"", "more_body": False}])
 
     async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": b"", "more_body": False}
+        for message in body:
+            return message
+        return await asyncio.Future()  # the client stays, and has nothing more to say
 
     async def send(message: Any) -> None:
         if message["type"] == "http.response.start":

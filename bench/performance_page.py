@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from bench import floors
+from bench import floors, shares_page
 from bench import performance_words as words
 from bench.aims import OURS, Measured, aims, ratio
 from bench.chart import Bar, Panel, Row, picture
@@ -33,6 +33,7 @@ def page(measured: Measured) -> str:
         "The floor's parts, and what else drivers can, in microseconds:",
         _floors(measured.speeds),
     ]
+    parts += ["## What a session costs in a framework", shares_page.section(measured.shares)]
     parts += ["## Many requests at once", words.RUSH, _paces(measured.paces)]
     parts += ["## A million sessions", words.MANY, _weights(measured), words.KEPT, _kept(measured)]
     parts += [words.SWEPT, _sweeps(measured.sweeps), _meanwhile(measured.sweeps["mysql"])]
@@ -96,7 +97,7 @@ def _cost_row(speeds: Speeds, name: str, store: str) -> list[str]:
 
 
 def _shown(cost: Cost | None) -> str:
-    return NOTHING if cost is None else f"{figure(cost.median)} ± {figure(cost.spread)}"
+    return NOTHING if cost is None else str(cost)
 
 
 def _ratios(speeds: Speeds) -> str:

@@ -40,6 +40,31 @@ RUSH = f"""\
 are answered; client, application and Redis share one CPU. These are whole requests of the thinnest
 application that each library allows: aiohttp without its router, Litestar with it."""
 
+SHARES = """\
+Microseconds that sessions add to one request, ± half the distance between the quartiles, for a visitor
+whose session holds 200 bytes. The application is called in process, through the framework's own routing,
+by WSGI or ASGI (aiohttp: as its own protocol calls it). It has two pages: one never asks for the session
+(*quiet*), the other reads one key of it (*read*), or gives it another value (*change*); there it calls
+what a library wants called, `load_session` of starsessions and `save` of Beaker. The line of a framework
+says what the same request costs without sessions. To the right Sojourn stands beside what keeps sessions
+in the same store, or else beside a cookie that carries all of it; what is below half a microsecond counts
+as that much."""
+
+SLOWER = """\
+Sojourn costs more where the figure is bold: of {rows} comparisons, on {quiet} quiet pages, in {read}
+reads and {change} changes. It has its reasons, which may not be yours:
+
+- On a quiet page its middlewares have read the record before the application begins. So a visitor who
+  only looks around can count as seen, and no access waits for the store. Libraries that read when they are
+  asked pay next to nothing there; so do `sojourn.web.pyramid`, and `SESSION_ENGINE` in Django.
+- A signed or encrypted cookie asks no store, and beside one a round trip is dear. In return it holds
+  4 KB, travels with every request, is not ended by the server, and of two changes at once it loses one.
+- A change is compared with what was read, and merged with what others wrote meanwhile. With 200 bytes
+  in memory it may be cheaper to write all of it anew, as others do; with 2 KB it is not (see above).
+- Django's own middleware asks a `SESSION_ENGINE` for each thing by itself: whether it is empty, whether
+  it changed, when it expires. Sojourn's middleware in its place is asked once.
+- `CurrentSession` is a dependency, and FastAPI has its work with each; `request.session` is there too."""
+
 KEPT = """\
 What Redis says that it has in use, divided by the sessions. Indexes are the sorted sets by which Sojourn
 counts, lists and sweeps; the others have none."""
@@ -65,6 +90,7 @@ AIMS = "Sojourn's `Manager`, called directly."
 NOT = """\
 - Networks: a round trip between machines costs more than nearly everything on this page.
 - A server that waits for the disk at every commit, as MariaDB and PostgreSQL do by default.
+- Django under ASGI, where its own sessions go through a thread.
 - Several processes at once, and the waiting for each other's locks.
 - A disk that is waited for: neither Sojourn without `fsync=True` nor any of the others waits for it.
 - Browsers: a cookie store sends the whole session with every request, which costs the visitor, not us.

@@ -93,6 +93,12 @@ PACKAGES = (
     "aiohttp",
     "aiohttp-session",
     "cachelib",
+    "Quart",
+    "fastapi",
+    "pyramid",
+    "pyramid_session_redis",
+    "bottle",
+    "falcon",
     "litestar",
     "msgspec",
 )

@@ -19,9 +19,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bench import floors
-from bench.payloads import KEYS, OPERATIONS, SIZES, VARIANTS, work
+from bench.payloads import KEYS, OPERATIONS, PAYLOADS, SIZES, VARIANTS, work
 from bench.registry import STORES
 from bench.subject import Subject, Work, cookie_of, set_cookie_size
+from bench.tables import figure
 
 WARM = 5
 """Requests before the clock counts, and in a block at least."""
@@ -36,6 +37,16 @@ class Cost(NamedTuple):
 
     median: float
     spread: float
+
+    def __str__(self) -> str:
+        return f"{figure(self.median)} ± {figure(self.spread)}"
+
+
+class Pair(NamedTuple):
+    """Microseconds of a request."""
+
+    bare: float
+    full: float
 
 
 class Cell(NamedTuple):
@@ -76,12 +87,12 @@ def measure(
         say(f"speed: round {number + 1} of {rounds}")
         for size in SIZES:
             for store in stores:
-                for name, cost in floors.timed(store, size, _fresh(folder / "floors"), seconds):
-                    found.costs[Cell(name, "floor", size, "")].append(cost)
+                for name, part in floors.timed(store, size, _fresh(folder / "floors"), seconds):
+                    found.costs[Cell(name, "floor", size, "")].append(part)
                 for kind in subjects:
                     if kind.store == store:
                         _round(kind, size, folder, seconds, found)
-    return Speeds({cell: _cost(costs) for cell, costs in found.costs.items()}, found.missing)
+    return Speeds({cell: cost(costs) for cell, costs in found.costs.items()}, found.missing)
 
 
 def _fresh(folder: Path) -> Path:
@@ -95,7 +106,7 @@ def _round(kind: type[Subject], size: str, folder: Path, seconds: float, speeds:
     place.mkdir(parents=True, exist_ok=True)
     subject = kind(place)
     try:
-        reason = _unfit(subject, size)
+        reason = unfit(subject, size)
         for operation in OPERATIONS:
             cell = Cell(kind.name, kind.store, size, operation)
             if reason:
@@ -106,7 +117,7 @@ def _round(kind: type[Subject], size: str, folder: Path, seconds: float, speeds:
         subject.close()
 
 
-def _unfit(subject: Subject, size: str) -> str:
+def unfit(subject: Subject, size: str) -> str:
     """Why a session of this size cannot be measured; empty if it comes back as it was put."""
     try:
         answer = subject.serve(subject.request(None), work(size, "new"))
@@ -117,9 +128,8 @@ def _unfit(subject: Subject, size: str) -> str:
     subject.serve(request := subject.request(cookie_of(answer, None)), work(size, "write"))
     seen: list[object] = []
     subject.serve(request, lambda session: seen.append(session[KEYS[size]]))
-    if subject.store != "cookie" and seen != [VARIANTS[size][0]]:
-        return "what was written did not come back"
-    return ""
+    kept = PAYLOADS[size][KEYS[size]] if subject.store == "cookie" else VARIANTS[size][0]
+    return "" if seen == [kept] else "what was written did not come back"
 
 
 def _beginning(text: str) -> str:
@@ -129,28 +139,37 @@ def _beginning(text: str) -> str:
 def _overheads(subject: Subject, size: str, operation: str, seconds: float) -> list[float]:
     """Microseconds that the session costs one request, once for each pair of blocks."""
     job = work(size, operation)
-    request = subject.request(None)
-    if operation != "new":
-        answer = subject.serve(request, work(size, "new"))
-        request = subject.request(cookie_of(answer, None))
+    request = subject.request(None) if operation == "new" else returning(subject, size)
+    return [pair.full - pair.bare for pair in pairs(subject, request, job, seconds)]
+
+
+def returning(subject: Subject, size: str) -> Any:
+    """Return the request of a visitor who has a session."""
+    answer = subject.serve(subject.request(None), work(size, "new"))
+    return subject.request(cookie_of(answer, None))
+
+
+def pairs(subject: Subject, request: Any, job: Work, seconds: float) -> list[Pair]:
+    """Measure pairs of blocks, each of about so many seconds: without the session, and with it."""
     subject.time(request, job, WARM, bare=True)
     once = subject.time(request, job, WARM, bare=False) / WARM
     times = max(WARM, int(seconds / once))
     gc.collect()
     gc.disable()
     try:
-        return [_overhead(subject, request, job, times) for _ in range(PAIRS)]
+        return [_pair(subject, request, job, times) for _ in range(PAIRS)]
     finally:
         gc.enable()
 
 
-def _overhead(subject: Subject, request: Any, job: Work, times: int) -> float:
+def _pair(subject: Subject, request: Any, job: Work, times: int) -> Pair:
     bare = subject.time(request, job, times, bare=True)
     full = subject.time(request, job, times, bare=False)
-    return (full - bare) / times * 1e6
+    return Pair(bare / times * 1e6, full / times * 1e6)
 
 
-def _cost(costs: list[float]) -> Cost:
+def cost(costs: list[float]) -> Cost:
+    """Return what so many measurements come to."""
     if len(costs) == 1:
         return Cost(costs[0], 0.0)
     low, _, high = statistics.quantiles(costs, n=4, method="inclusive")

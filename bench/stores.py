@@ -11,8 +11,6 @@ from typing import Any, TypeVar
 
 from bench import servers
 from sojourn import AsyncManager, Manager
-from sojourn.providers.file import FileProvider
-from sojourn.providers.memory import MemoryProvider
 from sojourn.providers.whole import WholeRecords
 from sojourn.record import Record
 
@@ -21,22 +19,25 @@ M = TypeVar("M", Manager, AsyncManager)
 
 def managed(manager: type[M], store: str, folder: Path, **settings: Any) -> M:
     """Return a manager on an empty store."""
-    if store == "memory":
-        return manager(MemoryProvider(), **settings)
-    if store == "file":
-        return manager(FileProvider(folder), **settings)
     name = "redis" if store == "cluster" else store
-    return manager(name, provider_config=_address(store, folder), **settings)
+    return manager(name, provider_config=address(store, folder), **settings)
 
 
-def _address(store: str, folder: Path) -> str:
-    if store == "redis":
-        return servers.empty_redis()
-    if store == "cluster":
-        return servers.cluster().url()
-    if store == "sqlite":
-        return str(unused(folder / "sessions.db"))
-    return servers.empty_database(store)
+def address(store: str, folder: Path) -> str | None:
+    """Return the `provider_config` of an empty store, for the provider of its name."""
+    match store:
+        case "memory":
+            return None
+        case "file":
+            return str(folder)
+        case "redis":
+            return servers.empty_redis()
+        case "cluster":
+            return servers.cluster().url()
+        case "sqlite":
+            return str(unused(folder / "sessions.db"))
+        case _:
+            return servers.empty_database(store)
 
 
 def unused(path: Path) -> Path:

@@ -17,6 +17,9 @@ Work = Callable[[Any], Any]
 WORK = "bench.work"
 """Where a work travels, in an environ or a scope."""
 
+QUIET = "/quiet"
+"""The page that never asks for the session, in an application that has pages."""
+
 HEADERS = {
     "Host": "shop.example",
     "User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
@@ -58,6 +61,10 @@ class Subject:
 
     def request(self, cookie: str | None) -> Any:
         """Return a request that carries the cookie, to be served any number of times."""
+        raise NotImplementedError
+
+    def quiet(self, request: Any) -> Any:
+        """Return the same request for a page that never asks for the session, if there is one."""
         raise NotImplementedError
 
     def serve(self, request: Any, work: Work) -> Answer:

@@ -10,7 +10,7 @@ from itertools import repeat
 from time import perf_counter
 from typing import Any
 
-from bench.subject import HEADERS, WORK, Answer, Subject, Work
+from bench.subject import HEADERS, QUIET, WORK, Answer, Subject, Work
 
 
 class Wsgi(Subject):
@@ -39,6 +39,9 @@ class Wsgi(Subject):
             "wsgi.run_once": False,
             **{f"HTTP_{name.upper().replace('-', '_')}": text for name, text in headers.items()},
         }
+
+    def quiet(self, request: Any) -> Any:
+        return {**request, "PATH_INFO": QUIET}
 
     def serve(self, request: Any, work: Work) -> Answer:
         return call_wsgi(self.with_session, request, work)

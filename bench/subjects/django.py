@@ -20,10 +20,9 @@ from django.urls import path
 
 from bench import servers
 from bench.stores import unused
-from bench.subject import WORK, files_in
+from bench.subject import QUIET, WORK, files_in
 from bench.wsgi import Wsgi
 
-MIDDLEWARE = "django.contrib.sessions.middleware.SessionMiddleware"
 LOCMEM = {
     "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
     "OPTIONS": {"MAX_ENTRIES": 10_000_000},
@@ -37,7 +36,13 @@ def _view(request: Any) -> HttpResponse:
     return HttpResponse(b"ok", content_type="text/plain")
 
 
-sys.modules["bench.django_urls"] = cast("Any", SimpleNamespace(urlpatterns=[path("", _view)]))
+def _quiet(_request: Any) -> HttpResponse:
+    return HttpResponse(b"ok", content_type="text/plain")
+
+
+sys.modules["bench.django_urls"] = cast(
+    "Any", SimpleNamespace(urlpatterns=[path("", _view), path(QUIET[1:], _quiet)])
+)
 django_settings.configure(
     SECRET_KEY="0123456789abcdef" * 4,
     ALLOWED_HOSTS=["*"],
@@ -52,23 +57,26 @@ django.setup()
 from django.contrib.sessions.models import Session  # noqa: E402 - it asks for the settings above
 
 
-class _Django(Wsgi):
+class Base(Wsgi):
+    """A middleware over an engine."""
+
     name = "Django"
     engine = ""
+    middleware = "django.contrib.sessions.middleware.SessionMiddleware"
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         django_settings.SESSION_ENGINE = self.engine
         django_settings.MIDDLEWARE = []
         self.without = WSGIHandler()
-        django_settings.MIDDLEWARE = [MIDDLEWARE]
+        django_settings.MIDDLEWARE = [self.middleware]
         self.with_session = WSGIHandler()
 
     def leave(self, session: Any) -> None:
         session.flush()
 
 
-class LocMem(_Django):
+class LocMem(Base):
     """Sessions in the cache of one process."""
 
     store = "memory"
@@ -87,7 +95,7 @@ class LocMem(_Django):
         return len(caches["default"]._cache)  # noqa: SLF001 - it has no count
 
 
-class File(_Django):
+class File(Base):
     """A session is a file."""
 
     store = "file"
@@ -105,7 +113,7 @@ class File(_Django):
 # -- servers -----------------------------------------------------------------------------------
 
 
-class Redis(_Django):
+class Redis(Base):
     """Sessions in Django's own cache of Redis."""
 
     name = "Django"
@@ -131,7 +139,7 @@ class DjangoRedis(Redis):
     backend = "django_redis.cache.RedisCache"
 
 
-class Mysql(_Django):
+class Mysql(Base):
     """A session is a row."""
 
     name = "Django db"

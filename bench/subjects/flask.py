@@ -14,23 +14,27 @@ from flask_sqlalchemy import SQLAlchemy
 from redis import Redis as Client
 
 from bench import servers
-from bench.subject import WORK, files_in
+from bench.subject import QUIET, WORK, files_in
 from bench.wsgi import Wsgi
 
 
-def _with() -> str:
+def visited() -> str:
+    """Do the work on the session."""
     request.environ[WORK](session)
     return "ok"
 
 
-def _without() -> str:
+def plain() -> str:
+    """Answer without a session."""
     return "ok"
 
 
-def _app(view: Any, **config: Any) -> Flask:
+def application(view: Any, **config: Any) -> Flask:
+    """Return an application of two pages, the second of which is quiet."""
     app = Flask(__name__)
     app.config.update(PROPAGATE_EXCEPTIONS=True, **config)
     app.add_url_rule("/", "view", view)
+    app.add_url_rule(QUIET, "quiet", plain)
     return app
 
 
@@ -40,11 +44,11 @@ class _FlaskSession(Wsgi):
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         self._folder = folder
-        self._app = _app(_with)
+        self._app = application(visited)
         self._app.config.update(self._config(self._app))
         Session(self._app)
         self.with_session = self._app.wsgi_app
-        self.without = _app(_without).wsgi_app
+        self.without = application(plain).wsgi_app
 
     def _config(self, app: Flask) -> dict[str, Any]:
         """Return where it keeps sessions."""

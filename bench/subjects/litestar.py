@@ -17,19 +17,31 @@ from redis.asyncio import Redis as Client
 
 from bench import servers
 from bench.asgi import Asgi, done
-from bench.subject import WORK, files_in
+from bench.subject import QUIET, WORK, files_in
 
 
 @get("/", media_type="text/plain")
-async def _with(request: Request[Any, Any, Any]) -> str:
+async def visited(request: Request[Any, Any, Any]) -> str:
+    """Do the work on the session."""
     scope: Any = request.scope
     await done(scope[WORK](request.session))
     return "ok"
 
 
 @get("/", media_type="text/plain")
-async def _without() -> str:
+async def plain() -> str:
+    """Answer without a session."""
     return "ok"
+
+
+@get(QUIET, media_type="text/plain")
+async def _quiet() -> str:
+    return "ok"
+
+
+def application(view: Any, **settings: Any) -> Litestar:
+    """Return an application of two pages, the second of which is quiet."""
+    return Litestar([view, _quiet], openapi_config=None, logging_config=None, **settings)
 
 
 class Memory(Asgi):
@@ -42,14 +54,12 @@ class Memory(Asgi):
         super().__init__(folder)
         self._folder = folder
         self._store = self._open(folder)
-        self.with_session = Litestar(
-            [_with],
+        self.with_session = application(
+            visited,
             middleware=[ServerSideSessionConfig().middleware],
             stores={"sessions": self._store},
-            openapi_config=None,
-            logging_config=None,
         )
-        self.without = Litestar([_without], openapi_config=None, logging_config=None)
+        self.without = application(plain)
 
     def _open(self, _folder: Path) -> Store:
         return MemoryStore()

@@ -1,0 +1,46 @@
+"""Litestar: its own sessions, in a cookie and on the server, and Sojourn."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from litestar.middleware.session.client_side import CookieBackendConfig
+
+from bench.asgi import Asgi
+from bench.frameworks.common import SECRET, Ours, Subjects, over
+from bench.stores import managed
+from bench.subjects.litestar import File, Memory, Redis, application, plain, visited
+from sojourn import AsyncManager
+from sojourn.web.litestar import SessionPlugin
+
+
+class EncryptedCookie(Asgi):
+    """Its client-side sessions."""
+
+    name = "Litestar"
+    store = "cookie"
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.without = application(plain)
+        config = CookieBackendConfig(secret=SECRET[:16].encode())
+        self.with_session = application(visited, middleware=[config.middleware])
+
+
+class Sojourn(Ours, Asgi):
+    """`request.session` is Sojourn's."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.without = application(plain)
+        self.manager = managed(AsyncManager, self.store, folder)
+        self.with_session = application(visited, plugins=[SessionPlugin(self.manager)])
+
+
+SUBJECTS: Subjects = (
+    EncryptedCookie,
+    Memory,
+    File,
+    Redis,
+    *over(Sojourn, "memory", "file", "redis"),
+)

@@ -15,6 +15,7 @@ from litestar.types import ASGIApp, Empty, Receive, Scope, Send
 
 from sojourn.errors import ConfigError
 from sojourn.manager import AsyncManager
+from sojourn.session import Session
 from sojourn.web import _lifespan, asgi
 
 
@@ -25,7 +26,7 @@ class Sessions(SessionMiddleware[Any]):
         AbstractMiddleware.__init__(self, app, **excluded)
 
         async def refillable(scope: Any, receive: Any, send: Any) -> None:
-            await app(cast("Scope", _Refillable(scope, key)), receive, send)
+            await app(cast("Scope", _Refillable(scope)), receive, send)
 
         self._serve: _lifespan.App = asgi.SessionMiddleware(refillable, manager, key=key)
 
@@ -34,21 +35,18 @@ class Sessions(SessionMiddleware[Any]):
 
 
 class _Refillable(dict[str, Any]):
-    """A scope whose session stays: `set_session` refills it, `clear_session` ends it."""
-
-    def __init__(self, scope: _lifespan.Scope, key: str) -> None:
-        super().__init__(scope)
-        self._key = key
+    """A scope whose sessions stay: `set_session` refills one, `clear_session` ends it."""
 
     def __setitem__(self, key: str, value: Any) -> None:
-        if key != self._key:
+        session = self.get(key)
+        if not isinstance(session, Session):
             super().__setitem__(key, value)
         elif value is Empty:
-            self[key].destroy()
-        elif value is not self[key]:
+            session.destroy()
+        elif value is not session:
             given = dict(value)  # refused before anything is dropped
-            self[key].clear()
-            self[key].update(given)
+            session.clear()
+            session.update(given)
 
 
 def refuse_two(key: str, handler: Any) -> None:

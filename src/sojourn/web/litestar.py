@@ -16,6 +16,7 @@ from litestar.response import Response
 from litestar.routes import BaseRoute
 from litestar.types import Scope
 
+from sojourn._events import logger
 from sojourn.errors import ConfigError, StoreError
 from sojourn.manager import AsyncManager
 from sojourn.session import Session
@@ -83,5 +84,6 @@ def _provide(key: str) -> di.Provide:
     return di.Provide(session)
 
 
-def _unavailable(_: object, __: Exception) -> Response[bytes]:
+def _unavailable(_: object, error: Exception) -> Response[bytes]:
+    logger.error("answered 503: %s", error)
     return Response(UNAVAILABLE, status_code=503, headers=dict(UNAVAILABLE_HEADERS))

@@ -1,0 +1,102 @@
+"""The frameworks that the suite is run on, and what the users of each rightly expect of it.
+
+The defaults are the laws.  Where a framework has made another promise to its users, that stands
+here beside its name, and the suite asks for that.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from importlib import import_module
+from typing import Any
+
+from tests.frameworks.probe import Plan
+
+
+class Kind(Enum):
+    """What serves an application."""
+
+    WSGI = "WSGI"
+    ASGI = "ASGI"
+    AIOHTTP = "aiohttp"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Framework:
+    """One framework: its application in `apps`, and what it promises."""
+
+    app: str
+    kind: Kind
+    make: str = "make"
+    settings_of_the_process: bool = False
+    """Whether there can be but one application in a process."""
+
+    only_requests: bool = False
+    """Whether the application has neither WebSockets nor work after the response."""
+
+    # -- what is promised ----------------------------------------------------------------------
+
+    seen_by: str = "get"
+    """A deed by which a session counts as seen."""
+    keeps_errors: bool = False
+    """Whether the framework turns what nobody handles into a response, which saves."""
+    outage: int = 503
+    """The status of a response while the store is down."""
+    late: int = 200
+    """The status of a response whose session had ended before it was released."""
+    after_first_byte: str = "SessionReleased"
+    """What a change raises then."""
+    no_store: tuple[str, ...] = ("no-store",)
+    """What Cache-Control says beside a cookie."""
+    own_cookies: bool = False
+    """Whether the framework reads and writes the cookie itself: of several it reads one, and the
+    header of a proxy does not make it Secure."""
+    taken_without: frozenset[str] = frozenset()
+    """What the cookie is not said to be when it is taken away."""
+
+    def application(self, plan: Plan) -> Any:
+        """An application in that framework."""
+        return getattr(import_module(f"tests.frameworks.apps.{self.app}"), self.make)(plan)
+
+
+def _wsgi(app: str, **promises: Any) -> Framework:
+    return Framework(app=app, kind=Kind.WSGI, only_requests=True, **promises)
+
+
+def _asgi(app: str, **promises: Any) -> Framework:
+    return Framework(app=app, kind=Kind.ASGI, **promises)
+
+
+_DJANGO: dict[str, Any] = {"settings_of_the_process": True, "only_requests": True}
+
+FRAMEWORKS = {
+    "wsgi": _wsgi("wsgi_app"),
+    "asgi": _asgi("asgi_app"),
+    "flask": _wsgi("flask_app", keeps_errors=True),
+    "quart": _asgi("quart_app", keeps_errors=True),
+    "starlette": _asgi("starlette_app"),
+    "fastapi": _asgi("fastapi_app"),
+    "litestar": _asgi("litestar_app", keeps_errors=True),
+    "falcon": _wsgi("falcon_app", keeps_errors=True),
+    "falcon-asgi": _asgi("falcon_asgi_app", keeps_errors=True),
+    "bottle": _wsgi("bottle_app", keeps_errors=True),
+    "pyramid": _wsgi("pyramid_app"),
+    "aiohttp": Framework(app="aiohttp_app", kind=Kind.AIOHTTP),
+    "django": Framework(app="django_app", kind=Kind.WSGI, **_DJANGO),
+    "django-asgi": Framework(app="django_app", kind=Kind.ASGI, make="make_asgi", **_DJANGO),
+    # Beneath Django's own middleware, which stores what changed, and sends its cookie with that.
+    "django-engine": Framework(
+        app="django_app",
+        kind=Kind.WSGI,
+        make="make_engine",
+        seen_by="put",
+        outage=500,
+        late=400,
+        after_first_byte="",
+        no_store=(),
+        own_cookies=True,
+        taken_without=frozenset({"HttpOnly"}),
+        **_DJANGO,
+    ),
+}

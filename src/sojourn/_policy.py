@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from sojourn._lifecycle import Lifecycle
 from sojourn.config import Config
@@ -36,6 +36,8 @@ class SessionInfo(NamedTuple):
 class Policy:
     """The settings of a manager."""
 
+    _provider: object
+
     def __init__(self, config: Config, clock: Callable[[], float]) -> None:
         self._life = Lifecycle(config, clock)
         self._started = False
@@ -44,6 +46,11 @@ class Policy:
     def config(self) -> Config:
         """The settings in force; immutable."""
         return self._life.config
+
+    def ddl(self) -> str:
+        """Return the statements that `init` runs, for somebody else to run them; "" if none."""
+        ddl = getattr(self._provider, "ddl", None)
+        return "" if ddl is None else cast("str", ddl())
 
     def set_secure(self, value: Any) -> None:
         """Set the cookie's Secure attribute: True, False, or "auto" as the request came."""

@@ -22,6 +22,7 @@ from sojourn._policy import GC_BATCH, Policy, SessionInfo
 from sojourn._tokens import is_id
 from sojourn.config import Config
 from sojourn.errors import CorruptRecord, SessionGone, StoreError
+from sojourn.providers.base import AsyncProvider, Provider
 from sojourn.providers.registry import AsyncGiven, Given, async_provider_for, provider_for
 from sojourn.release import Release, ReleaseOutcome
 from sojourn.session import Session
@@ -48,7 +49,7 @@ class Manager(Policy):
         clock: returns the seconds since the epoch; for tests.
         """
         super().__init__(Config.load(config, **settings), clock)
-        self._provider = provider_for(provider, self.config.provider_config)
+        self._provider: Provider = provider_for(provider, self.config.provider_config)
         self._gc: Background | None = None
 
     def start(self, headers: Headers, *, https: bool = False) -> Session:
@@ -125,8 +126,13 @@ class Manager(Policy):
         if release.outcome is ReleaseOutcome.LATE:
             raise SessionGone(f"no living session has the id {id!r}")
 
-    def destroy(self, id: str) -> bool:
-        """End a session now, and where it went if its id was regenerated; whether one stood."""
+    def destroy(self, id: str, *, user: str | None = None) -> bool:
+        """End a session now, and where it went if its id was regenerated; whether one stood.
+
+        user: end it only if it is one of theirs, as where somebody signs out elsewhere.
+        """
+        if user is not None and id not in [info.id for info in self.sessions(user)]:
+            return False
         return self._run(self._life.end(id))
 
     def destroy_user(self, user: str, *, keep: str | None = None) -> int:
@@ -173,11 +179,6 @@ class Manager(Policy):
         init = getattr(self._provider, "init", None)
         if init is not None:
             init()
-
-    def ddl(self) -> str:
-        """Return the statements that `init` runs, for somebody else to run them; "" if none."""
-        ddl = getattr(self._provider, "ddl", None)
-        return "" if ddl is None else cast("str", ddl())
 
     def close(self) -> None:
         """Stop the background and close the provider; the sessions stay."""
@@ -228,7 +229,7 @@ class AsyncManager(Policy):
         clock: returns the seconds since the epoch; for tests.
         """
         super().__init__(Config.load(config, **settings), clock)
-        self._provider = async_provider_for(provider, self.config.provider_config)
+        self._provider: AsyncProvider = async_provider_for(provider, self.config.provider_config)
         self._gc: AsyncBackground | None = None
 
     async def start(self, headers: Headers, *, https: bool = False) -> Session:
@@ -305,8 +306,13 @@ class AsyncManager(Policy):
         if release.outcome is ReleaseOutcome.LATE:
             raise SessionGone(f"no living session has the id {id!r}")
 
-    async def destroy(self, id: str) -> bool:
-        """End a session now, and where it went if its id was regenerated; whether one stood."""
+    async def destroy(self, id: str, *, user: str | None = None) -> bool:
+        """End a session now, and where it went if its id was regenerated; whether one stood.
+
+        user: end it only if it is one of theirs, as where somebody signs out elsewhere.
+        """
+        if user is not None and id not in [info.id async for info in self.sessions(user)]:
+            return False
         return await self._run(self._life.end(id))
 
     async def destroy_user(self, user: str, *, keep: str | None = None) -> int:
@@ -353,11 +359,6 @@ class AsyncManager(Policy):
         init = getattr(self._provider, "init", None)
         if init is not None:
             await init()
-
-    def ddl(self) -> str:
-        """Return the statements that `init` runs, for somebody else to run them; "" if none."""
-        ddl = getattr(self._provider, "ddl", None)
-        return "" if ddl is None else cast("str", ddl())
 
     async def close(self) -> None:
         """Stop the background and close the provider; the sessions stay."""

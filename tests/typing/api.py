@@ -93,6 +93,7 @@ async def an_async_request(manager: AsyncManager) -> None:
 
 def administration(manager: Manager) -> None:
     assert_type(manager.destroy("4be7..."), bool)
+    assert_type(manager.destroy("4be7...", user="ada"), bool)
     assert_type(manager.destroy_user("ada", keep="4be7..."), int)
     assert_type(manager.sessions(), Iterator[SessionInfo])
     assert_type(manager.sessions("ada"), Iterator[SessionInfo])

@@ -162,6 +162,17 @@ class Lists(Subject):
         assert (here.start().user, there.start().user) == ("ada" if keep else None, None)
         assert other.start().user == "eve"
 
+    def test_a_user_ends_their_own_sessions_alone(self) -> None:
+        """By an id out of a list, which somebody else may have sent."""
+        mine, other, anonymous = self.member("ada"), self.member("eve"), self.visitor({"a": 1})
+        ids = mine.id, other.id, anonymous.id
+        assert [self.manager.destroy(id, user="ada") for id in ids] == [True, False, False]
+        assert [client.start().is_new for client in (mine, other, anonymous)] == [
+            True,
+            False,
+            False,
+        ]
+
 
 def spread(number: int) -> str:
     """An id, as far from the next as ids are."""

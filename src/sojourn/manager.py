@@ -28,6 +28,8 @@ from sojourn.release import Release, ReleaseOutcome
 from sojourn.session import Session
 
 T = TypeVar("T")
+ANYONE: Any = object()
+"""Stands for "whosever it is" where None is nobody."""
 
 
 class Manager(Policy):
@@ -126,16 +128,17 @@ class Manager(Policy):
         if release.outcome is ReleaseOutcome.LATE:
             raise SessionGone(f"no living session has the id {id!r}")
 
-    def destroy(self, id: str, *, user: str | None = None) -> bool:
+    def destroy(self, id: str, *, user: str | None = ANYONE) -> bool:
         """End a session now, and where it went if its id was regenerated; whether one stood.
 
-        user: end it only if it is one of theirs, as where somebody signs out elsewhere.
+        user: end it only if it is one of theirs, as where somebody signs out elsewhere; None,
+            an anonymous visitor, has none.
         """
-        if user is not None and id not in [info.id for info in self.sessions(user)]:
+        if user is not ANYONE and id not in self._ids_of(user):
             return False
         return self._run(self._life.end(id))
 
-    def destroy_user(self, user: str, *, keep: str | None = None) -> int:
+    def destroy_user(self, user: str | None, *, keep: str | None = None) -> int:
         """End every session of a user but the one with the id `keep`; return how many.
 
         Looks again until it ends none, so that one that got a new id meanwhile does not slip by.
@@ -143,8 +146,8 @@ class Manager(Policy):
         ended, before = 0, -1
         while ended > before:
             before = ended
-            for id in [info.id for info in self.sessions(user) if info.id != keep]:
-                ended += self.destroy(id)
+            for id in self._ids_of(user):
+                ended += id != keep and self.destroy(id)
         return ended
 
     def sessions(self, user: str | None = None) -> Iterator[SessionInfo]:
@@ -191,6 +194,10 @@ class Manager(Policy):
         """Sweep in the background every `gc_interval`, until `close`."""
         if self._gc is None or not self._gc.runs:
             self._gc = Background(self.gc, self.config.gc_interval)
+
+    def _ids_of(self, user: str | None) -> list[str]:
+        """The sessions of a user; an anonymous visitor has none to end."""
+        return [] if user is None else [info.id for info in self.sessions(user)]
 
     def _run(self, steps: Generator[Call, Any, T]) -> T:
         """Carry the calls of a decision to the provider, and its answers back."""
@@ -306,16 +313,17 @@ class AsyncManager(Policy):
         if release.outcome is ReleaseOutcome.LATE:
             raise SessionGone(f"no living session has the id {id!r}")
 
-    async def destroy(self, id: str, *, user: str | None = None) -> bool:
+    async def destroy(self, id: str, *, user: str | None = ANYONE) -> bool:
         """End a session now, and where it went if its id was regenerated; whether one stood.
 
-        user: end it only if it is one of theirs, as where somebody signs out elsewhere.
+        user: end it only if it is one of theirs, as where somebody signs out elsewhere; None,
+            an anonymous visitor, has none.
         """
-        if user is not None and id not in [info.id async for info in self.sessions(user)]:
+        if user is not ANYONE and id not in await self._ids_of(user):
             return False
         return await self._run(self._life.end(id))
 
-    async def destroy_user(self, user: str, *, keep: str | None = None) -> int:
+    async def destroy_user(self, user: str | None, *, keep: str | None = None) -> int:
         """End every session of a user but the one with the id `keep`; return how many.
 
         Looks again until it ends none, so that one that got a new id meanwhile does not slip by.
@@ -323,8 +331,8 @@ class AsyncManager(Policy):
         ended, before = 0, -1
         while ended > before:
             before = ended
-            for id in [info.id async for info in self.sessions(user) if info.id != keep]:
-                ended += await self.destroy(id)
+            for id in await self._ids_of(user):
+                ended += id != keep and await self.destroy(id)
         return ended
 
     async def sessions(self, user: str | None = None) -> AsyncIterator[SessionInfo]:
@@ -371,6 +379,10 @@ class AsyncManager(Policy):
         """Sweep in the background every `gc_interval`, until `close`."""
         if self._gc is None or not self._gc.runs:
             self._gc = AsyncBackground(self.gc, self.config.gc_interval)
+
+    async def _ids_of(self, user: str | None) -> list[str]:
+        """The sessions of a user; an anonymous visitor has none to end."""
+        return [] if user is None else [info.id async for info in self.sessions(user)]
 
     async def _run(self, steps: Generator[Call, Any, T]) -> T:
         """Carry the calls of a decision to the provider, and its answers back."""

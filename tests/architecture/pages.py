@@ -30,7 +30,13 @@ SHOWN = {
     "postgres": "shop:secret@127.0.0.1:5432/shop",
 }
 """The address that the pages show, for the fixture that has such a server."""
-OF_PYRAMID = "'cgi' is deprecated:DeprecationWarning:webob.compat"
+OF_PYRAMID = (
+    "'cgi' is deprecated:DeprecationWarning:webob.compat",
+    "pkg_resources is deprecated as an API:UserWarning:pyramid.asset",
+    "pkg_resources is deprecated as an API:DeprecationWarning:pyramid.asset",
+    "Deprecated call to :DeprecationWarning:pkg_resources",
+)
+"""What is beneath Pyramid says as it is imported, and nobody here can help."""
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 FENCE = re.compile(
@@ -87,7 +93,7 @@ def run_apart(
 ) -> subprocess.CompletedProcess[str]:
     """Run a page in a process of its own, where a warning is an error."""
     addresses = [text for pair in (real or {}).items() for text in pair]
-    warnings = ["-W", "error", "-W", f"ignore:{OF_PYRAMID}"]
+    warnings = ["-Werror", *(f"-Wignore:{said}" for said in OF_PYRAMID)]
     command = [sys.executable, *warnings, __file__, str(page), *addresses]
     return subprocess.run(
         command, cwd=folder, capture_output=True, text=True, timeout=120, check=False

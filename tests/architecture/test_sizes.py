@@ -16,7 +16,7 @@ LINES_OF_A_FUNCTION = 40
 
 # A file that is longer, with the number of lines it may have and the reason.
 LONGER = {
-    "sojourn/manager.py": 390,  # the two managers, side by side
+    "sojourn/manager.py": 405,  # the two managers, side by side
 }
 
 

@@ -139,25 +139,14 @@ async def test_who_only_reads_leaves_no_trace(
     assert await manager.active_count() == 0
 
 
-async def test_over_https_the_cookie_is_secure(manager: AsyncManager) -> None:
-    async with running(application(manager, text)) as site:
-        for headers, secure in [({}, False), ({"X_Forwarded_Proto": "https"}, True)]:
-            [line] = values((await site.ask(**headers)).headers, "Set-Cookie")
-            assert ("; Secure" in line) == secure
-
-
-async def test_the_scheme_that_an_outer_middleware_found_counts(manager: AsyncManager) -> None:
-    """As with those that know which proxies to believe, and clone the request."""
-
-    @web.middleware
-    async def proxied(request: web.Request, handler: Handler) -> web.StreamResponse:
-        return await handler(request.clone(scheme="https"))
-
-    app = application(manager, text)
-    app.middlewares.insert(0, proxied)
-    async with running(app) as site:
-        [line] = values((await site.ask()).headers, "Set-Cookie")
-    assert "; Secure" in line
+async def test_the_token_may_travel_in_a_header() -> None:
+    manager = AsyncManager("memory", header_name="X-Session", enable_set_cookie=False)
+    async with running(application(manager, count)) as site:
+        first = await site.ask()
+        [token] = values(first.headers, "X-Session")
+        second = await site.ask(X_Session=token)
+    assert second.body == b"2"
+    assert values(second.headers, "Vary") == ["X-Session"]
 
 
 # -- errors -----------------------------------------------------------------------------------

@@ -18,16 +18,21 @@ ROOT = Path(__file__).parents[2]
 EXAMPLES = ["aiohttp_app", "pyramid_app", "bottle_app", "falcon_app"]
 
 
-def command(name: str, port: int) -> tuple[str, ...]:
+OWN_SERVER = "from aiohttp import web; from examples import aiohttp_app as example; "
+
+
+def command(server: str, port: int) -> tuple[str, ...]:
     """As the example says, but on another port."""
-    if name == "aiohttp_app":
-        started = f"web.run_app(aiohttp_app.create_app(), host='127.0.0.1', port={port})"
-        return ("-c", f"from aiohttp import web; from examples import aiohttp_app; {started}")
-    options = ("--bind", f"127.0.0.1:{port}", "--workers", "2", "--no-control-socket")
-    return ("-m", "gunicorn", *options, f"examples.{name}:create_app()")
+    if server == "aiohttp":
+        run = f"web.run_app(example.create_app(), host='127.0.0.1', port={port})"
+        return ("-c", OWN_SERVER + run)
+    options = ["--bind", f"127.0.0.1:{port}", "--workers", "2", "--no-control-socket"]
+    if server == "aiohttp_app":
+        options += ["--worker-class", "aiohttp.GunicornWebWorker"]
+    return ("-m", "gunicorn", *options, f"examples.{server}:create_app()")
 
 
-@pytest.fixture(scope="module", params=EXAMPLES)
+@pytest.fixture(scope="module", params=["aiohttp", *EXAMPLES])
 def port(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     port, folder = free_port(), tmp_path_factory.mktemp(request.param)
     words, env = command(request.param, port), {"PYTHONPATH": str(ROOT)}

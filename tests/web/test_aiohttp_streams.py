@@ -50,6 +50,29 @@ async def test_a_stream_takes_the_cookie_along_and_stays_a_stream(manager: Async
     assert await manager.active_count() == 1
 
 
+async def test_a_handler_of_the_signal_comes_too_late(manager: AsyncManager) -> None:
+    async def handler(request: web.Request) -> web.StreamResponse:
+        get_session(request)["n"] = 1
+        response = web.StreamResponse() if request.path == "/stream" else web.Response()
+        if request.path == "/stream":
+            await response.prepare(request)
+        return response
+
+    late: list[str] = []
+
+    async def signalled(request: web.Request, _: web.StreamResponse) -> None:
+        with pytest.raises(SessionReleased):
+            get_session(request)["n"] = 2
+        late.append(request.path)
+
+    app = application(manager, handler)
+    app.on_response_prepare.append(signalled)
+    async with running(app) as site:
+        for path in ("/", "/stream"):
+            assert await stored(manager, cookie((await site.ask(path)).headers)) == {"n": 1}
+    assert late == ["/", "/stream"]
+
+
 async def test_a_request_that_a_middleware_cloned_has_the_same_session(
     manager: AsyncManager,
 ) -> None:

@@ -98,6 +98,14 @@ def test_a_page_that_does_not_ask_for_the_session_asks_no_store() -> None:
     assert ask(app, "sid=" + "A" * 43).text == "quiet"
 
 
+def test_the_token_may_travel_in_a_header() -> None:
+    app = site(count, Manager("memory", header_name="X-Session", enable_set_cookie=False))
+    [token] = values(ask(app).headerlist, "X-Session")
+    second = app.get("/", headers={"X-Session": token})
+    assert second.text == "2"
+    assert values(second.headerlist, "Vary") == ["X-Session"]
+
+
 @pytest.mark.parametrize(
     ("url", "proxy", "secure"),
     [("/", "", False), ("https://localhost/", "", True), ("/", "https", True)],

@@ -85,9 +85,10 @@ class Sessions:
         except BaseException:
             _start_over(cast("StreamWriter", request.writer))
             raise
-        headers = merged(response.headers.items(), release.headers)
-        response.headers.clear()
-        response.headers.extend(headers)
+        if release.headers:
+            headers = merged(response.headers.items(), release.headers)
+            response.headers.clear()
+            response.headers.extend(headers)
 
 
 def _start_over(writer: StreamWriter) -> None:

@@ -64,10 +64,10 @@ def setup(app: web.Application, manager: AsyncManager, *, key: Key = "session") 
     key: where the session stands, a str or a `web.RequestKey`; "aiohttp_session" is where
         aiohttp-session looks for it.  A second manager needs another one.
 
-    Raises ConfigError for a Manager, if aiohttp is older than 3.9, and if the application has
+    Raises ConfigError for a Manager, if aiohttp is older than 3.11, and if the application has
     started or belongs to another one already.
     """
-    require("aiohttp", "3.9")
+    require("aiohttp", "3.11")
     if not isinstance(manager, AsyncManager):
         raise ConfigError(
             f"sojourn.web.aiohttp needs an AsyncManager, not {type(manager).__name__}"

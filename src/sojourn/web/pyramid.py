@@ -19,7 +19,7 @@ from sojourn._events import logger
 from sojourn.errors import ConfigError, StoreError
 from sojourn.manager import Manager
 from sojourn.session import Session
-from sojourn.web._headers import UNAVAILABLE, UNAVAILABLE_HEADERS, merged
+from sojourn.web._headers import UNAVAILABLE, UNAVAILABLE_HEADERS, merged, reader
 from sojourn.web._pyramid import PyramidSession
 from sojourn.web._versions import require
 
@@ -43,11 +43,13 @@ class SessionFactory:
         if not isinstance(manager, Manager):
             raise ConfigError(f"sojourn.web.pyramid needs a Manager, not {type(manager).__name__}")
         self._manager = manager
+        self._headers_of = reader(manager.config)
 
     def __call__(self, request: Any) -> PyramidSession:
         """Start the session of a request, and see to it that it is released."""
+        headers = self._headers_of(request.environ)
         try:
-            session = self._manager.start(request.headers, https=request.scheme == "https")
+            session = self._manager.start(headers, https=request.scheme == "https")
         except StoreError as error:
             raise _unavailable(error) from error
         request.add_response_callback(partial(self._wait, session))

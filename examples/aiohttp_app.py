@@ -44,8 +44,8 @@ def create_app(provider: Provider | None = None) -> web.Application:
                 session.login(name)
             case "end", {"id": id} if id == session.id:
                 session.logout()
-            case "end", {"id": str(id)} if id in await own(session.user):
-                await manager.destroy(id)
+            case "end", {"id": str(id)}:
+                await manager.destroy(id, user=session.user)
         raise web.HTTPSeeOther("/")
 
     app = web.Application()

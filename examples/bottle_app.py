@@ -45,8 +45,8 @@ def create_app(provider: Provider | None = None) -> WSGIApplication:
                 session.login(name)
             case "end", {"id": id} if id == session.id:
                 session.logout()
-            case "end", {"id": id} if id in own(session.user):
-                manager.destroy(id)
+            case "end", {"id": id}:
+                manager.destroy(id, user=session.user)
         redirect("/", 303)
 
     app = Bottle()

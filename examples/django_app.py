@@ -37,8 +37,8 @@ PAGE = """<h1>Hello, {{ session.user|default:"stranger" }}</h1><form method="pos
 def shop(request: HttpRequest) -> HttpResponse:
     """Show the cart, or do what the form says."""
     session, form = cast("DjangoSession", request.session), request.POST
-    mine = [*manager().sessions(session.user)] if session.user else []
     if request.method == "GET":
+        mine = manager().sessions(session.user) if session.user else ()
         shown = {"session": session, "others": [each for each in mine if each.id != session.id]}
         return HttpResponse(engines["django"].from_string(PAGE).render(shown, request))
     if form.get("do") == "add":
@@ -48,8 +48,8 @@ def shop(request: HttpRequest) -> HttpResponse:
         session.login(form["name"], about={"device": device[:200]})
     elif form.get("do") == "leave":
         session.logout()
-    elif form.get("end") in {each.id for each in mine}:
-        manager().destroy(form["end"])
+    elif "end" in form:
+        manager().destroy(form["end"], user=session.user)
     return HttpResponseRedirect("/")
 
 

@@ -46,8 +46,8 @@ def create_app(provider: Provider | None = None) -> WSGIApplication:
                     session.login(name)
                 case "end", {"id": id} if id == session.id:
                     session.logout()
-                case "end", {"id": id} if id in own(session.user):
-                    manager.destroy(id)
+                case "end", {"id": str(id)}:
+                    manager.destroy(id, user=session.user)
             raise HTTPSeeOther("/")
 
     app = App()

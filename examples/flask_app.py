@@ -51,8 +51,7 @@ def create_app(provider: Provider | None = None) -> Flask:
 
     @app.post("/end/<id>")
     def end(id: str) -> Response:
-        if session.user and any(id == own.id for own in sessions.sessions(session.user)):
-            sessions.destroy(id)
+        if sessions.destroy(id, user=session.user):
             flash("That session is over.")
         return redirect("/")
 

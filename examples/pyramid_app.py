@@ -46,8 +46,7 @@ def create_app(provider: Provider | None = None) -> Router:
                 session.login(form["name"])
             case "end" if form["id"] == session.id:
                 session.logout()
-            case "end" if form["id"] in own(session.user):
-                manager.destroy(form["id"])
+            case "end" if manager.destroy(form["id"], user=session.user):
                 session.flash("<p><em>That session is over.</em></p>")
         return HTTPSeeOther("/")
 

@@ -51,8 +51,7 @@ def create_app(provider: Provider | None = None) -> Quart:
 
     @app.post("/end/<id>")
     async def end(id: str) -> Response:
-        if session.user and id in [own.id async for own in sessions.sessions(session.user)]:
-            await sessions.destroy(id)
+        if await sessions.destroy(id, user=session.user):
             await flash("That session is over.")
         return redirect("/")
 

@@ -47,9 +47,8 @@ def create_app(provider: Provider | None = None) -> Starlette:
                 session.login(name)
             case "end", {"id": id} if id == session.id:
                 session.logout()
-            case "end", {"id": id} if session.user:
-                if id in [info.id async for info in manager.sessions(session.user)]:
-                    await manager.destroy(id)
+            case "end", {"id": str(id)}:
+                await manager.destroy(id, user=session.user)
         return RedirectResponse("/", 303)
 
     routes = [Route("/", index), Route("/{deed}", act, methods=["POST"])]

@@ -36,7 +36,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Self
 
-from sojourn import AsyncManager, Manager
+from sojourn import AsyncManager, Manager, SessionGone
 
 Query = Mapping[str, str]
 
@@ -153,6 +153,16 @@ def _is_exact(session: Any, _: Query) -> bool:
     stored = session["exact"]
     same = all(type(stored[key]) is type(value) for key, value in EXACT.items())
     return same and all(stored[key] == EXACT[key] for key in "abc")
+
+
+async def keep(manager: AsyncManager, id: str, word: str) -> str:
+    """Put a word that came by a WebSocket into the session of that id; return what to answer."""
+    try:
+        async with manager.open_id(id) as session:
+            session.setdefault("words", []).append(word)
+    except SessionGone:
+        return "gone"
+    return "kept"
 
 
 DEEDS: dict[str, Callable[[Any, Query], Any]] = {

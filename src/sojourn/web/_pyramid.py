@@ -8,35 +8,17 @@ from typing import Any
 from pyramid.interfaces import ISession
 from zope.interface import implementer
 
-from sojourn.session import Session
+from sojourn.web._words import Worded
 
 CSRF_KEY = "_csrft_"
 """Where Pyramid's `SessionCSRFStoragePolicy` keeps its token, too."""
 
 
 @implementer(ISession)
-class PyramidSession(Session):
+class PyramidSession(Worded):
     """A session that also knows the words of Pyramid's `ISession`."""
 
     __slots__ = ()
-
-    @property
-    def new(self) -> bool:
-        """Whether nothing is stored for this visitor yet."""
-        return self.is_new
-
-    @property
-    def created(self) -> int:
-        """When the session began, in whole seconds since the epoch."""
-        return int(self.created_at)
-
-    def changed(self) -> None:
-        """Do nothing but raise SessionReleased if that is too late: changes are seen anyway."""
-        self._touch_to_change()
-
-    def invalidate(self) -> None:
-        """End the session at release.  What is put afterwards begins a new one."""
-        self.destroy()
 
     def flash(self, msg: Any, queue: str = "", allow_duplicate: bool = True) -> None:  # noqa: FBT001, FBT002 - as ISession has it
         """Add a message to a queue, unless it stands there and may not stand there twice."""

@@ -6,25 +6,15 @@ from aiohttp import web
 
 from sojourn.errors import ConfigError
 from sojourn.manager import AsyncManager
-from sojourn.session import Session
 from sojourn.web._aiohttp import Key, Sessions
 from sojourn.web._versions import require
+from sojourn.web._words import Worded
 
 
-class AiohttpSession(Session):
+class AiohttpSession(Worded):
     """A session that also knows the words of aiohttp-session."""
 
     __slots__ = ()
-
-    @property
-    def new(self) -> bool:
-        """Whether nothing is stored for this visitor yet."""
-        return self.is_new
-
-    @property
-    def created(self) -> int:
-        """When the session began, in whole seconds since the epoch."""
-        return int(self.created_at)
 
     @property
     def identity(self) -> str | None:
@@ -44,14 +34,6 @@ class AiohttpSession(Session):
     @max_age.setter
     def max_age(self, seconds: float | None) -> None:
         self.set_lifetime(seconds, persistent=seconds is not None)
-
-    def changed(self) -> None:
-        """Do nothing but raise SessionReleased if that is too late: changes are seen anyway."""
-        self._touch_to_change()
-
-    def invalidate(self) -> None:
-        """End the session at release.  What is put afterwards begins a new one."""
-        self.destroy()
 
 
 def setup(app: web.Application, manager: AsyncManager, *, key: Key = "session") -> None:
@@ -74,7 +56,8 @@ def setup(app: web.Application, manager: AsyncManager, *, key: Key = "session") 
         )
     if app.pre_frozen:
         raise ConfigError(
-            "sojourn.web.aiohttp.setup comes too late: call it before the application is started, or added to another one"
+            "sojourn.web.aiohttp.setup comes too late: call it before the application is started, "
+            "or added to another one"
         )
     sessions = Sessions(manager, key, AiohttpSession.adopt)
     app.middlewares.insert(0, sessions.serve)

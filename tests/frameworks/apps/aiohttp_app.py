@@ -7,9 +7,9 @@ import asyncio
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from sojourn import AsyncManager, SessionGone, SessionReleased
-from sojourn.web.aiohttp import AiohttpSession, get_session, setup
-from tests.frameworks.probe import STAFF, Handled, Plan, do, put
+from sojourn import AsyncManager, SessionReleased
+from sojourn.web.aiohttp import get_session, setup
+from tests.frameworks.probe import STAFF, Handled, Plan, do, keep, put
 
 MANAGER = web.AppKey("manager", AsyncManager)
 
@@ -128,17 +128,8 @@ async def socket(request: web.Request) -> web.WebSocketResponse:
     await response.prepare(request)
     await response.send_str("accepted")
     async for message in response:
-        await response.send_str(await keep(request, session, message.data))
+        await response.send_str(await keep(request.app[MANAGER], session.id, message.data))
     return response
-
-
-async def keep(request: web.Request, session: AiohttpSession, word: str) -> str:
-    try:
-        async with request.app[MANAGER].open_id(session.id) as later:
-            later.setdefault("words", []).append(word)
-    except SessionGone:
-        return "gone"
-    return "kept"
 
 
 @web.middleware

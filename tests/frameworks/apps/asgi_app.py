@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator, Callable
 from typing import NamedTuple
 from urllib.parse import parse_qsl
 
-from sojourn import AsyncManager, Session, SessionGone, SessionReleased
+from sojourn import AsyncManager, Session, SessionReleased
 from sojourn.web._lifespan import App, Receive, Scope, Send
 from sojourn.web.asgi import SessionMiddleware
-from tests.frameworks.probe import STAFF, Handled, Plan, Query, do, put
+from tests.frameworks.probe import STAFF, Handled, Plan, Query, do, keep, put
 
 JSON, TEXT, EVENTS = "application/json", "text/plain", "text/event-stream"
 
@@ -143,15 +143,8 @@ class Probe:
         await send({"type": "websocket.accept"})
         await send({"type": "websocket.send", "text": "accepted"})
         while (message := await receive())["type"] == "websocket.receive":
-            await send({"type": "websocket.send", "text": await self.keep(id, message["text"])})
-
-    async def keep(self, id: str, word: str) -> str:
-        try:
-            async with self._manager.open_id(id) as session:
-                session.setdefault("words", []).append(word)
-        except SessionGone:
-            return "gone"
-        return "kept"
+            answer = await keep(self._manager, id, message["text"])
+            await send({"type": "websocket.send", "text": answer})
 
 
 async def each(parts: tuple[bytes, ...] | AsyncIterator[bytes]) -> AsyncIterator[bytes]:

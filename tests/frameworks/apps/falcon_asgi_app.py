@@ -11,10 +11,10 @@ import falcon.asgi
 from falcon import HTTP_302, HTTP_304, HTTP_418, WebSocketDisconnected
 from falcon.asgi import Request, Response, SSEvent, WebSocket
 
-from sojourn import AsyncManager, Session, SessionGone, SessionReleased
+from sojourn import AsyncManager, Session, SessionReleased
 from sojourn.web._lifespan import App
 from sojourn.web.asgi import SessionMiddleware
-from tests.frameworks.probe import STAFF, Handled, Plan, do, put
+from tests.frameworks.probe import STAFF, Handled, Plan, do, keep, put
 
 
 def session_of(request: Request, key: str = "session") -> Session:
@@ -154,17 +154,10 @@ class Conversation:
         await socket.send_text("accepted")
         try:
             while True:
-                await socket.send_text(await self._keep(session.id, await socket.receive_text()))
+                word = await socket.receive_text()
+                await socket.send_text(await keep(self._manager, session.id, word))
         except WebSocketDisconnected:
             pass
-
-    async def _keep(self, id: str, word: str) -> str:
-        try:
-            async with self._manager.open_id(id) as session:
-                session.setdefault("words", []).append(word)
-        except SessionGone:
-            return "gone"
-        return "kept"
 
 
 def make(plan: Plan) -> App:

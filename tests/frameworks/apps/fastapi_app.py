@@ -18,10 +18,10 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from starlette.requests import HTTPConnection
 from starlette.websockets import WebSocketDisconnect
 
-from sojourn import AsyncManager, Session, SessionGone, SessionReleased
+from sojourn import AsyncManager, Session, SessionReleased
 from sojourn.web.asgi import SessionMiddleware
 from sojourn.web.fastapi import CurrentSession, session_from
-from tests.frameworks.probe import STAFF, Handled, Plan, Query, do, put
+from tests.frameworks.probe import STAFF, Handled, Plan, Query, do, keep, put
 
 METHODS = ["GET", "HEAD"]
 router = APIRouter()
@@ -154,15 +154,6 @@ async def converse(websocket: WebSocket, session: CurrentSession, manager: Sessi
             await websocket.send_text(await keep(manager, session.id, word))
     except WebSocketDisconnect:
         pass
-
-
-async def keep(manager: AsyncManager, id: str, word: str) -> str:
-    try:
-        async with manager.open_id(id) as session:
-            session.setdefault("words", []).append(word)
-    except SessionGone:
-        return "gone"
-    return "kept"
 
 
 def make(plan: Plan) -> FastAPI:

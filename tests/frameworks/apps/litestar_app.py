@@ -15,9 +15,9 @@ from litestar.exceptions import WebSocketDisconnect
 from litestar.params import FromPath, FromQuery
 from litestar.response import Redirect, ServerSentEvent, Stream
 
-from sojourn import AsyncManager, SessionGone, SessionReleased
+from sojourn import AsyncManager, SessionReleased
 from sojourn.web.litestar import CurrentSession, SessionPlugin
-from tests.frameworks.probe import STAFF, Handled, Plan, Query, do, put
+from tests.frameworks.probe import STAFF, Handled, Plan, Query, do, keep, put
 
 METHODS = [HttpMethod.GET, HttpMethod.HEAD]
 Sessions = NamedDependency[AsyncManager]
@@ -144,15 +144,6 @@ async def converse(
             await socket.send_text(await keep(manager, session.id, word))
     except WebSocketDisconnect:
         pass
-
-
-async def keep(manager: AsyncManager, id: str, word: str) -> str:
-    try:
-        async with manager.open_id(id) as session:
-            session.setdefault("words", []).append(word)
-    except SessionGone:
-        return "gone"
-    return "kept"
 
 
 ROUTES = [

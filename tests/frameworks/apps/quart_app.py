@@ -8,11 +8,11 @@ from typing import Any
 
 from quart import Quart, Response, jsonify, redirect, request, stream_with_context, websocket
 
-from sojourn import AsyncManager, SessionGone, SessionReleased
+from sojourn import AsyncManager, SessionReleased
 from sojourn.web import asgi, quart
 from sojourn.web.quart import session
 from tests.frameworks.apps.flask_app import parted
-from tests.frameworks.probe import STAFF, Handled, Plan, do, put
+from tests.frameworks.probe import STAFF, Handled, Plan, do, keep, put
 
 
 def make(plan: Plan) -> Quart:
@@ -71,13 +71,7 @@ def add_sessions(app: Quart, sessions: AsyncManager) -> None:
         await websocket.send("accepted")
         while True:
             word = await websocket.receive()
-            try:
-                async with sessions.open_id(session.id) as later:
-                    later.setdefault("words", []).append(word)
-            except SessionGone:
-                await websocket.send("gone")
-            else:
-                await websocket.send("kept")
+            await websocket.send(await keep(sessions, session.id, str(word)))
 
 
 def add_answers(app: Quart) -> None:

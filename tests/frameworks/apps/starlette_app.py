@@ -19,9 +19,9 @@ from starlette.responses import (
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from sojourn import AsyncManager, SessionGone, SessionReleased
+from sojourn import AsyncManager, SessionReleased
 from sojourn.web.asgi import SessionMiddleware
-from tests.frameworks.probe import STAFF, Handled, Plan, Query, do, put
+from tests.frameworks.probe import STAFF, Handled, Plan, Query, do, keep, put
 
 
 async def deed(request: Request) -> Response:
@@ -129,15 +129,6 @@ async def converse(websocket: WebSocket) -> None:
             await websocket.send_text(await keep(manager, session.id, word))
     except WebSocketDisconnect:
         pass
-
-
-async def keep(manager: AsyncManager, id: str, word: str) -> str:
-    try:
-        async with manager.open_id(id) as session:
-            session.setdefault("words", []).append(word)
-    except SessionGone:
-        return "gone"
-    return "kept"
 
 
 def manager_of(request: Request) -> AsyncManager:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import traceback
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -18,7 +20,11 @@ from sojourn import (
     SessionError,
     SessionReleased,
     SessionTooLarge,
+    StoreError,
+    StoreUnavailable,
 )
+from sojourn.providers.memory import MemoryProvider
+from sojourn.record import Changes, Outcome, Record
 from sojourn.testing import FakeClock
 
 
@@ -351,3 +357,103 @@ def test_it_takes_on_a_class_with_more_words(manager: Manager, cookie: dict[str,
     shopping.basket.append("milk")
     manager.release(shopping)
     assert manager.start(cookie)["basket"] == ["tea", "milk"]
+
+
+# -- while a release is under way ------------------------------------------------------------------
+
+
+class Meddling(MemoryProvider):
+    """A store during whose writes another thread of the application goes on with the session."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.meddle: Callable[[], object] = lambda: None
+        self.fault: StoreError | None = None
+
+    def update(self, record: Record, changes: Changes) -> Outcome | Record:
+        self.meddle()
+        if self.fault is not None:
+            raise self.fault
+        return super().update(record, changes)
+
+
+MEDDLINGS: list[Any] = [
+    lambda s: s.update(name="late"),
+    lambda s: s.pop("name"),
+    lambda s: s.regenerate_id(),
+    lambda s: s.login("eve"),
+    lambda s: s.destroy(),
+]
+
+
+def changed_during_its_release(store: Meddling, meddling: Any) -> tuple[Manager, Release]:
+    manager = Manager(store)
+    with manager.open({}) as session:
+        session["name"] = "ada"
+    session = manager.start(headers(session.released))
+    session["count"] = 1
+    session.regenerate_id()
+
+    def meddle() -> None:
+        with pytest.raises(SessionReleased):
+            meddling(session)
+
+    store.meddle = meddle
+    return manager, manager.release(session)
+
+
+@pytest.mark.parametrize("meddling", MEDDLINGS)
+def test_what_is_changed_during_the_release_raises(meddling: Any) -> None:
+    """It could not be stored any more, and must not touch what is being stored."""
+    manager, release = changed_during_its_release(Meddling(), meddling)
+    assert dict(manager.start(headers(release))) == {"name": "ada", "count": 1}
+
+
+def test_a_release_that_failed_is_the_last() -> None:
+    """Nobody knows what came of it, so nothing may be added to it."""
+    store = Meddling()
+    store.fault = StoreUnavailable("down")
+    with pytest.raises(StoreUnavailable):
+        changed_during_its_release(store, MEDDLINGS[0])
+
+
+def test_what_could_not_be_stored_can_be_mended(manager: Manager, cookie: dict[str, str]) -> None:
+    session = manager.start(cookie)
+    session["basket"].append(object())
+    with pytest.raises(EncodeError):
+        manager.release(session)
+    session["basket"].pop()
+    session["count"] = 2
+    assert manager.release(session).outcome is ReleaseOutcome.SAVED
+
+
+# -- what a traceback may show ---------------------------------------------------------------------
+
+
+class Down(MemoryProvider):
+    """A store that is down for a moment."""
+
+    def read(self, id: str) -> Record | None:
+        raise StoreUnavailable("down")
+
+
+def test_a_traceback_with_local_variables_shows_no_token() -> None:
+    """As debug pages and error trackers print them."""
+    token = "A" * 43
+    manager = Manager(Down())
+    with pytest.raises(StoreUnavailable) as caught:
+        manager.start({"Cookie": f"sid={token}"})
+    [*frames] = traceback.StackSummary.extract(
+        traceback.walk_tb(caught.value.__traceback__.tb_next),  # type: ignore[union-attr]
+        capture_locals=True,
+    )
+    shown = str([frame.locals for frame in frames])
+    assert "<token>" in shown
+    assert token not in shown
+
+
+def test_a_record_shows_nothing_of_what_is_in_it() -> None:
+    record = Record("ab", {b"key": b"secret"}, 1.0, 1.0, 2.0, "ada")
+    changes = Changes(1.0, put={b"key": b"secret"}, expect={b"key": b"older secret"})
+    assert "ada" in repr(record)
+    assert "secret" not in repr((record, changes))

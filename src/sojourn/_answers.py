@@ -67,7 +67,7 @@ class Answers:
 
     def _in_header(self, session: Session, token: str) -> Headers:
         name = self._config.header_name
-        return ((name, token),) if name is not None and session._arrival.in_header else ()
+        return ((name, str(token)),) if name is not None and session._arrival.in_header else ()
 
     def _cookie(self, session: Session, token: str, now: float) -> Headers:
         if session._arrival.in_header or not self._config.enable_set_cookie:

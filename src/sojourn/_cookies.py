@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from sojourn._checks import COOKIE_LIMIT
-from sojourn._tokens import TOKEN, TOKEN_LENGTH, is_token
+from sojourn._tokens import TOKEN, TOKEN_LENGTH, Token, is_token
 from sojourn.config import Config
 
 Headers = Mapping[str, Any] | Mapping[bytes, Any] | Iterable[tuple[Any, Any]]
@@ -64,7 +64,7 @@ def arrive(headers: Headers, https: bool, config: Config) -> Arrival:  # noqa: F
     if config.header_name is not None and ("header" in found or not config.enable_set_cookie):
         token = found.get("header", "").strip(" \t")
         if is_token(token):
-            return Arrival((token,), malformed=False, in_header=True, https=https)
+            return Arrival((Token(token),), malformed=False, in_header=True, https=https)
         return Arrival((), malformed=token != "", in_header=True, https=https)
     tokens, malformed = _cookie_tokens(found.get("cookie", ""), config.cookie_name)
     return Arrival(tokens, malformed, False, https)
@@ -128,7 +128,7 @@ def _cookie_tokens(text: str, name: str) -> tuple[tuple[str, ...], bool]:
     """What the cookies of that name hold: the candidates, and whether there was anything else."""
     values = _cookies_of(name)(f";{text}") if name in text else ()
     if len(values) == 1 and len(values[0]) == TOKEN_LENGTH:  # nearly always
-        return (values[0],), False
+        return (Token(values[0]),), False
     tokens: list[str] = []
     malformed = False
     for found in values:
@@ -136,7 +136,7 @@ def _cookie_tokens(text: str, name: str) -> tuple[tuple[str, ...], bool]:
         if not token:
             malformed = True
         elif len(tokens) < MOST_CANDIDATES and token not in tokens:
-            tokens.append(token)
+            tokens.append(Token(token))
     return tuple(tokens), malformed
 
 

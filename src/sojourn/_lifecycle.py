@@ -93,15 +93,23 @@ class Lifecycle:
     # -- the end of a request ------------------------------------------------------------------
 
     def close(self, session: Session) -> Release | Steps:
-        """Decide what a release has to do: nothing any more, or these steps."""
+        """Decide what a release has to do: nothing any more, or these steps.
+
+        It is sealed then: what is done to it while the steps wait for the store would be lost.
+        """
         if session._sealed:
             raise SessionReleased("the session was already released")
         if session._standing is Standing.OUTAGE:
             return self.answer.seal(session, ReleaseOutcome.OUTAGE)
         if session._standing is Standing.RETIRED and not session._login:
             return self.answer.seal(session, ReleaseOutcome.RETIRED)
+        steps = self._steps(session)
+        session._sealed = True
+        return steps
+
+    def _steps(self, session: Session) -> Release | Steps:
         if session._doomed is not None:
-            return self._end_then_begin(session, session._doomed)
+            return self._end_then_begin(session, session._doomed, self._beginning(session))
         if session._origin is None:
             return self._beginning(session) or self.answer.seal(session, ReleaseOutcome.UNCHANGED)
         return self._go_on(session, session._origin)
@@ -118,9 +126,8 @@ class Lifecycle:
             self.report("destroyed", id)
         return ended
 
-    def _end_then_begin(self, session: Session, doomed: Record) -> Steps:
+    def _end_then_begin(self, session: Session, doomed: Record, beginning: Steps | None) -> Steps:
         """Destroy; what was put since then goes into a new session, unless this came late."""
-        beginning = self._beginning(session)
         ended = yield from self.end(doomed.id)
         if not ended and not session._login:
             return self._late(session, doomed)
@@ -162,9 +169,8 @@ class Lifecycle:
         return self._update(session, origin, delta, self._changes(session, delta, now, due=due))
 
     def _touch_due(self, session: Session, delta: Delta, origin: Record, now: float) -> bool:
-        if session._standing is Standing.DETACHED:
-            return False
-        if delta.is_empty and self.config.touch_on == "change":
+        unseen = delta.is_empty and self.config.touch_on == "change"
+        if unseen or session._standing is Standing.DETACHED:
             return False
         interval = self.config.touch_interval
         if origin.lifetime is not None:

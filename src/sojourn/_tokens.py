@@ -40,6 +40,15 @@ def is_id(text: str) -> bool:
     return _is_digest(text) is not None
 
 
+class Token(str):
+    """A token that no repr shows: a traceback may show local variables."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "<token>"
+
+
 class Tokens:
     """One hash function and one key: mints tokens, and derives the id of each."""
 
@@ -82,7 +91,7 @@ class Tokens:
             token = secrets.token_urlsafe(32)
             id = self.id_of(token)
             if like is None or id[:2] == like[:2]:
-                return token, id
+                return Token(token), id
 
 
 def _hash(name: str) -> hashlib._Hash:

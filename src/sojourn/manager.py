@@ -63,6 +63,7 @@ class Manager(Policy):
         self._started = True
         life = self._life
         arrival = life.arrive(headers, https=https)
+        del headers  # they hold the token, and a traceback may show local variables
         retired: Session | None = None
         for token in arrival.tokens:
             id = life.id_of(token)
@@ -248,6 +249,7 @@ class AsyncManager(Policy):
         self._started = True
         life = self._life
         arrival = life.arrive(headers, https=https)
+        del headers  # they hold the token, and a traceback may show local variables
         retired: Session | None = None
         for token in arrival.tokens:
             id = life.id_of(token)

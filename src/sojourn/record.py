@@ -39,6 +39,9 @@ class Record(NamedTuple):
     successor: str | None = None
     """Set on a tombstone: the id that the session moved to."""
 
+    def __repr__(self) -> str:
+        return f"<Record {self.id} user={self.user!r}, {len(self.fields)} fields>"
+
 
 class Move(NamedTuple):
     """The session goes on under another id, of which the first two hex digits are the same."""
@@ -69,6 +72,10 @@ class Changes(NamedTuple):
     persistent: bool | None = None
     """None: lifetime and cookie kind stay, and where the lifetime is another by now, the times
     stay too.  Otherwise both are set, and `expires` holds exactly."""
+
+    def __repr__(self) -> str:
+        names = f"put {len(self.put)}, drop {len(self.drop)}, expect {len(self.expect)}"
+        return f"<Changes {names}, clear={self.clear}, move={self.move!r}>"
 
 
 class Outcome(Enum):

@@ -97,3 +97,28 @@ async def test_a_failing_sweep_in_a_task(caplog: pytest.LogCaptureFixture) -> No
             await asyncio.sleep(0.005)
     await manager.close()
     assert "the disk is gone" in caplog.text
+
+
+def tasks_of(runner: asyncio.Runner) -> int:
+    async def count() -> int:
+        await asyncio.sleep(0.02)
+        return len(asyncio.all_tasks()) - 1
+
+    return runner.run(count())
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_a_manager_is_closed_in_another_loop_than_it_sweeps_in(gone: bool) -> None:
+    """As tests do that serve one application twice."""
+    manager = AsyncManager("memory", gc_interval=60)
+    with asyncio.Runner() as first, asyncio.Runner() as second:
+        first.run(start_gc(manager))
+        assert tasks_of(first) == 1
+        if gone:
+            first.close()
+        second.run(asyncio.wait_for(manager.close(), 5))
+        assert gone or tasks_of(first) == 0
+
+
+async def start_gc(manager: AsyncManager) -> None:
+    manager.start_gc()

@@ -55,9 +55,13 @@ class AsyncBackground:
         return not self._task.done() and not self._task.get_loop().is_closed()
 
     async def stop(self) -> None:
-        """End it, in the middle of a sweep too."""
-        self._task.cancel()
-        await asyncio.wait([self._task])
+        """End it, in the middle of a sweep too; in another loop, it ends when that loop gets to it."""
+        loop = self._task.get_loop()
+        if loop is asyncio.get_running_loop():
+            self._task.cancel()
+            await asyncio.wait([self._task])
+        elif not loop.is_closed():
+            loop.call_soon_threadsafe(self._task.cancel)
 
     async def _run(self) -> None:
         while True:

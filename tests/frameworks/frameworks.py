@@ -43,6 +43,9 @@ class Framework:
     """Whether the framework turns what nobody handles into a response, which saves."""
     outage: int = 503
     """The status of a response while the store is down."""
+    outage_in_view: int = 503
+    """The same, where the view itself asked the store in vain: some frameworks know better than
+    the middleware around them what becomes of an error."""
     late: int = 200
     """The status of a response whose session had ended before it was released."""
     after_first_byte: str = "SessionReleased"
@@ -52,6 +55,8 @@ class Framework:
     own_cookies: bool = False
     """Whether the framework reads and writes the cookie itself: of several it reads one, and the
     header of a proxy does not make it Secure."""
+    decides_late: bool = True
+    """Whether the cookie is decided on after the release, when it is known that nothing is left."""
     taken_without: frozenset[str] = frozenset()
     """What the cookie is not said to be when it is taken away."""
 
@@ -78,10 +83,10 @@ FRAMEWORKS = {
     "starlette": _asgi("starlette_app"),
     "fastapi": _asgi("fastapi_app"),
     "litestar": _asgi("litestar_app", keeps_errors=True),
-    "falcon": _wsgi("falcon_app", keeps_errors=True),
-    "falcon-asgi": _asgi("falcon_asgi_app", keeps_errors=True),
-    "bottle": _wsgi("bottle_app", keeps_errors=True),
-    "pyramid": _wsgi("pyramid_app"),
+    "falcon": _wsgi("falcon_app", keeps_errors=True, outage_in_view=500),
+    "falcon-asgi": _asgi("falcon_asgi_app", keeps_errors=True, outage_in_view=500),
+    "bottle": _wsgi("bottle_app", keeps_errors=True, outage_in_view=500),
+    "pyramid": _wsgi("pyramid_app", outage_in_view=500),
     "aiohttp": Framework(app="aiohttp_app", kind=Kind.AIOHTTP),
     "django": Framework(app="django_app", kind=Kind.WSGI, **_DJANGO),
     "django-asgi": Framework(app="django_app", kind=Kind.ASGI, make="make_asgi", **_DJANGO),
@@ -92,10 +97,12 @@ FRAMEWORKS = {
         make="make_engine",
         seen_by="put",
         outage=500,
+        outage_in_view=500,
         late=400,
         after_first_byte="",
         no_store=(),
         own_cookies=True,
+        decides_late=False,
         taken_without=frozenset({"HttpOnly"}),
         **_DJANGO,
     ),

@@ -11,12 +11,14 @@ import sys
 
 from tests.frameworks.frameworks import FRAMEWORKS
 from tests.frameworks.probe import Plan
+from tests.frameworks.servers import READY
 
 # Whatever is said is looked through for tokens; some servers themselves show cookies when they debug.
 logging.basicConfig(level=logging.INFO)
 logging.getLogger("sojourn").setLevel(logging.DEBUG)
 
 application = FRAMEWORKS[os.environ["FRAMEWORK"]].application(Plan.from_env())
+sys.stderr.write(f"{READY}\n")
 
 if __name__ == "__main__":
     from aiohttp import web

@@ -21,8 +21,10 @@ USUALLY = [
 BESIDES = [
     ("hypercorn", "starlette", "redis"),
     ("hypercorn", "quart", "file"),
+    ("hypercorn", "django-asgi", "mysql"),
     ("granian", "fastapi", "redis"),
     ("granian", "litestar", "file"),
+    ("granian", "falcon-asgi", "mysql"),
     ("gunicorn-aiohttp", "aiohttp", "mysql"),
 ]
 

@@ -141,10 +141,10 @@ class Answering:
         assert (visitor.token, stranger.token) == (token, "")
         assert visitor.everything() == {"a": "1"}
 
-    def test_a_view_that_asks_the_store_itself_is_unavailable_too(self, visitor: Visitor) -> None:
+    def test_what_a_view_says_that_asks_the_store_in_vain(self, visitor: Visitor) -> None:
         with visitor.site.store.outage():
             answer = visitor.ask("/others", user="ann")
-        assert answer.status == visitor.site.framework.outage
+        assert answer.status == visitor.site.framework.outage_in_view
         assert answer.status != 503 or int(*header(answer, "Retry-After")) > 0
 
     def test_without_its_store_a_stranger_is_still_served(self, visitor: Visitor) -> None:

@@ -108,6 +108,16 @@ class Changing:
         assert len(set(seen)) < AT_ONCE, "nothing overlapped"
         assert visitor.everything() == {"n": 1 + AT_ONCE}
 
+    def test_visitors_at_once_each_have_their_own(self, site: Site) -> None:
+        def one(number: int) -> object:
+            visitor = Visitor(site)
+            visitor.result("/slow/put", key="mine", value=str(number), seconds=SLOW)
+            visitor.result("/slow/append", key="items", value=str(number), seconds=SLOW)
+            return visitor.everything()
+
+        expected = [{"mine": str(n), "items": [str(n)]} for n in range(AT_ONCE)]
+        assert at_once(one, AT_ONCE) == expected
+
     # -- requests that come late ---------------------------------------------------------------
 
     @pytest.mark.parametrize("end", ["logout", "destroy", "empty"])
@@ -125,6 +135,12 @@ class Changing:
         assert [cookies_of(answer) for answer in answers] == [[]] * AT_ONCE
         assert visitor.everything() == {"items": ["early"]}
         assert old.everything() == {}
+
+    def test_who_only_looked_meanwhile_takes_no_cookie_away(self, site: Site) -> None:
+        _, visitor, answers = interrupted(site, "/slow/get", "login", user=fresh_user())
+        assert {answer.status for answer in answers} == {200}
+        assert [cookies_of(answer) for answer in answers] == [[]] * AT_ONCE
+        assert visitor.everything() == {"items": ["early"]}
 
     def test_who_signs_out_is_signed_out_though_the_token_changed_meanwhile(
         self, site: Site
@@ -150,6 +166,22 @@ class Changing:
             browser = visitor.copy()
             browser.jar.take(answer.headers)
             assert browser.everything() == {"other": "1"}
+
+    def test_a_session_that_all_empty_together_is_gone(self, visitor: Visitor) -> None:
+        """None of them sees it empty; the one that made it so takes the cookie away."""
+        keys = [f"k{number}" for number in range(AT_ONCE)]
+        for key in keys:
+            visitor.do("put", key=key, value="1")
+        browsers = [visitor.copy() for _ in keys]
+
+        def one(number: int) -> None:
+            browsers[number].ask("/slow/delete", key=keys[number], seconds=SLOW)
+
+        at_once(one, AT_ONCE)
+        assert visitor.site.record(visitor.token) is None
+        left = [browser.token for browser in browsers]
+        taken = 1 if visitor.site.framework.decides_late else 0
+        assert (left.count(""), left.count(visitor.token)) == (taken, AT_ONCE - taken)
 
     # -- time ----------------------------------------------------------------------------------
 

@@ -6,12 +6,12 @@ sessions: with our middleware, and with ours as the store beneath Django's own.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import django
 import pytest
+from django.conf import settings
 from django.db import connection
 from django.http import HttpRequest
 from django.test import AsyncClient, Client
@@ -21,10 +21,12 @@ from sojourn import AsyncManager, Manager
 from sojourn.providers.memory import MemoryProvider
 from sojourn.testing import FakeClock, Trips
 from sojourn.web.django import _managers, manager
+from tests.web.django import settings as project
 from tests.web.django.pages import to
 from tests.web.django.settings import DJANGOS, OTHERS, OURS
 
-os.environ["DJANGO_SETTINGS_MODULE"] = "tests.web.django.settings"
+# Not by the environment, which every server would inherit that a test starts.
+settings.configure(**{name: said for name, said in vars(project).items() if name.isupper()})
 django.setup()
 
 MIDDLEWARES = {"middleware": OURS, "engine": DJANGOS}
@@ -43,6 +45,12 @@ class Site:
 
     def client(self) -> Client:
         return Client()
+
+    def visitor(self) -> Client:
+        """Somebody of whom something is stored."""
+        client = Client()
+        client.get("/count")
+        return client
 
     def async_client(self) -> AsyncClient:
         return AsyncClient()

@@ -27,6 +27,14 @@ def ato(deed: Deed) -> str:
     return to(deed).replace("do", "ado", 1)
 
 
+def put(request: HttpRequest) -> None:
+    request.session["late"] = True
+
+
+async def aput(request: HttpRequest) -> None:
+    await request.session.aset("late", value=True)
+
+
 def do(request: HttpRequest, deed: str) -> HttpResponse:
     return answer(DEEDS[deed](request))
 

@@ -115,6 +115,18 @@ def test_a_sign_in_without_a_session_of_ours_is_left_alone(site: Site, ada: Any)
     assert manager().active_count() == 0
 
 
+def test_a_sign_in_for_something_else_than_the_session_is_left_alone(site: Site, ada: Any) -> None:
+    """As libraries signal it that hand out tokens of their own."""
+
+    def deed(request: Any) -> Any:
+        user_logged_in.send(type(ada), request=request, user=ada)
+        return request.session.user
+
+    client = site.visitor()
+    assert client.get(to(deed)).json()["said"] is None
+    assert list(manager().sessions(str(ada.pk))) == []
+
+
 def test_a_user_of_sojourns_own_words_gives_way(site: Site, ada: Any) -> None:
     client = site.client()
     client.get(to(lambda request: request.session.login("somebody")))

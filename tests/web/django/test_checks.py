@@ -26,6 +26,10 @@ def own(config: Any) -> MemoryProvider:
     return provider
 
 
+def down(_: Any) -> MemoryProvider:
+    raise StoreUnavailable("not today")
+
+
 INSTANCE = MemoryProvider()
 AUTH = "django.contrib.auth.middleware.AuthenticationMiddleware"
 MEMORY = {"provider": "memory"}
@@ -44,6 +48,11 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"SOJOURN": {**MEMORY, "retired_for": 0}}, "sojourn.E001", "retired_for=0"),
     ({"SOJOURN": {**MEMORY, "cookie_name": "a"}}, "sojourn.E001", "give SESSION_COOKIE_NAME"),
     ({"SOJOURN": {**MEMORY, "max_lifetime": 5}}, "sojourn.E001", "give SESSION_COOKIE_AGE"),
+    ({"SOJOURN": {**MEMORY, "max_sizes": 5}}, "sojourn.E001", "did you mean 'max_size'"),
+    ({"SOJOURN": {**MEMORY, "types": 5}}, "sojourn.E001", "SOJOURN: types=5"),
+    ({"SOJOURN": {"provider": "."}}, "sojourn.E001", "SOJOURN['provider']='.'"),
+    ({"SOJOURN": {"provider": f"{__name__}.down"}}, "sojourn.E001", "not today"),
+    ({"SESSION_COOKIE_AGE": "3600"}, "sojourn.E001", "SESSION_COOKIE_AGE='3600'"),
     ({"SESSION_COOKIE_NAME": "a b"}, "sojourn.E001", "SESSION_COOKIE_NAME: "),
     ({"SESSION_COOKIE_AGE": -1}, "sojourn.E001", "SESSION_COOKIE_AGE: "),
     ({"SESSION_COOKIE_DOMAIN": "a b"}, "sojourn.E001", "SESSION_COOKIE_DOMAIN: "),
@@ -68,6 +77,10 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
         "sojourn.E005",
         "partitioned",
     ),
+    *(
+        ({"MIDDLEWARE": [DJANGOS, *OTHERS], **named}, "sojourn.E005", "SESSION_COOKIE_SECURE")
+        for named in ({"SESSION_COOKIE_NAME": "__Host-a"}, {"SESSION_COOKIE_SAMESITE": "None"})
+    ),
 ]
 
 
@@ -77,7 +90,7 @@ def test_what_is_wrong_is_said(settings: dict[str, Any], id: str, words: str) ->
         [*_, error] = [each for each in checks.run_checks() if each.id == id]
         assert words in error.msg
         if id == "sojourn.E001":
-            with pytest.raises(ConfigError):
+            with pytest.raises(ConfigError if "not today" not in words else StoreUnavailable):
                 manager()
 
 
@@ -89,6 +102,11 @@ def test_what_is_wrong_is_said_once() -> None:
 
 def test_what_is_right_is_not(site: Site) -> None:
     assert [each for each in checks.run_checks() if str(each.id).startswith("sojourn")] == []
+
+
+def test_our_middleware_makes_a_cookie_secure_that_has_to_be() -> None:
+    with override_settings(SESSION_COOKIE_NAME="__Host-a", MIDDLEWARE=[OURS, *OTHERS]):
+        assert not [each for each in checks.run_checks() if str(each.id).startswith("sojourn")]
 
 
 def test_a_middleware_that_is_not_there_is_djangos_to_say() -> None:
@@ -137,6 +155,9 @@ def test_djangos_settings_become_ours() -> None:
             "change",
             "sessionid",
         )
+    with override_settings(SESSION_COOKIE_AGE=3650 * 86_400):  # no browser keeps one so long
+        assert manager().config.max_lifetime == 3650 * 86_400
+        assert manager().config.cookie_lifetime == 400 * 86_400
     with override_settings(
         SESSION_COOKIE_SECURE=True,
         SESSION_SAVE_EVERY_REQUEST=True,
@@ -189,6 +210,19 @@ def test_managers_are_made_once_and_anew_for_other_settings(site: Site) -> None:
     seen: list[Session] = []
     client.get(to(lambda request: seen.append(request.session.load())))
     assert "token" not in repr(seen[0])
+
+
+@pytest.mark.parametrize("config", ["./own", {"paths": ["./own"]}])
+def test_where_the_store_is_is_shown_while_it_is_wrong_and_hidden_then(config: Any) -> None:
+    ours = {"provider": f"{__name__}.own", "provider_config": config, "max_sizes": 5}
+    with override_settings(SOJOURN=ours), pytest.raises(ConfigError):
+        manager()
+    assert "./own" in repr(ours)
+    del ours["max_sizes"]
+    with override_settings(SOJOURN=ours):
+        manager()
+    assert "./own" not in repr(ours)
+    assert ours["provider_config"] == config
 
 
 def test_the_store_is_opened_when_django_starts(site: Site) -> None:

@@ -144,16 +144,24 @@ def test_a_date_stays_however_often_it_is_seen(site: Site, clock: FakeClock, eve
 def test_what_is_over_is_over_by_the_next_request(site: Site, clock: FakeClock, value: Any) -> None:
     set_clock(clock)
     client, _ = begin(site, value)
+    said = client.get(to(lambda request: expiry_of(request.session))).json()["said"]
+    assert said[0] < 0
+    assert said[2] is False
     clock.advance(1)
     assert client.get(to(lambda request: dict(request.session))).json()["said"] == {}
 
 
 def test_longer_than_any_session_may_live_is_refused(site: Site) -> None:
-    def deed(request: Any) -> None:
-        with pytest.raises(ConfigError, match="absolute_lifetime"):
-            request.session.set_expiry(31 * DAY)
+    def deed(request: Any) -> Any:
+        for value in (31 * DAY, timedelta(days=31)):
+            with pytest.raises(ConfigError, match="absolute_lifetime"):
+                request.session.set_expiry(value)
+        return request.session.get_expiry_age()
 
-    assert site.client().get(to(deed)).status_code == 200
+    for value in (None, HOUR, timedelta(hours=1)):
+        client, _ = begin(site, value)
+        age = client.get(to(lambda request: request.session.get_expiry_age())).json()["said"]
+        assert client.get(to(deed)).json()["said"] == pytest.approx(age, abs=2)
 
 
 def test_a_date_later_than_any_session_may_live_by_now_is_no_error(site: Site) -> None:

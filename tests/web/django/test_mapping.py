@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from django.contrib.sessions.backends.base import SessionBase
+from django.contrib.sessions.backends.db import SessionStore as DjangosStore
 from django.utils.safestring import SafeString
 
 from sojourn import EncodeError
@@ -198,9 +199,19 @@ def test_it_is_a_session_to_those_who_ask(site: Site) -> None:
 
 def test_it_reads_what_django_signed(site: Site) -> None:
     def deed(session: Any) -> Any:
-        return session.decode(session.encode({"a": 1})), session.decode("nonsense")
+        stored = DjangosStore().encode({"a": 1})
+        return session.decode(stored), session.decode(session.encode(DATA)), session.decode("x")
 
-    assert said(site.client(), deed) == [{"a": 1}, {}]
+    assert said(site.client(), deed) == [{"a": 1}, DATA, {}]
+
+
+def test_it_is_true_once_something_is_to_be_stored(site: Site) -> None:
+    def deed(session: Any) -> Any:
+        before = bool(session)
+        session["a"] = 1
+        return before, bool(session)
+
+    assert said(site.client(), deed) == [False, True]
 
 
 def test_visitors_who_only_look_leave_no_trace(site: Site) -> None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import Any
 
 import pytest
 from django.contrib import messages
+from django.test import AsyncClient
 from django.test.utils import override_settings
 
 from tests.web.django.conftest import Site
-from tests.web.django.pages import to
+from tests.web.django.pages import ato, to
 
 REQUESTS = 8
 
@@ -57,6 +59,28 @@ def test_eight_overlapping_requests_lose_nothing(site: Site) -> None:
     assert sorted(kept["cart"]) == list(range(REQUESTS))
     assert (kept["seen"], kept["count"]) == (set(range(REQUESTS)), REQUESTS)
     assert all(kept[f"own{number}"] == number for number in range(REQUESTS))
+
+
+async def test_eight_overlapping_tasks_lose_nothing(site: Site) -> None:
+    client, gate = visitor(site), asyncio.Barrier(REQUESTS)
+
+    async def deed(request: Any) -> None:
+        cart = await request.session.aget("cart")
+        await gate.wait()
+        cart.append(1)
+        request.session.apply("count", lambda n: n + 1, 0)
+        await gate.wait()
+
+    async def visit() -> int:
+        tab = AsyncClient()
+        tab.cookies["sessionid"] = client.cookies["sessionid"].value
+        response = await tab.get(ato(deed))
+        return int(response.status_code)
+
+    async with asyncio.TaskGroup() as group:
+        visits = [group.create_task(visit()) for _ in range(REQUESTS)]
+    assert [each.result() for each in visits] == [200] * REQUESTS
+    assert data(client) == {"cart": [1] * REQUESTS, "count": REQUESTS}
 
 
 def test_nobody_is_brought_back_after_a_sign_out(site: Site) -> None:
@@ -111,4 +135,26 @@ def test_messages_that_djangos_storage_left_are_shown(site: Site) -> None:
         client.get("/say", {"words": "old"})
     client.get("/say", {"words": "new"})
     assert client.get("/hear").json()["said"] == ["old", "new"]
-    assert data(client)["_messages"] == []
+    assert data(client) == {"cart": []}
+
+
+@override_settings(MESSAGE_STORAGE="sojourn.web.django.MessageStorage")
+def test_nothing_is_left_of_messages_that_were_shown(site: Site) -> None:
+    client = site.client()
+    for words in ("one", "two", "<three>"):
+        client.get("/say", {"words": words})
+    assert client.get("/hear").json()["said"] == ["one", "two", "<three>"]
+    assert site.manager.active_count() == 0
+
+
+@override_settings(MESSAGE_STORAGE="sojourn.web.django.MessageStorage")
+def test_messages_that_were_not_shown_stay(site: Site) -> None:
+    client = site.client()
+    client.get("/say", {"words": "one"})
+
+    def look_and_say(request: Any) -> int:
+        messages.info(request, "two")
+        return len(messages.get_messages(request))
+
+    assert client.get(to(look_and_say)).json()["said"] == 2
+    assert client.get("/hear").json()["said"] == ["one", "two"]

@@ -19,8 +19,7 @@ from django.contrib.sessions.middleware import SessionMiddleware as DjangosMiddl
 from django.core.checks import CheckMessage, Error, Warning  # noqa: A004 - Django's name
 from django.utils.module_loading import import_string
 
-from sojourn.config import Config
-from sojourn.errors import ConfigError, StoreError
+from sojourn.errors import ConfigError, SessionError, StoreError
 from sojourn.web.django._managers import manager
 from sojourn.web.django._middleware import SessionMiddleware
 
@@ -40,7 +39,7 @@ def settings_are_right(**_: object) -> list[CheckMessage]:
     found: list[CheckMessage] = []
     try:
         manager()
-    except ConfigError as error:
+    except SessionError as error:
         hint = "SOJOURN takes the keys of sojourn.Config, besides 'provider'."
         found.append(Error(str(error), hint=hint, id="sojourn.E001"))
     if settings.SESSION_ENGINE != ENGINE:
@@ -65,14 +64,8 @@ def middleware_is_right(**_: object) -> list[CheckMessage]:
         problem = f"In MIDDLEWARE {early[0]} comes before {ours[0].__qualname__}, which it needs."
         found.append(Error(problem, hint="Change their order.", id="sojourn.E004"))
     if not issubclass(ours[0], SessionMiddleware):
-        found += [
-            Error(
-                f"SOJOURN[{key!r}]: Django's own middleware does not know it.",
-                hint=f"Put {OURS!r} in its place in MIDDLEWARE.",
-                id="sojourn.E005",
-            )
-            for key in _unknown_to_django()
-        ]
+        hint = f"Or put {OURS!r} in its place in MIDDLEWARE."
+        found += [Error(problem, hint=hint, id="sojourn.E005") for problem in _not_kept()]
     return found
 
 
@@ -98,9 +91,14 @@ def _needs_it(middleware: type) -> bool:
     return any(each.__qualname__ in NEED_SESSIONS for each in middleware.__mro__)
 
 
-def _unknown_to_django() -> list[str]:
+def _not_kept() -> list[str]:
+    """What Django's own middleware makes nothing of."""
     try:
-        config: Config = manager().config
-    except ConfigError:
+        config = manager().config
+    except SessionError:
         return []
-    return [key for key, kept in UNKNOWN_TO_DJANGO.items() if getattr(config, key) != kept]
+    unknown = [key for key, kept in UNKNOWN_TO_DJANGO.items() if getattr(config, key) != kept]
+    problems = [f"SOJOURN[{key!r}]: Django's own middleware does not know it." for key in unknown]
+    if config.secure is True and not settings.SESSION_COOKIE_SECURE:
+        problems.append("SESSION_COOKIE_SECURE: this cookie needs True, or no browser keeps it.")
+    return problems

@@ -43,6 +43,11 @@ class InnerSession(Session):
             return None
         return self._mint()[0] if self._renew else self._token
 
+    @property
+    def signs_in(self) -> bool:
+        """Whether this request signs somebody in: that starts afresh, where all else is too late."""
+        return self._login
+
     def keep(self) -> None:
         """Be stored, though there is nothing in it."""
         if self.is_bare:
@@ -72,11 +77,12 @@ class InnerSession(Session):
         if key != EXPIRY:
             super().__setitem__(key, value)
         elif isinstance(value, str):
-            super().__setitem__(key, value)
             self.set_lifetime(self._left(value), persistent=True)
+            super().__setitem__(key, value)
         else:
-            self.pop(EXPIRY, None)
             self.set_lifetime(max(value, OVER) if value else None, persistent=bool(value))
+            if EXPIRY in self:
+                super().__delitem__(key)
 
     def __delitem__(self, key: Any) -> None:
         if key != EXPIRY or EXPIRY in self:
@@ -90,7 +96,7 @@ class InnerSession(Session):
         """The seconds it lives on, 0 for the end of the browser, None for what is configured."""
         if self._lifetime is None and self._persistent == self._persistent_by_default:
             return None
-        return round(self.lifetime) if self._persistent else 0
+        return (round(self.lifetime) or -1) if self._persistent else 0
 
     def _left(self, date: str) -> float:
         """The seconds until then."""

@@ -12,7 +12,7 @@ from sojourn._tokens import is_token
 from sojourn.release import Release, ReleaseOutcome
 from sojourn.web.django._contract import DjangoSession
 from sojourn.web.django._inner import InnerSession
-from sojourn.web.django._managers import async_manager, manager
+from sojourn.web.django._managers import async_manager, headers_of_token, manager
 
 _GOING_ON = (ReleaseOutcome.UNCHANGED, ReleaseOutcome.TOUCHED, ReleaseOutcome.SAVED)
 _TOO_LATE = (ReleaseOutcome.LATE, ReleaseOutcome.RETIRED)
@@ -23,8 +23,8 @@ class LazySession(DjangoSession):
 
     def __init__(self, session_key: str | None = None) -> None:
         """Stand for the session of a token.  `session_key`: what the cookie says, whatever it is."""
-        self._brought = bool(session_key)
         self._token = session_key if session_key and is_token(session_key) else None
+        self._brought = self._token is not None
         self._inner: InnerSession | None = None
         self._looked_at = False
         self._saved = False
@@ -33,12 +33,12 @@ class LazySession(DjangoSession):
 
     def _get_session(self, no_load: bool = False) -> InnerSession:
         if self._inner is None:
-            self._inner = InnerSession.adopt(manager().start(headers(self._token)))
+            self._inner = InnerSession.adopt(manager().start(headers_of_token(self._token)))
         return self._inner
 
     async def _aget_session(self, no_load: bool = False) -> InnerSession:
         if self._inner is None:
-            session = await async_manager().start(headers(self._token))
+            session = await async_manager().start(headers_of_token(self._token))
             self._inner = InnerSession.adopt(session)
         return self._inner
 
@@ -56,7 +56,10 @@ class LazySession(DjangoSession):
 
     def _is_modified(self) -> bool:
         """Whether there is something to save, or something was saved of which no cookie tells."""
-        return self._saved or (self._inner is not None and self._inner.modified)
+        inner = self._inner
+        if self._late and not (inner is not None and inner.signs_in):
+            return False
+        return self._saved or (inner is not None and inner.modified)
 
     def __bool__(self) -> bool:
         return self._token is not None or (self._inner is not None and not self._inner.is_bare)
@@ -70,18 +73,25 @@ class LazySession(DjangoSession):
         """
         session = self._get_session()
         self._prepare(session, must_create=must_create)
-        self._finish(session, manager().release(session))
+        release = manager().release(session)
+        self._finish(session, release)
+        if release.outcome is ReleaseOutcome.UNCHANGED:  # then the store has not said a word
+            self._late = self._get_session().is_new
         self._refuse_late()
 
     async def asave(self, must_create: bool = False) -> None:
         """Store what was done, as `save` does."""
         session = await self._aget_session()
         self._prepare(session, must_create=must_create)
-        self._finish(session, await async_manager().release(session))
+        release = await async_manager().release(session)
+        self._finish(session, release)
+        if release.outcome is ReleaseOutcome.UNCHANGED:
+            self._late = (await self._aget_session()).is_new
         self._refuse_late()
 
     def _prepare(self, session: InnerSession, *, must_create: bool) -> None:
-        if session.is_bare:
+        self._late = self._late or (self._saved and session.is_new and session.is_bare)
+        if not session.signs_in:
             self._refuse_late()
         if must_create and not session.is_new:
             session.regenerate_id()
@@ -99,16 +109,10 @@ class LazySession(DjangoSession):
         self._looked_at = self.accessed
         self._inner = None
         if outcome is ReleaseOutcome.OUTAGE:  # the client keeps what it has
-            self._late = self._brought and self._token is None
             return
-        self._saved = self._saved or fresh or outcome is ReleaseOutcome.SAVED
-        self._late = not fresh and (self._late or outcome in _TOO_LATE)
-        self._ended = not fresh and (self._ended or outcome is ReleaseOutcome.ENDED)
-        self._token = release.token
-        if outcome in _GOING_ON:
-            self._token = session.token
-
-
-def headers(token: str | None) -> dict[str, str]:
-    """The headers of a request that brings this token along."""
-    return {} if token is None else {"Cookie": f"{manager().config.cookie_name}={token}"}
+        ended = outcome is ReleaseOutcome.ENDED
+        late = outcome in _TOO_LATE or (ended and not session.is_bare)  # others emptied it
+        self._saved = not ended and (self._saved or fresh or outcome is ReleaseOutcome.SAVED)
+        self._late = not fresh and (self._late or late)
+        self._ended = not fresh and (self._ended or ended)
+        self._token = session.token if outcome in _GOING_ON else release.token

@@ -9,14 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from threading import Lock
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
+from django.conf import settings
 from django.core.signals import setting_changed
 from django.http import HttpRequest
 
+from sojourn._cookies import Headers
 from sojourn.manager import AsyncManager, Manager
 from sojourn.web._headers import reader
 from sojourn.web.django import _settings
+from sojourn.web.django._hidden import conceal
 
 
 class _Store(NamedTuple):
@@ -50,9 +53,19 @@ def async_manager() -> AsyncManager:
     return _both().asynchronous
 
 
-def headers_of(request: HttpRequest) -> dict[str, str]:
-    """Return the headers of a request that a session is started from."""
-    return _both().read(request.META)
+def headers_of(request: HttpRequest) -> Headers:
+    """Return the headers of a request that a session is started from.
+
+    In ASGI they are as they came: META joins several Cookie headers, which HTTP/2 may send, by
+    commas (RFC 9113 §8.2.3 wants semicolons).
+    """
+    scope = getattr(request, "scope", None)
+    return _both().read(request.META) if scope is None else cast("Headers", scope["headers"])
+
+
+def headers_of_token(token: str | None) -> Headers:
+    """Return the headers of a request that brings this token along."""
+    return {} if token is None else {"Cookie": f"{manager().config.cookie_name}={token}"}
 
 
 def _both() -> _Made:
@@ -60,6 +73,7 @@ def _both() -> _Made:
         with _lock:
             if not _made:
                 _made.append(_make(_settings.read()))
+                conceal(settings.SOJOURN)
     return _made[0]
 
 

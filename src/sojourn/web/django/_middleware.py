@@ -14,9 +14,10 @@ from typing import Any, cast
 from django.contrib.sessions.middleware import SessionMiddleware as DjangosMiddleware
 from django.http import HttpRequest, HttpResponse
 
+from sojourn._events import logger
 from sojourn.errors import ConfigError, StoreError
 from sojourn.session import Session
-from sojourn.web._headers import taken
+from sojourn.web._headers import replaced, taken
 from sojourn.web.django._inner import InnerSession
 from sojourn.web.django._managers import async_manager, headers_of, manager
 from sojourn.web.django._request import RequestSession
@@ -39,7 +40,7 @@ class SessionMiddleware(DjangosMiddleware):
         if response.status_code >= 500:
             return forgo(inner, response)
         try:
-            inner.settle()
+            _leave(request, inner)
             return tell(manager().release(inner), response)
         except StoreError as error:
             return unavailable(error, response)
@@ -55,7 +56,7 @@ class SessionMiddleware(DjangosMiddleware):
         if response.status_code >= 500:
             return forgo(inner, response)
         try:
-            inner.settle()
+            _leave(request, inner)
             return tell(await async_manager().release(inner), response)
         except StoreError as error:
             return unavailable(error, response)
@@ -71,3 +72,9 @@ def _enter(request: HttpRequest, session: Session) -> InnerSession:
     inner = InnerSession.adopt(session)
     request.session = RequestSession(inner)
     return inner
+
+
+def _leave(request: HttpRequest, inner: InnerSession) -> None:
+    if not isinstance(getattr(request, "session", None), RequestSession):
+        logger.warning(replaced("request.session"))
+    inner.settle()

@@ -31,6 +31,9 @@ class _Cookie(Morsel[str]):
             if self.isReservedKey(key):
                 self[key] = said or True
 
+    def __reduce__(self) -> tuple[type[_Cookie], tuple[str]]:
+        return _Cookie, (self.line,)
+
     def OutputString(self, attrs: object = None) -> str:  # noqa: N802 - Python's
         return self.line
 

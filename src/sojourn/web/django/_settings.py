@@ -12,6 +12,7 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 from django.utils.safestring import SafeString, mark_safe
 
+from sojourn._checks import COOKIE_LIMIT
 from sojourn.config import Config
 from sojourn.errors import ConfigError
 from sojourn.web._versions import require
@@ -58,10 +59,12 @@ def read() -> Given:
 
 
 def _config(ours: dict[str, Any]) -> Config:
-    types = {**TYPES, **(ours.pop("types", None) or {})}
+    types = ours.get("types") or {}
+    if isinstance(types, Mapping):
+        ours["types"] = {**TYPES, **types}
     try:
-        return Config(**{**_of_django(), "types": types, **ours})
-    except (ConfigError, TypeError) as error:
+        return Config.load(None, **{**_of_django(), **ours})
+    except ConfigError as error:
         key = next((key for key in TAKEN if str(error).startswith(f"{key}=")), None)
         where = "SOJOURN" if key is None else TAKEN[key]
         raise ConfigError(f"{where}: {error}") from None
@@ -75,9 +78,13 @@ def _of_django() -> dict[str, Any]:
             "'None'"
         )
     age = settings.SESSION_COOKIE_AGE
+    if not isinstance(age, int | float):
+        raise ConfigError(f"SESSION_COOKIE_AGE={age!r}: give a number of seconds")
     return {
         "cookie_name": settings.SESSION_COOKIE_NAME,
-        "cookie_lifetime": 0 if settings.SESSION_EXPIRE_AT_BROWSER_CLOSE else age,
+        "cookie_lifetime": 0
+        if settings.SESSION_EXPIRE_AT_BROWSER_CLOSE
+        else min(age, COOKIE_LIMIT),
         "cookie_domain": settings.SESSION_COOKIE_DOMAIN,
         "cookie_path": settings.SESSION_COOKIE_PATH,
         "secure": True if settings.SESSION_COOKIE_SECURE else "auto",
@@ -98,6 +105,6 @@ def _provider(given: Any, ours: Mapping[str, Any]) -> Any:
         return given
     try:
         found = import_string(given)
-    except ImportError as error:
+    except (ImportError, ValueError) as error:
         raise ConfigError(f"SOJOURN['provider']={given!r}: {error}") from None
     return found(ours.get("provider_config")) if callable(found) else found

@@ -10,6 +10,8 @@ from django.http import HttpRequest
 from sojourn.web.django._contract import DjangoSession
 
 LONGEST_DEVICE = 200
+DJANGOS = (SESSION_KEY, BACKEND_SESSION_KEY, HASH_SESSION_KEY)
+"""Where `login` puts them; who signs in for a token of an interface is not put there."""
 
 
 def sign_in(*, request: HttpRequest | None, user: Any, **_: object) -> None:
@@ -17,9 +19,10 @@ def sign_in(*, request: HttpRequest | None, user: Any, **_: object) -> None:
     session = getattr(request, "session", None)
     if request is None or not isinstance(session, DjangoSession):
         return
-    said = {key: session[key] for key in (SESSION_KEY, BACKEND_SESSION_KEY, HASH_SESSION_KEY)}
-    session.login(str(user.pk), about=_about(request))
-    session.update(said)  # which goes with the data of another user
+    said = {key: session[key] for key in DJANGOS if key in session}
+    if said.get(SESSION_KEY) == user._meta.pk.value_to_string(user):
+        session.login(str(user.pk), about=_about(request))
+        session.update(said)  # which goes with the data of another user
 
 
 def _about(request: HttpRequest) -> dict[str, str]:

@@ -11,8 +11,8 @@ from __future__ import annotations
 from django.conf import settings
 
 from sojourn.web.django._inner import InnerSession
-from sojourn.web.django._lazy import LazySession, headers
-from sojourn.web.django._managers import async_manager, manager
+from sojourn.web.django._lazy import LazySession
+from sojourn.web.django._managers import async_manager, headers_of_token, manager
 
 
 class SessionStore(LazySession):
@@ -37,7 +37,7 @@ class SessionStore(LazySession):
         """Whether it has to be stored by now: Django sends a token after every save, and where it
         may go on without the store, there may be none.
         """
-        return inner.is_new and inner.modified and manager().config.on_outage == "anonymous"
+        return inner.is_new and self.modified and manager().config.on_outage == "anonymous"
 
     def create(self) -> None:
         """Store the session under a new token, though there is nothing in it.
@@ -72,8 +72,8 @@ class SessionStore(LazySession):
 
     def exists(self, session_key: str) -> bool:
         """Whether a living session has this token."""
-        return not manager().start(headers(session_key)).is_new
+        return not manager().start(headers_of_token(session_key)).is_new
 
     async def aexists(self, session_key: str) -> bool:
         """Whether a living session has this token."""
-        return not (await async_manager().start(headers(session_key))).is_new
+        return not (await async_manager().start(headers_of_token(session_key))).is_new

@@ -6,6 +6,8 @@ its `accept` or `close`.  A response that the store was down for becomes a 503.
 
 from __future__ import annotations
 
+import asyncio
+
 from sojourn._events import logger
 from sojourn.errors import StoreError, StoreUnavailable
 from sojourn.manager import AsyncManager
@@ -28,6 +30,8 @@ class Response:
         self._scope = scope
         self._send = send
         self._held = True
+        self._releasing = False
+        self._over: asyncio.Event | None = None
         self._begun = False
         self._head: Message | None = None
         self.refused = False
@@ -35,6 +39,9 @@ class Response:
 
     async def send(self, message: Message) -> None:
         """Take a message of the application: hold it back, or release and pass it on."""
+        if self._releasing:  # in another task: nothing shall overtake the head
+            self._over = self._over or asyncio.Event()
+            await self._over.wait()
         kind = message["type"]
         if self._held and kind in _HEADS:
             self._head = message
@@ -52,14 +59,19 @@ class Response:
 
     async def _release(self) -> None:
         self._held = False  # whatever comes of it: there is no second one
+        self._releasing = True
         try:
             release = await self._manager.release(self.session)
+            if self._head is not None:
+                headers = merged_bytes(self._head.get("headers", ()), release.headers)
+                await self._pass_on({**self._head, "headers": headers})
         except StoreError as error:
             await self.refuse(error)
             raise
-        if self._head is not None:
-            headers = merged_bytes(self._head.get("headers", ()), release.headers)
-            await self._pass_on({**self._head, "headers": headers})
+        finally:
+            self._releasing = False
+            if self._over is not None:
+                self._over.set()
 
     async def _pass_on(self, message: Message) -> None:
         if self.refused:

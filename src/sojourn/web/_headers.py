@@ -84,3 +84,11 @@ def taken(key: str) -> str:
         f"something stands under {key!r} already: the middleware is installed twice. "
         "Take one away, or give that of another manager another key"
     )
+
+
+def replaced(key: str) -> str:
+    """Say what to do about something else that was put in the session's place."""
+    return (
+        f"something else was put under {key!r}, and nothing stores it: change the session that "
+        "stands there (`clear`, `update`). A session middleware of another make needs another key"
+    )

@@ -62,8 +62,11 @@ class Lifespan:
         self._answered.add(event)
         if (event, result) == ("startup", "complete"):
             self._manager.start_gc()
+            await self._send(message)
         else:
             self._asked |= {"startup", "shutdown"}  # nothing comes after this
             self._answered |= {"startup", "shutdown"}
-            await self._manager.close()
-        await self._send(message)
+            try:
+                await self._manager.close()
+            finally:  # an application that failed to start shall not be served
+                await self._send(message)

@@ -82,10 +82,17 @@ def commands(gc: Callable[[], int], count: Callable[[], int]) -> click.Group:
 
     @group.command("gc", help="Remove what has expired, and say how much.")
     def _() -> None:
-        click.echo(f"{gc()} removed")
+        _say(gc, "removed")
 
     @group.command("count", help="Say how many sessions live.")
     def _() -> None:
-        click.echo(f"{count()} live")
+        _say(count, "live")
 
     return group
+
+
+def _say(ask: Callable[[], int], what: str) -> None:
+    try:
+        click.echo(f"{ask()} {what}")
+    except StoreError as error:
+        raise click.ClickException(str(error)) from None

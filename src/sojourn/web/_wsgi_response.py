@@ -8,6 +8,7 @@ store was down for becomes a 503.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from typing import Any, Self
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
@@ -46,7 +47,8 @@ class Response:
             if self._write is not None:  # it was begun, and only the server knows how to end it
                 raise
             return [unavailable(error, environ, self._start)]
-        self._body, self._chunks = body, iter(body)
+        self._body = body
+        self._chunks = chain.from_iterable((body,))  # should that fail, the server closes it
         return self
 
     def start_response(self, status: str, headers: Pairs, exc_info: Any = None, /) -> Write:

@@ -8,10 +8,11 @@ cancellation saves nothing; from then on a change raises `SessionReleased`.
 
 from __future__ import annotations
 
+from sojourn._events import logger
 from sojourn.errors import ConfigError, StoreError
 from sojourn.manager import AsyncManager
 from sojourn.web._asgi_response import Response
-from sojourn.web._headers import taken
+from sojourn.web._headers import replaced, taken
 from sojourn.web._lifespan import App, Lifespan, Receive, Scope, Send
 
 
@@ -53,8 +54,11 @@ class SessionMiddleware:
         response = Response(self._manager, scope, send)
         try:
             response.session = await self._manager.start(scope["headers"], https=https)
-            await self._app({**scope, self._key: response.session}, receive, response.send)
+            inner = {**scope, self._key: response.session}
+            await self._app(inner, receive, response.send)
             await response.end()
+            if inner.get(self._key) is not response.session:
+                logger.warning(replaced(self._key))
         except StoreError as error:
             await response.refuse(error)
         except Exception:

@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
+from sojourn._events import logger
 from sojourn.errors import ConfigError, StoreError
 from sojourn.manager import Manager
-from sojourn.web._headers import reader, taken
+from sojourn.web._headers import reader, replaced, taken
 from sojourn.web._wsgi_response import Response, unavailable
 
 
@@ -48,4 +49,7 @@ class SessionMiddleware:
         except StoreError as error:
             return [unavailable(error, environ, start_response)]
         environ[self._key] = session
-        return Response(self._manager, session, start_response).of(self._app, environ)
+        body = Response(self._manager, session, start_response).of(self._app, environ)
+        if environ.get(self._key) is not session:
+            logger.warning(replaced(self._key))
+        return body

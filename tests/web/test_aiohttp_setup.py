@@ -189,3 +189,20 @@ async def test_the_session_is_there_in_every_middleware_but_those_outside() -> N
     app.middlewares.append(counting)
     async with running(app) as site:
         assert (await site.ask(cookie=await visit(manager, n=1))).body == b"4"
+
+
+async def test_what_takes_the_place_of_a_session_is_warned_of(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """And the session itself is stored all the same."""
+
+    async def replace(request: web.Request) -> web.Response:
+        get_session(request)["a"] = 1
+        request._state["session"] = {"b": 2}
+        return web.Response()
+
+    manager = AsyncManager(MemoryProvider())
+    async with running(application(manager, replace)) as site:
+        answer = await site.ask()
+        assert await stored(manager, cookie(answer.headers)) == {"a": 1}
+    assert "something else was put under 'session'" in caplog.text

@@ -18,7 +18,7 @@ from sojourn._events import logger
 from sojourn.errors import ConfigError, StoreError
 from sojourn.manager import AsyncManager
 from sojourn.session import Session
-from sojourn.web._headers import UNAVAILABLE, UNAVAILABLE_HEADERS, merged, taken
+from sojourn.web._headers import UNAVAILABLE, UNAVAILABLE_HEADERS, merged, replaced, taken
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Key: TypeAlias = "str | web.RequestKey[Any]"
@@ -56,27 +56,36 @@ class Sessions:
         request._state[self._key] = self._adopt(session)  # noqa: SLF001
         self._held.add(id(session))
         try:
-            return await self._answer(request, handler)
+            return await self._answer(request, handler, session)
         except StoreError as error:
             if session.released is not None:
                 raise  # the response has begun
             return _unavailable(error)
         finally:
             self._held.discard(id(session))  # aiohttp's own answer to an error saves nothing
+            if request.get(self._key) is not session:
+                logger.warning(replaced(str(self._key)))
 
-    async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+    async def _answer(
+        self, request: web.Request, handler: Handler, session: Session
+    ) -> web.StreamResponse:
         try:
             response = await handler(request)
         except web.HTTPException as raised:
-            await self.prepare(request, raised)
+            await self._release(session, request, raised)
             raise
         if isinstance(response, web.StreamResponse):  # what is none, aiohttp refuses
-            await self.prepare(request, response)
+            await self._release(session, request, response)
         return response
 
     async def prepare(self, request: web.Request, response: web.StreamResponse) -> None:
-        """Release before the head of a response goes, unless that was done, or must not be."""
-        session = cast("Session", request.get(self._key))
+        """Release before the head of a response goes that the handler prepares itself."""
+        await self._release(cast("Session", request.get(self._key)), request, response)
+
+    async def _release(
+        self, session: Session, request: web.Request, response: web.StreamResponse
+    ) -> None:
+        """Release, unless that was done, or must not be."""
         if id(session) not in self._held:
             return
         self._held.discard(id(session))  # whatever comes of it: there is no second one

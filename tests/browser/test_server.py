@@ -35,11 +35,16 @@ def test_all_goes_on_after_a_crash_and_a_restart(browser: Browser, tmp_path: Pat
 
 @contextmanager
 def started(folder: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """The shop without --port, and the first line that it says."""
+    """The shop without --port, and the first line that it says.
+
+    A run in the background may be deaf to Ctrl-C, and so would be what it starts.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     with subprocess.Popen(
         [*COMMAND, "--folder", str(folder)], cwd=ROOT, text=True,
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     ) as process:  # fmt: skip
+        signal.signal(signal.SIGINT, before)
         try:
             assert process.stdout is not None
             yield process, process.stdout.readline()

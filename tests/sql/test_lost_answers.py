@@ -7,23 +7,19 @@ done twice, and nothing is acknowledged that may not have been done.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
 
 from sojourn.errors import OutcomeUnknown, StoreUnavailable
 from sojourn.providers.base import Provider
-from sojourn.record import Changes, Move, Outcome, Record
+from sojourn.record import Changes, Outcome
+from tests.faults import lines
+from tests.faults.lines import ID, LATER, MOVE, NEW_ID, NOW, RECORD, Store
 from tests.faults.proxy import Cut, Proxy
 from tests.sql.stores import WAYS, Make, Server, through
 
-NOW = 1_000_000_000.0
-LATER = NOW + 4_000_000_000.0
-ID, NEW_ID = f"ab{1:062x}", f"ab{2:062x}"
-RECORD = Record(ID, {b"a": b"1", b"b": b"1"}, NOW, NOW, LATER, user="ada")
-MOVE = Move(NEW_ID, "ada", None, None, LATER)
 MINE = b"written by me"
 """A value by which the proxy knows the statement that writes it."""
 
@@ -37,35 +33,6 @@ UNHEARD, HALF_HEARD, UNTOLD, HALF_TOLD = (
 BEFORE = {"unheard": UNHEARD, "half heard": HALF_HEARD}
 AFTER = {"untold": UNTOLD, "half told": HALF_TOLD}
 CUTS = BEFORE | AFTER
-
-
-class Store(NamedTuple):
-    """A provider whose line can be cut, and one that sees what really stands."""
-
-    provider: Any
-    witness: Provider
-    proxy: Proxy
-
-    def cut(self, *cuts: Cut) -> None:
-        self.proxy.cut(*cuts)
-
-    def update(self, **changes: Any) -> Outcome | Record:
-        outcome: Outcome | Record = self.provider.update(RECORD, Changes(NOW, **changes))
-        return outcome
-
-    def ends(self, id: str = ID) -> Callable[[], object]:
-        """Another ends the session meanwhile."""
-        return lambda: self.witness.destroy(id)
-
-    def puts(self, **fields: bytes) -> Callable[[], object]:
-        """Another writes meanwhile."""
-        put = {name.encode(): value for name, value in fields.items()}
-        return lambda: self.witness.update(RECORD, Changes(NOW, put=put))
-
-    @property
-    def fields(self) -> Any:
-        record = self.witness.read(ID)
-        return record and record.fields
 
 
 def warm_up(provider: Provider) -> None:
@@ -256,26 +223,5 @@ def test_emptying_what_is_gone_is_in_doubt(store: Store, cut: Cut) -> None:
     assert store.witness.read(NEW_ID) is None
 
 
-def test_a_new_id_is_given_once(store: Store, cut: Cut) -> None:
-    store.cut(cut)
-    assert store.update(move=MOVE, put={b"c": b"1"}) is Outcome.APPLIED
-    old, new = store.witness.read(ID), store.witness.read(NEW_ID)
-    assert old is not None
-    assert old.successor == NEW_ID
-    assert new is not None
-    assert new.fields == {b"a": b"1", b"b": b"1", b"c": b"1"}
-    assert [found.id for found in store.witness.find("ada", NOW)] == [NEW_ID]
-
-
-def test_a_new_id_for_what_ended_is_in_doubt(store: Store, cut: Cut) -> None:
-    store.cut(cut._replace(meanwhile=store.ends()))
-    with pytest.raises(OutcomeUnknown):
-        store.update(move=MOVE)
-
-
-def test_a_new_id_for_what_another_moved_is_in_doubt(store: Store, before: Cut) -> None:
-    theirs = Changes(NOW, move=MOVE._replace(id=f"ab{3:062x}"))
-    store.cut(before._replace(meanwhile=lambda: store.witness.update(RECORD, theirs)))
-    with pytest.raises(OutcomeUnknown):
-        store.update(move=MOVE)
-    assert store.witness.read(NEW_ID) is None
+class TestNewIds(lines.NewIds):
+    """As on every store."""

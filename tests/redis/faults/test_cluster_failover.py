@@ -10,8 +10,9 @@ import pytest
 
 from sojourn.errors import StoreError
 from sojourn.providers.redis import RedisProvider
+from tests.faults.lines import RECORD
 from tests.faults.load import COLOURS
-from tests.redis.faults.lines import RECORD, provider_of
+from tests.redis.faults.lines import provider_of
 from tests.redis.faults.load import Load
 from tests.redis.faults.verdict import Verdict, waiting_keeps_ends
 from tests.redis_server import Redis, fresh_prefix, wait_until

@@ -12,10 +12,12 @@ from typing import Any
 import pytest
 
 from sojourn.errors import OutcomeUnknown, StoreUnavailable
-from sojourn.record import Changes, Move, Outcome
+from sojourn.record import Changes, Outcome
+from tests.faults import lines
+from tests.faults.lines import ID, LATER, MOVE, NEW_ID, NOW, RECORD, Store
 from tests.faults.load import COLOURS
 from tests.faults.proxy import Cut
-from tests.redis.faults.lines import ID, LATER, NEW_ID, NOW, RECORD, Store, opened
+from tests.redis.faults.lines import opened
 from tests.redis_server import Redis
 
 CHANGES: dict[str, Any] = {
@@ -23,7 +25,6 @@ CHANGES: dict[str, Any] = {
     "drop": [b"b"],
     "expect": {b"a": b"1", b"b": b"1", b"c": None},
 }
-MOVE = Move(NEW_ID, "ada", None, None, LATER)
 
 UNHEARD, HALF_HEARD, UNTOLD, HALF_TOLD = Cut(0.0), Cut(0.5), Cut(), Cut(told=1)
 BEFORE, AFTER = (
@@ -202,26 +203,5 @@ def test_emptying_what_is_gone_is_in_doubt(store: Store, cut: Cut) -> None:
         store.update(drop=[b"a"], expect={b"a": b"1"})
 
 
-def test_a_new_id_is_given_once(store: Store, cut: Cut) -> None:
-    store.cut(cut)
-    assert store.update(move=MOVE, put={b"c": b"1"}) is Outcome.APPLIED
-    old, new = store.witness.read(ID), store.witness.read(NEW_ID)
-    assert old is not None
-    assert old.successor == NEW_ID
-    assert new is not None
-    assert new.fields == {b"a": b"1", b"b": b"1", b"c": b"1"}
-    assert [found.id for found in store.witness.find("ada", NOW)] == [NEW_ID]
-
-
-def test_a_new_id_for_what_ended_is_in_doubt(store: Store, cut: Cut) -> None:
-    store.cut(cut._replace(meanwhile=store.ends()))
-    with pytest.raises(OutcomeUnknown):
-        store.update(move=MOVE)
-
-
-def test_a_new_id_for_what_another_moved_is_in_doubt(store: Store, before: Cut) -> None:
-    theirs = Changes(NOW, move=MOVE._replace(id=f"ab{3:062x}"))
-    store.cut(before._replace(meanwhile=lambda: store.witness.update(RECORD, theirs)))
-    with pytest.raises(OutcomeUnknown):
-        store.update(move=MOVE)
-    assert store.witness.read(NEW_ID) is None
+class TestNewIds(lines.NewIds):
+    """As on every store."""

@@ -11,9 +11,10 @@ import pytest
 from sojourn.errors import OutcomeUnknown
 from sojourn.providers.redis import RedisProvider
 from sojourn.record import Changes, Move, Outcome
+from tests.faults.lines import ID, LATER, NEW_ID, NOW, RECORD
 from tests.faults.load import COLOURS
 from tests.faults.proxy import Cut, Proxy
-from tests.redis.faults.lines import ID, LATER, NEW_ID, NOW, RECORD, provider_of, teach
+from tests.redis.faults.lines import provider_of, teach
 from tests.redis_server import Redis, fresh_prefix, wait_until
 
 TIMEOUT = 0.6

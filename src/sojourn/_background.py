@@ -55,7 +55,7 @@ class AsyncBackground:
         return not self._task.done() and not self._task.get_loop().is_closed()
 
     async def stop(self) -> None:
-        """End it, in the middle of a sweep too; in another loop, it ends when that loop gets to it."""
+        """End it, in the middle of a sweep too; one of another loop ends in that loop's time."""
         loop = self._task.get_loop()
         if loop is asyncio.get_running_loop():
             self._task.cancel()

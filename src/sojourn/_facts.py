@@ -1,7 +1,7 @@
 """Who a session belongs to, and when it began and ends: what can be asked of it.
 
-Each question counts as an access, since the answer to it is different for each visitor.  Times
-are seconds since the epoch.
+Each question but `is_retired`, which the manager asks, counts as an access, since the answer to
+it is different for each visitor.  Times are seconds since the epoch.
 """
 
 from __future__ import annotations

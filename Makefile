@@ -5,17 +5,36 @@ BIN := .venv/bin
 READY := .venv/.ready
 DRIVERS := .venv/.drivers
 PEERS := bench/.venv/.ready
+MINIMA := .venv-minima
 
 # What the tests need besides Python: Debian's packages, COMMAND:PACKAGE where the names differ.
-TOOLS := chromium curl openssl redis-server mariadbd:mariadb-server initdb:postgresql
+TOOLS := chromium curl openssl redis-server mariadbd:mariadb-server initdb:postgresql pgbouncer
 
 # What compiling a driver needs besides.
 COMPILER := gcc:build-essential pkg-config mariadb_config:libmariadb-dev python3-config:python3-dev
 
-# The files that decide: there every branch is tested.
-DECISIONS := $(addprefix src/sojourn/,_lifecycle.py _answers.py session.py _facts.py _fields.py _ledger.py)
+# The files that decide: there every branch is tested, by these tests.
+DECISIONS := $(addprefix src/sojourn/,_lifecycle.py _responses.py session.py _mapping.py _state.py _changes.py)
+DECIDING := $(addprefix tests/,test_session.py test_session_mapping.py test_after_release.py \
+	test_derived.py test_lifecycle.py test_combining.py test_programs.py contract/test_memory.py \
+	contract/test_own.py)
 
-.PHONY: help setup demo check test lint types imports architecture format bench clean
+# Many tests wait for servers: as many processes share them as there are processors, up to four.
+IN_PARALLEL := --numprocesses=auto --maxprocesses=4 --dist=loadfile
+
+# A test that waits for ever fails after this many seconds, and its traceback says where it waited.
+# The slowest test takes a minute on a busy machine.
+LIMIT := --timeout=600
+
+# The random searches, and how many times longer than in `make test` they take.
+SEARCHES := $(shell grep -rl --include='test_*.py' SOJOURN_SEARCH tests)
+FACTOR ?= 20
+
+# The tests in which other packages take part, without a browser.
+BESIDE := tests/contract tests/web tests/neighbours $(addprefix tests/frameworks/test_,\
+	in_process.py opened.py django_commands.py)
+
+.PHONY: help setup demo check test minima search lint types imports architecture format bench clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,9 +49,21 @@ check: lint types imports architecture ## All that needs no server: quick, for e
 test: $(READY) $(DRIVERS) $(DECISIONS) ## Everything, as continuous integration runs it
 	@scripts/need $(TOOLS)
 	@$(MAKE) --no-print-directory lint types imports
-	$(BIN)/coverage run -m pytest
-	$(BIN)/coverage report
+	$(BIN)/coverage run -m pytest $(LIMIT) $(DECIDING)
 	$(BIN)/coverage report --include=$$(echo $(DECISIONS) | tr ' ' ,) --fail-under=100
+	$(BIN)/pytest $(IN_PARALLEL) $(LIMIT) $(addprefix --ignore=,$(DECIDING))
+
+minima: ## The tests beside other packages, each at its lowest release (PYTHON=python3.12)
+	@scripts/need $(TOOLS) $(COMPILER)
+	$(PYTHON) -m venv --clear $(MINIMA)
+	$(MINIMA)/bin/python -m pip install --quiet uv
+	$(MINIMA)/bin/uv pip install --quiet --python $(MINIMA)/bin/python --resolution lowest-direct \
+		--editable '.[all]' --group dev --group drivers
+	$(MINIMA)/bin/pytest -W ignore --ignore-glob='*_page*.py' $(BESIDE)
+
+search: $(READY) $(DRIVERS) ## The random searches, FACTOR times longer (20 unless told)
+	@scripts/need $(TOOLS)
+	SOJOURN_SEARCH=$(FACTOR) $(BIN)/pytest $(SEARCHES)
 
 lint: $(READY) ## Formatting and ruff
 	$(BIN)/ruff format --check .
@@ -55,7 +86,7 @@ bench: $(PEERS) ## Measure beside others and write docs/performance.md (ARGS="--
 	bench/.venv/bin/python -m bench $(ARGS)
 
 clean: ## Take away .venv and all caches
-	rm -rf .venv .*_cache .hypothesis .coverage build dist
+	rm -rf .venv $(MINIMA) .*_cache .hypothesis .coverage build dist
 
 $(READY): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -22,10 +22,10 @@ DOCS = Path(__file__).parent.parent / "docs"
 
 
 def main() -> None:
-    """Do what the command line says."""
+    """Run the measurements that the command line selects."""
     options = _options()
     cpu.pin()
-    gc.freeze()  # else every collection before a block walks through all libraries
+    gc.freeze()  # so that collections before a block do not scan all imported libraries
     with tempfile.TemporaryDirectory(dir=options.dir) as name:
         folder = Path(name)
         if options.phases:
@@ -69,7 +69,7 @@ def _options() -> argparse.Namespace:
 
 
 def _correctness(folder: Path, *, quick: bool) -> str:
-    logging.disable()  # what libraries say of late requests, thousands of times
+    logging.disable()  # libraries log thousands of warnings about late requests
     conducts = correctness.examine(SUBJECTS, folder / "correctness", 0.05 if quick else 1.0, _say)
     logging.disable(logging.NOTSET)
     examined = about_correctness.Examined(

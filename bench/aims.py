@@ -1,4 +1,4 @@
-"""What Sojourn aims at, and whether it keeps it; how it stands beside the fastest of the others."""
+"""The performance goals of Sojourn, whether it meets them, and its ratio to the fastest peer."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OURS_ASYNC = "Sojourn, AsyncManager"
 
 
 class Measured(NamedTuple):
-    """Everything that the page tells."""
+    """All measurements that the page shows."""
 
     machine: str
     versions: str
@@ -35,7 +35,7 @@ class Measured(NamedTuple):
 
 
 class Ratio(NamedTuple):
-    """Sojourn beside the fastest of the others, for one kind of request."""
+    """The times of Sojourn and of its fastest peer, for one kind of request."""
 
     ours: float
     peer: str
@@ -44,12 +44,12 @@ class Ratio(NamedTuple):
 
     @property
     def faster(self) -> float:
-        """How many times faster than the fastest of the others."""
+        """How many times faster Sojourn is than its fastest peer."""
         return self.theirs / self.ours
 
 
 def ratio(speeds: Speeds, store: str, size: str, operation: str) -> Ratio:
-    """Compare with the server-side peers that keep sessions in the same kind of store."""
+    """Compare Sojourn with the server-side libraries that use the same kind of store."""
     peers = {
         kind.name: cost.median
         for kind in SUBJECTS
@@ -63,12 +63,12 @@ def ratio(speeds: Speeds, store: str, size: str, operation: str) -> Ratio:
 
 
 def floor_of(speeds: Speeds, name: str, size: str) -> float:
-    """Return the microseconds of one floor."""
+    """Return a floor in microseconds."""
     return speeds.costs[Cell(name, "floor", size, "")].median
 
 
 class Aim(NamedTuple):
-    """What was aimed at; `found` is compared with `limit` by its direction."""
+    """A goal: `found` is compared with `limit`, in the given direction."""
 
     what: str
     limit: str
@@ -77,7 +77,7 @@ class Aim(NamedTuple):
 
 
 def aims(measured: Measured) -> Iterator[Aim]:
-    """Yield every aim that was measured."""
+    """Yield every goal that was measured."""
     yield from _local_aims(measured.speeds)
     yield from _server_aims(measured.speeds)
     yield _pace_aim(measured.paces)
@@ -116,7 +116,7 @@ def _server_aims(speeds: Speeds) -> Iterator[Aim]:
 
 
 def _pace_aim(paces: Sequence[Pace]) -> Aim:
-    """Both sides are called through their middleware."""
+    """Return the goal for the throughput; both sides are called through their middleware."""
     ours = next(pace.read for pace in paces if pace.name == rush.OURS)
     peers = [pace.read for pace in paces if not pace.ours and pace.write is not None]
     what = f"Redis, {AT_ONCE} reads at once, against the fastest of the others"
@@ -143,10 +143,10 @@ def _size_aims(measured: Measured) -> Iterator[Aim]:
 
 
 def at_most(what: str, limit: float, found: float, unit: str) -> Aim:
-    """An aim from above."""
+    """Return a goal with an upper limit."""
     return Aim(what, f"≤ {limit:g} {unit}", f"{figure(found)} {unit}", found <= limit)
 
 
 def at_least(what: str, limit: float, found: float) -> Aim:
-    """An aim from below."""
+    """Return a goal with a lower limit."""
     return Aim(what, f"≥ {limit:g} {TIMES} faster", faster(found), found >= limit)

@@ -1,6 +1,6 @@
-"""Applications that are called by ASGI 3, without a server."""
+"""ASGI 3 applications, called without a server."""
 
-# ruff: noqa: D102 - what a method does stands once, in `Subject`
+# ruff: noqa: D102 - methods are documented in `Subject`
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bench.subject import HEADERS, QUIET, WORK, Answer, Subject, Work
 
 
 class Asgi(Subject):
-    """An application that is called by ASGI 3, in one event loop of this subject's own."""
+    """An ASGI 3 application, called in an event loop that belongs to this subject."""
 
     with_session: Any
     without: Any
@@ -52,7 +52,7 @@ class Asgi(Subject):
         return self.loop.run(self.answer(request, work))
 
     async def answer(self, request: Any, work: Work) -> Answer:
-        """Serve a request inside of the loop."""
+        """Serve a request; runs inside the event loop."""
         head = await call_asgi(self.with_session, request, work)
         headers = [
             (name.decode("latin-1"), text.decode("latin-1")) for name, text in head["headers"]
@@ -60,11 +60,11 @@ class Asgi(Subject):
         return Answer(head["status"], headers)
 
     async def once(self, request: Any, work: Work) -> Any:
-        """Serve a request, and make nothing of the answer."""
+        """Serve a request, and ignore the response."""
         await call_asgi(self.with_session, request, work)
 
     async def bare(self, request: Any, work: Work) -> Any:
-        """Serve it without a session."""
+        """Serve a request without a session."""
         await call_asgi(self.without, request, work)
 
     def time(self, request: Any, work: Work, times: int, *, bare: bool) -> float:
@@ -80,14 +80,14 @@ class Asgi(Subject):
 
 
 async def call_asgi(app: Any, scope: Mapping[str, Any], work: Work) -> Any:
-    """Serve as an ASGI server would; return the message that begins the response."""
+    """Call the application like an ASGI server; return the message that starts the response."""
     head: list[Any] = []
     body = iter([{"type": "http.request", "body": b"", "more_body": False}])
 
     async def receive() -> dict[str, Any]:
         for message in body:
             return message
-        return await asyncio.Future()  # the client stays, and has nothing more to say
+        return await asyncio.Future()  # the client stays connected, and sends nothing more
 
     async def send(message: Any) -> None:
         if message["type"] == "http.response.start":
@@ -98,19 +98,19 @@ async def call_asgi(app: Any, scope: Mapping[str, Any], work: Work) -> Any:
 
 
 async def plain_asgi(_scope: Any, _receive: Any, send: Any) -> None:
-    """Answer without a session."""
+    """Send a response, without a session."""
     headers = [(b"content-type", b"text/plain"), (b"content-length", b"2")]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": b"ok"})
 
 
 async def asgi_view(scope: Any, receive: Any, send: Any) -> None:
-    """Do the work on `scope["session"]`, and answer."""
+    """Run the work on `scope["session"]`, and send a response."""
     await done(scope[WORK](scope["session"]))
     await plain_asgi(scope, receive, send)
 
 
 async def done(result: Any) -> None:
-    """Wait for a work that is a coroutine."""
+    """Await the result of a work if it is a coroutine."""
     if type(result) is CoroutineType:
         await result

@@ -1,4 +1,4 @@
-"""The picture: bars, one panel for each kind of request."""
+"""The bar chart of the performance page, with one panel for each kind of request."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FONT = "font-family=\"system-ui,-apple-system,'Segoe UI',Helvetica,Arial,sans-se
 
 
 class Bar(NamedTuple):
-    """One figure of one library."""
+    """A figure of one library."""
 
     name: str
     value: float
@@ -21,21 +21,21 @@ class Bar(NamedTuple):
 
 
 class Panel(NamedTuple):
-    """Bars that share a scale."""
+    """Bars with a common scale."""
 
     title: str
     bars: Sequence[Bar]
 
 
 class Row(NamedTuple):
-    """Panels of the same libraries in the same order."""
+    """Panels that show the same libraries in the same order."""
 
     title: str
     panels: Sequence[Panel]
 
 
 def picture(title: str, subtitle: str, rows: Sequence[Row]) -> str:
-    """Return an SVG; the shorter a bar, the better."""
+    """Return the chart as SVG; shorter bars are better."""
     y, parts = TOP, []
     for row in rows:
         parts.append(_row(row, y))

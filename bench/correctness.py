@@ -1,7 +1,7 @@
-"""What a library does with requests that overlap, that come late, and that mean no harm.
+"""The behavior of session libraries with overlapping, late and harmless requests.
 
-Every subject is asked the same by the same code, through its own middleware.  Nothing is
-simulated: requests overlap in threads or tasks, and what a later request sees is the answer.
+Every subject gets the same requests from the same code, through its own middleware.  Nothing is
+simulated: requests overlap in threads or tasks, and a later request shows the result.
 """
 
 from __future__ import annotations
@@ -21,38 +21,38 @@ T = TypeVar("T")
 
 
 class Conduct(NamedTuple):
-    """What was seen of one subject."""
+    """The observed behavior of one subject."""
 
     keys: Lost
-    """Each request sets a key of its own."""
+    """Lost updates if each request sets a key of its own."""
     items: Lost
-    """Each appends to one list, in place."""
+    """Lost updates if each request appends to one list, in place."""
     counts: Lost
-    """Each counts one more, as the library recommends."""
+    """Lost updates if each request increments a counter as the library recommends it."""
     plain: Lost
-    """Each counts one more by `session["n"] += 1`."""
+    """Lost updates if each request increments a counter by `session["n"] += 1`."""
     back: int
-    """Of `trials` sessions that were logged out, how many a late request brought back to life."""
+    """The number of sessions, of `trials` that were logged out, that a late request restored."""
     trials: int
     replayed: bool
     """Whether the cookie from before a logout still opens the session."""
     appended: bool
-    """Whether an in-place change is there in the next request."""
+    """Whether a change in place is visible in the next request."""
     adopted: bool
-    """Whether an id that the server never issued becomes the name of a session."""
+    """Whether an id that the server never issued becomes the id of a session."""
     visitors: int
     records: int | None
-    """What `visitors` who only read leave in the store."""
+    """The number of records stored for `visitors` who only read."""
     cookies: int
-    """How many of them were sent a cookie."""
+    """The number of these visitors who were sent a cookie."""
     values: dict[str, str]
-    """By name: kept, altered or error, with what happened."""
+    """By the name of each value: kept, altered or error, with details."""
 
 
 def examine(
     subjects: Iterable[type[Subject]], folder: Path, share: float, say: Callable[[str], None]
 ) -> dict[tuple[str, str], Conduct]:
-    """Examine each subject; share: how much of the repetitions, up to 1."""
+    """Examine each subject; `share` scales the number of repetitions and is at most 1."""
     seen = {}
     for kind in subjects:
         say(f"correctness: {kind.name}, {kind.store}")
@@ -104,7 +104,7 @@ def _ask(opened: Callable[[], Subject], question: Callable[[Subject], T]) -> T:
 
 
 def _comes_back(subject: Subject) -> bool:
-    """Load; log out in another request; save late.  Whether the old data is there again."""
+    """Load a session, log out by another request, save late; return whether old data is back."""
     cookie = begin(subject, secret="old", other=1)
 
     def late(session: Any, _: Any) -> None:
@@ -141,7 +141,7 @@ def _appended(subject: Subject) -> bool:
 
 
 def _adopted(subject: Subject) -> bool:
-    """Send an id that is shaped like a genuine one; whether it names the session that begins."""
+    """Send a made-up id of valid shape; return whether it becomes the id of the new session."""
     name, _, genuine = begin(subject, a=1).partition("=")
     changed = "".join("2" if letter == "1" else letter for letter in genuine)
     forged = f"{name}={changed if changed != genuine else _turned(genuine)}"
@@ -155,12 +155,12 @@ def _adopted(subject: Subject) -> bool:
 
 
 def _turned(text: str) -> str:
-    """The same letters, the first few in another order."""
+    """Return the id with its first few characters in another order."""
     return text[1] + text[0] + text[3] + text[2] + text[4:]
 
 
 def _left_behind(subject: Subject, visitors: int) -> tuple[int | None, int]:
-    """Let visitors come who have no cookie and only read: the records and the cookies of them."""
+    """Serve visitors without a cookie who only read; count their records and cookies."""
     request = subject.request(None)
     cookies = 0
     for _ in range(visitors):

@@ -1,4 +1,4 @@
-"""`docs/correctness.md`."""
+"""The page `docs/correctness.md`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Conducts = Mapping[tuple[str, str], Conduct]
 
 
 class Examined(NamedTuple):
-    """Everything that the page tells."""
+    """All results that the page shows."""
 
     machine: str
     versions: str
@@ -22,7 +22,7 @@ class Examined(NamedTuple):
 
 
 def page(examined: Examined) -> str:
-    """Return the page."""
+    """Return the text of the page."""
     some = next(iter(examined.conducts.values()))
     parts = [
         "# Correctness, side by side",
@@ -92,7 +92,7 @@ def _yes(value: object) -> str:
 
 
 def _values(conducts: Conducts) -> str:
-    """Those who keep the same values in the same way share a column."""
+    """Return the table of values; libraries with the same results share a column."""
     columns: dict[tuple[str, ...], list[str]] = {}
     for (name, store), seen in conducts.items():
         answers = tuple(_answer(seen.values[value]) for value in VALUES)

@@ -1,4 +1,4 @@
-"""Which CPU this process has; the servers that it starts have the same."""
+"""The CPU on which this process and the servers that it starts run."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import os
 
 
 def pin() -> None:
-    """Keep this process, and all that it starts, on one CPU."""
+    """Restrict this process, and all processes that it starts, to one CPU."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
 
 
 def move() -> None:
-    """Leave this CPU to the servers that were started on it, and go to another one."""
+    """Move this process to another CPU, and leave the current one to the servers started there."""
     if hasattr(os, "sched_setaffinity"):
         here = os.sched_getaffinity(0)
         os.sched_setaffinity(0, range(os.cpu_count() or 1))

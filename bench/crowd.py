@@ -1,7 +1,7 @@
-"""One measurement on very many sessions, in a process of its own: `python -m bench.crowd`.
+"""One measurement with very many sessions in a separate process: `python -m bench.crowd`.
 
-It prints what it found as JSON.  The sessions are made as an application makes them, through
-the middleware or the manager, and none of them shares a string with another.
+It prints its result as JSON.  The sessions are created as by an application, through the
+middleware or the manager, and no two of them share a string object.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from bench.sweeping import Found, payload, redis_bytes, sweep
 
 
 def _resident() -> int:
-    """Bytes of this process that are in memory."""
+    """Return the resident memory of this process in bytes."""
     with open("/proc/self/statm", encoding="ascii") as pages:  # noqa: PTH123 - no path of ours
         return int(pages.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 class Pauses:
-    """How long Python's collector stops the process, while this is in force.
+    """Measures how long Python's garbage collector stops the process during the block.
 
-    In processor time: what other processes do meanwhile is not its fault.
+    The time is processor time, so that other processes do not distort it.
     """
 
     def __init__(self) -> None:
@@ -51,9 +51,9 @@ class Pauses:
 
 
 def _memory(fill: Callable[[int], None], sessions: int) -> Found:
-    """What so many sessions weigh, and what they cost the collector.
+    """Measure the memory of so many sessions, and the pauses of the collector that they cause.
 
-    It passes by what the process held before them: libraries and applications have their own.
+    Objects from before are not scanned: libraries and applications have their own.
     """
     fill(100)
     gc.collect()
@@ -67,12 +67,12 @@ def _memory(fill: Callable[[int], None], sessions: int) -> Found:
 
 
 def weigh(kind: type[Subject], sessions: int, folder: Path) -> Found:
-    """Bytes a session, and the collector's pauses, for any subject in memory."""
+    """Return bytes per session and the collector's pauses, for a subject in memory."""
     return _memory(_filling(kind(folder)), sessions)
 
 
 def keep(kind: type[Subject], sessions: int, folder: Path) -> Found:
-    """Bytes of Redis a session, for any subject over it."""
+    """Return bytes of Redis per session, for a subject over Redis."""
     fill = _filling(kind(folder))
     fill(1)
     before = servers.memory("redis")
@@ -100,7 +100,7 @@ def _putting(payload: dict[str, Any]) -> Callable[[Any], bool]:
 
 
 def main() -> None:
-    """Do what the arguments say."""
+    """Run the measurement that the arguments name."""
     job, which, sessions, folder = sys.argv[1:]
     if job == "sweep":
         found = sweep(which, int(sessions), Path(folder))

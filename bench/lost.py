@@ -11,12 +11,12 @@ from bench.visits import begin, look
 
 
 class Lost(NamedTuple):
-    """Updates that were acknowledged, and those of them that are not there."""
+    """The number of updates that were acknowledged, and of those that are missing."""
 
     missing: int
     made: int
     failed: int
-    """Requests that ended in an error."""
+    """The number of requests that ended in an error."""
 
 
 Way = Callable[[Subject, str, int], Visit]
@@ -24,7 +24,7 @@ There = Callable[[Subject, str, int], int]
 
 
 def lost(subject: Subject, rounds: int, kind: str) -> Lost:
-    """Overlap 2 to 8 requests of one session, `rounds` times; kind: one of `KINDS`."""
+    """Overlap 2 to 8 requests of one session, `rounds` times; `kind` is one of `KINDS`."""
     way, there = KINDS[kind]
     missing = made = failed = 0
     for number in range(rounds):

@@ -1,4 +1,4 @@
-"""What the figures were measured on."""
+"""A description of the machine and the software with which the figures were measured."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bench.tables import TIMES
 
 
 def line(folder: Path) -> str:
-    """Return one line on the machine: no name of it, no path."""
+    """Return a one-line description of the machine, without its name and paths."""
     cores = os.cpu_count()
     return (
         f"{cores} {TIMES} {_cpu()}, {platform.system()} {platform.release()}, files on {_filesystem(folder)}; "
@@ -23,7 +23,7 @@ def line(folder: Path) -> str:
 
 
 def versions() -> str:
-    """Return what was measured, with its versions."""
+    """Return the names and versions of the measured software."""
     return ", ".join([*servers.versions(), *(f"{name} {_version(name)}" for name in PACKAGES)])
 
 
@@ -44,7 +44,7 @@ def _cpu() -> str:
 
 
 def _filesystem(folder: Path) -> str:
-    """The type of the file system that the folder is on."""
+    """Return the type of the file system of this folder."""
     try:
         command = ["stat", "--file-system", "--format=%T", str(folder)]
         found = subprocess.run(command, check=True, capture_output=True, text=True)

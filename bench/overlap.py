@@ -1,4 +1,4 @@
-"""Requests of one session that overlap: all of them load before any of them saves."""
+"""Overlapping requests of one session: all of them load it before any of them saves it."""
 
 from __future__ import annotations
 
@@ -11,24 +11,25 @@ from bench.asgi import Asgi
 from bench.subject import Answer, Subject
 
 PATIENCE = 20.0
-"""Seconds after which requests that wait for each other are given up."""
+"""Seconds after which requests that wait for each other are abandoned."""
 
 
 class Visit(NamedTuple):
-    """A request whose work has two halves; between them, others come in."""
+    """A request whose work has two halves, between which other requests are served."""
 
     cookie: str | None
     load: Callable[[Any], Any]
     change: Callable[[Any, Any], None]
-    """Takes the session and what `load` returned."""
+    """The second half; it takes the session and the result of `load`."""
 
 
 def overlap(
     subject: Subject, visits: Sequence[Visit], between: Callable[[Any], Any] | None = None
 ) -> list[Answer | Exception]:
-    """Serve the visits at once.  When all have loaded, `between` is served whole, then they go on.
+    """Serve the visits concurrently.
 
-    `between` comes with the cookie of the first visit.
+    When all of them have loaded the session, the request `between` is served completely, with the
+    cookie of the first visit; then the visits continue.
     """
     if isinstance(subject, Asgi):
         return subject.loop.run(_tasks(subject, visits, between))

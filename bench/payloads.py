@@ -1,4 +1,4 @@
-"""What a session holds: 200 bytes in 5 keys, 2 KB in 20, 50 KB in 50."""
+"""The contents of the sessions: 200 bytes in 5 keys, 2 KB in 20 keys, 50 KB in 50 keys."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ PAYLOADS: dict[str, dict[str, Any]] = {
     "50 KB": {f"page{number:02}": _basket(number, 16) for number in range(50)},
 }
 KEYS = {size: next(iter(payload)) for size, payload in PAYLOADS.items()}
-"""The one key that is read or written."""
+"""The key that is read or written in each payload."""
 
 
 def _variant(size: str, number: int) -> Any:
@@ -45,11 +45,11 @@ def _variant(size: str, number: int) -> Any:
 
 
 VARIANTS = {size: (_variant(size, 1), _variant(size, 2)) for size in SIZES}
-"""Neither is what the payload holds, so that to write them in turn always changes something."""
+"""Two values that differ from the payload, so that writing them in turn always is a change."""
 
 
 def work(size: str, operation: str) -> Work:
-    """Return what the view does with the session."""
+    """Return the function that the view calls with the session."""
     return {"read": _read, "write": _write, "new": _new}[operation](size)
 
 
@@ -73,7 +73,7 @@ def _write(size: str) -> Work:
 
 
 def differing(size: str) -> Work:
-    """Return a write that differs from every other, whoever wrote before."""
+    """Return a write whose value differs from those of all other writes."""
     key, numbers = KEYS[size], count()
 
     def write(session: Any) -> bool:
@@ -95,5 +95,5 @@ def _new(size: str) -> Work:
 
 
 def bytes_of(size: str) -> int:
-    """Return how long the payload is as compact JSON."""
+    """Return the size of the payload as compact JSON, in bytes."""
     return len(json.dumps(PAYLOADS[size], separators=(",", ":")))

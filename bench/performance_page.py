@@ -1,4 +1,4 @@
-"""`docs/performance.md`, and the picture in it."""
+"""The page `docs/performance.md`, and its chart."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TITLE = "What a session costs one request, in microseconds"
 
 
 def page(measured: Measured) -> str:
-    """Return the page."""
+    """Return the text of the page."""
     parts = [
         "# Performance",
         words.HOW.format(rounds=measured.rounds, settings=_settings()),
@@ -44,12 +44,12 @@ def page(measured: Measured) -> str:
 
 
 def tables(speeds: Speeds) -> str:
-    """Return what each costs, and the floors."""
+    """Return the tables of costs and floors."""
     return "\n\n".join([*_costs(speeds), _floors(speeds)])
 
 
 def chart(speeds: Speeds) -> str:
-    """Return the picture of the smallest session."""
+    """Return the chart for the smallest session."""
     rows = [Row(STORES[store], _panels(speeds, store)) for store in floors.STORES]
     return picture(TITLE, "200 bytes in 5 keys, one CPU; shorter is better", rows)
 
@@ -67,7 +67,7 @@ def _bars(speeds: Speeds, store: str, operation: str) -> Iterator[Bar]:
 
 
 def within(store: str) -> str:
-    """Return a title as it stands within a sentence."""
+    """Return a title in the form for the middle of a sentence."""
     title = "On three masters of Redis" if store == "cluster" else STORES[store]
     return title[0].lower() + title[1:]
 

@@ -1,4 +1,4 @@
-"""What `docs/performance.md` says around its tables."""
+"""The text around the tables of `docs/performance.md`."""
 
 from __future__ import annotations
 

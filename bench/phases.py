@@ -1,7 +1,7 @@
-"""Where the time of a request goes, phase by phase; alone by `make bench ARGS="--phases"`.
+"""The time of a request by phases; run it alone by `make bench ARGS="--phases"`.
 
-Each phase is called by itself on what the phases before it left, and only the call is timed.  A
-phase that stands further in is a part of the one above it.
+Each phase is called separately with the results of the phases before it, and only its own call is
+timed.  An indented phase is a part of the one above it.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from sojourn.providers.file import FileProvider
 from sojourn.providers.frame import pack, unpack, unpack_own
 from sojourn.providers.memory import MemoryProvider
 from sojourn.record import merge
+from sojourn.session import state_of
 
 SIZE = "200 B"
 SUBJECTS = {
@@ -32,11 +33,11 @@ UNPACKS: dict[type, Callable[[str, bytes], Any]] = {
     MemoryProvider: unpack_own,
     FileProvider: unpack,
 }
-"""Those whose records are frames."""
+"""The stores whose records are frames, which must be unpacked."""
 
 
 class Phase(NamedTuple):
-    """What is called, on what; `given` is made anew for each call."""
+    """A timed function and its arguments; `given` makes new ones for each call."""
 
     name: str
     given: Callable[[], Any]
@@ -44,7 +45,7 @@ class Phase(NamedTuple):
 
 
 def report(folder: Path, times: int) -> str:
-    """Return the phases of every kind of request, the median of so many calls each."""
+    """Return the phases of every kind of request, each with the median of so many calls."""
     return "\n".join(_lines(folder, times))
 
 
@@ -111,8 +112,8 @@ def _end(manager: Any, worked: Callable[[], Any]) -> Iterator[Phase]:
     life, provider = manager._life, manager._provider  # noqa: SLF001
     yield Phase("manager.release", worked, manager.release)
     yield Phase("  close", worked, life.close)
-    if worked()._origin is not None:  # noqa: SLF001
-        yield Phase("    delta", worked, lambda session: session._delta())  # noqa: SLF001
+    if state_of(worked()).origin is not None:
+        yield Phase("    delta", worked, lambda session: state_of(session).changes.delta())
     if not hasattr(life.close(worked()), "send"):
         return
     yield Phase("  the first step", lambda: life.close(worked()), lambda steps: steps.send(None))

@@ -1,6 +1,6 @@
-"""Who is measured.  Another library, framework or store is one more subject here.
+"""The list of subjects.  To measure another library, framework or store, add a subject here.
 
-A kind of store that is new also needs its title in `STORES`, and its floors in `bench.floors`.
+A new kind of store also needs a title in `STORES`, and its floors in `bench.floors`.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ STORES = {
     "file": "In files",
     "cookie": "In the cookie itself",
 }
-"""In the order in which they are measured: what waits for the disk comes last."""
+"""The stores in the order of measurement; those that wait for the disk come last."""
 PACKAGES = (
     "sojourn",
     "ormsgpack",
@@ -102,4 +102,4 @@ PACKAGES = (
     "litestar",
     "msgspec",
 )
-"""What the page names the versions of."""
+"""The packages whose versions are shown on the page."""

@@ -1,11 +1,11 @@
-"""Many requests at once, in one event loop on one CPU: how many it answers a second.
+"""The throughput: requests per second in one event loop on one CPU.
 
-As many clients as there are requests, each with a session of its own, ask again as soon as they
-are answered.  Nothing is taken off: the application is in the figure, as thin as it is.  Those who
-are compared take turns, as in `bench.speed`.
+There are as many clients as concurrent requests, each with its own session, and each sends the
+next request as soon as it has its answer.  Nothing is subtracted: the figure includes the minimal
+application.  The subjects take turns, as in `bench.speed`.
 """
 
-# ruff: noqa: D102 - what a method does stands once, in `Subject`
+# ruff: noqa: D102 - methods are documented in `Subject`
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ from bench.subjects import aiohttp, litestar, sojourn, sojourn_web, starsessions
 AT_ONCE = 64
 SIZE = "200 B"
 OURS = sojourn_web.AsgiRedis.name
-"""Which of ours is compared: the others come through a middleware too."""
+"""The subject of Sojourn that is compared, through a middleware like the others."""
 
 
 class Get(Asgi):
-    """A GET by redis-py and nothing else, as the measure of the others."""
+    """A GET by redis-py and nothing else, as a reference for the others."""
 
     name = "redis-py asyncio GET alone"
     store = "redis"
@@ -69,17 +69,17 @@ KINDS: tuple[type[Asgi], ...] = (
 
 
 class Pace(NamedTuple):
-    """Requests a second."""
+    """Requests per second."""
 
     name: str
     ours: bool
     read: float
     write: float | None
-    """None for what has no session to write to."""
+    """None for a subject without a session to write to."""
 
 
 def measure(folder: Path, rounds: int, seconds: float, say: Callable[[str], None]) -> list[Pace]:
-    """Measure each for about so many seconds in every round; the medians of the rounds."""
+    """Measure each subject for about so many seconds per round; return its median values."""
     found: dict[tuple[str, str], list[float]] = defaultdict(list)
     for number in range(rounds):
         say(f"{AT_ONCE} at once: round {number + 1} of {rounds}")

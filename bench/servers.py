@@ -1,9 +1,9 @@
-"""The servers that are measured: of the benchmark's own, begun when first asked for.
+"""The database servers for the benchmark: started by it on first use.
 
-They are those of the tests, on free ports and in folders of their own.  Being children of a process
-that is pinned, they share its one CPU.  None waits for the disk at every commit, since it is the
-work that is measured: a server that is killed loses nothing by that, a machine that crashes may lose
-the last second.
+They are set up like those of the tests, on free ports and in their own folders.  As child
+processes of a pinned process they share its one CPU.  None waits for the disk at each commit,
+since the work itself is measured: if a server is killed nothing is lost, but if the machine
+crashes, the last second may be lost.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ S = TypeVar("S", Server, RedisCluster)
 
 @cache
 def redis() -> Redis:
-    """A Redis that keeps everything in memory."""
+    """Return a Redis that keeps everything in memory."""
     return _kept(Redis())
 
 
 @cache
 def cluster() -> RedisCluster:
-    """Three masters."""
+    """Return a Redis cluster of three masters."""
     return _kept(RedisCluster())
 
 
 @cache
 def sql(store: str) -> SqlServer:
-    """A MariaDB or a PostgreSQL that gives its log to the system at each commit."""
+    """Return a MariaDB or PostgreSQL that only hands its log to the system at each commit."""
     return _kept(
         MariaDB(innodb_flush_log_at_trx_commit=2, innodb_buffer_pool_size="1G")
         if store == "mysql"
@@ -50,25 +50,25 @@ def sql(store: str) -> SqlServer:
 
 
 def _kept(server: S) -> S:
-    """Let it run until this process ends."""
+    """Keep the server running until this process ends."""
     server.__enter__()
     atexit.register(server.__exit__, None, None, None)
     return server
 
 
 def empty_redis() -> str:
-    """Return the URL of Redis, with nothing in it."""
+    """Return the URL of an empty Redis."""
     redis().flush()
     return redis().url()
 
 
 def keys() -> int:
-    """Return how many keys Redis holds."""
+    """Return the number of keys in Redis."""
     return int(redis().cli("DBSIZE"))
 
 
 def empty_database(store: str) -> str:
-    """Return the URL of a database without a table."""
+    """Return the URL of a database without tables."""
     server = sql(store)
     if (DATABASE,) in server.sql(_DATABASES[store]):
         server.drop(DATABASE)
@@ -77,24 +77,24 @@ def empty_database(store: str) -> str:
 
 
 def address(store: str) -> dict[str, Any]:
-    """What drivers take as keywords, but for the name of the database."""
+    """Return the connection arguments for drivers, without the name of the database."""
     return sql(store).address
 
 
 def of_redis(store: str) -> list[Redis]:
-    """Return the servers of a store if these are of Redis."""
+    """Return the servers of a store if they are Redis servers."""
     if store == "cluster":
         return cluster().masters
     return [redis()] if store == "redis" else []
 
 
 def memory(store: str) -> int:
-    """Return the bytes that Redis has in use for a store."""
+    """Return the bytes of memory that Redis uses for a store."""
     return sum(server.cli("INFO", "memory")["used_memory"] for server in of_redis(store))
 
 
 def index_memory(store: str) -> int:
-    """Return the bytes of all sorted sets, each counted to its last entry."""
+    """Return the bytes of all sorted sets, each measured including its last entry."""
     return sum(
         server.cli("MEMORY", "USAGE", key.decode(), "SAMPLES", 0)
         for server in of_redis(store)
@@ -103,7 +103,7 @@ def index_memory(store: str) -> int:
 
 
 def versions() -> list[str]:
-    """Return what runs."""
+    """Return the versions of the running servers."""
     ((mariadb,),), ((postgres,),) = (
         sql(store).sql("SELECT version()") for store in ("mysql", "postgres")
     )
@@ -116,7 +116,7 @@ def versions() -> list[str]:
 
 
 def rows(table: str) -> int:
-    """Return how many rows a table of MariaDB holds."""
+    """Return the number of rows in a table of MariaDB."""
     ((count,),) = sql("mysql").sql(f"SELECT COUNT(*) FROM {DATABASE}.{table}")
     return int(count)
 

@@ -1,8 +1,8 @@
-"""A session's share of a request, framework by framework.
+"""The part of the request time that a session takes in each framework.
 
-The application has two pages.  One never asks for the session; the other reads one key of 200
-bytes, or changes it.  The same application without sessions is what is taken off.  All take turns
-within each round, as in `bench.speed`.
+The application has two pages.  One never uses the session; the other reads one key of 200 bytes,
+or changes it.  The time of the same application without sessions is subtracted.  All subjects take
+turns within each round, as in `bench.speed`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ PAGES = ("quiet", "read", "change")
 
 
 class Cell(NamedTuple):
-    """Whose sessions, in which framework and store, on which page."""
+    """The session library, its framework and store, and the page."""
 
     framework: str
     name: str
@@ -32,7 +32,7 @@ class Cell(NamedTuple):
 
 
 class Shares(NamedTuple):
-    """What was measured: of each framework without sessions, and of what sessions add to it."""
+    """The measured times: of each framework without sessions, and the time that sessions add."""
 
     bare: dict[str, Cost]
     added: dict[Cell, Cost]

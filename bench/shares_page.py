@@ -1,4 +1,4 @@
-"""The part of `docs/performance.md` on frameworks."""
+"""The section of `docs/performance.md` about frameworks."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from bench.subject import Subject
 from bench.tables import faster, figure, table
 
 LEAST = 0.5
-"""Microseconds.  Less cannot be told from nothing, and counts as so much in a ratio."""
+"""A time in microseconds; lower ones cannot be told from zero, and count as this in a ratio."""
 
 
 def section(shares: Shares) -> str:
-    """Return the part, without its title."""
+    """Return the section, without its title."""
     head = ["µs that sessions add", "in", *PAGES, "beside", *PAGES]
     return "\n\n".join([words.SHARES, table(head, _rows(shares), left=2), _slower(shares)])
 
@@ -40,7 +40,7 @@ def _beside(shares: Shares, framework: str, kind: type[Subject]) -> list[str]:
 
 
 def _slower(shares: Shares) -> str:
-    """Say how often it is, and why."""
+    """Return a sentence that says how often Sojourn is slower, and why."""
     pairs = [
         (framework, kind, peer)
         for framework, kinds in FRAMEWORKS.items()
@@ -54,7 +54,7 @@ def _slower(shares: Shares) -> str:
 def _ratio(
     shares: Shares, framework: str, ours: type[Subject], peer: type[Subject], page: str
 ) -> float:
-    """How many times faster ours is."""
+    """Return how many times faster Sojourn is."""
     mine, theirs = (
         max(shares.added[Cell(framework, kind.name, kind.store, page)].median, LEAST)
         for kind in (ours, peer)
@@ -63,7 +63,7 @@ def _ratio(
 
 
 def _peer(framework: str, kind: type[Subject]) -> type[Subject] | None:
-    """Whom ours is compared with: who has the same store, or else who keeps all in the cookie."""
+    """Return the peer to compare with: one with the same store, or else one with a cookie."""
     peers = {peer.store: peer for peer in FRAMEWORKS[framework] if not peer.ours}
     return peers.get(kind.store, peers.get("cookie")) if kind.ours else None
 

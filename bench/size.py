@@ -1,6 +1,6 @@
-"""What very many sessions weigh, and what it costs to count and to sweep them.
+"""The memory that very many sessions take, and the cost of counting and sweeping them.
 
-Each figure comes from a process of its own, so that nothing else is in its memory.
+Each figure is measured in a separate process, so that nothing else is in its memory.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from bench.sweeping import Found
 
 
 class Weight(NamedTuple):
-    """A store in memory, or in Redis."""
+    """The memory use of a store in memory or in Redis."""
 
     name: str
     sessions: int
@@ -26,7 +26,7 @@ class Weight(NamedTuple):
 
 
 class Sweep(NamedTuple):
-    """Sojourn's housekeeping over one store."""
+    """The cost of Sojourn's housekeeping over one store."""
 
     sessions: int
     found: Found
@@ -35,7 +35,7 @@ class Sweep(NamedTuple):
 def weigh(
     subjects: Iterable[type[Subject]], folder: Path, share: float, say: Callable[[str], None]
 ) -> list[Weight]:
-    """Weigh every store in memory: ours with 1,000,000 sessions, peers with 100,000."""
+    """Weigh every store in memory: Sojourn with 1,000,000 sessions, the others with 100,000."""
     weights = []
     for kind in subjects:
         sessions = int((1_000_000 if kind.ours else 100_000) * share)
@@ -47,7 +47,7 @@ def weigh(
 def keep(
     subjects: Iterable[type[Subject]], folder: Path, share: float, say: Callable[[str], None]
 ) -> list[Weight]:
-    """Weigh every store in Redis: 100,000 sessions, and of ours 1,000,000 too."""
+    """Weigh every store in Redis with 100,000 sessions, and Sojourn with 1,000,000 as well."""
     found = []
     for kind in subjects:
         for all_of_them in (100_000, 1_000_000) if kind.ours else (100_000,):
@@ -64,11 +64,11 @@ MANY = {
     "mysql": 1_000_000,
     "file": 100_000,
 }
-"""How many sessions are counted and swept."""
+"""The number of sessions that are counted and swept."""
 
 
 def sweep(folder: Path, share: float, say: Callable[[str], None]) -> dict[str, Sweep]:
-    """Count, list and sweep."""
+    """Measure counting, listing and sweeping."""
     sweeps = {}
     for store, all_of_them in MANY.items():
         sessions = int(all_of_them * share)

@@ -1,11 +1,11 @@
-"""What a session costs a request: with it, minus the same request without.
+"""The cost of a session per request: the time with the session minus the time without it.
 
-The subjects take turns within each round, so that a machine that slows down slows all of them
-down.  A store in memory begins each round empty; one in files keeps what it holds, for in use it has
-its folders.  Blocks of requests are short, so that another
-process that comes in between spoils a few of them and not the median.  A cost is the median of all
-pairs of blocks, its spread half the distance between the quartiles.  Python's collector is off inside
-of a block: its pauses are measured apart.
+The subjects take turns within each round, so that a slow phase of the machine affects all of them.
+A store in memory is emptied before each round; one in files is not, since in practice its folders
+exist already.  Blocks of requests are short, so that an interruption by another process spoils a
+few blocks but not the median.  A cost is the median over all pairs of blocks, and its spread is
+half of the interquartile range.  The garbage collector of Python is off during a block, as its
+pauses are measured separately.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from bench.subject import Subject, Work, cookie_of, set_cookie_size
 from bench.tables import figure
 
 WARM = 5
-"""Requests before the clock counts, and in a block at least."""
+"""The number of requests before the timing starts, and the least number in a block."""
 PAIRS = 5
-"""Blocks with the session, and as many without, of one subject in one round."""
+"""Pairs of blocks, with and without the session, of one subject in one round."""
 COOKIE_LIMIT = 4096
-"""What browsers keep (RFC 6265bis, 5.6)."""
+"""The largest cookie in bytes that browsers store (RFC 6265bis, 5.6)."""
 
 
 class Cost(NamedTuple):
-    """Microseconds."""
+    """The cost of a session, in microseconds."""
 
     median: float
     spread: float
@@ -43,14 +43,14 @@ class Cost(NamedTuple):
 
 
 class Pair(NamedTuple):
-    """Microseconds of a request."""
+    """The times of a request, in microseconds."""
 
     bare: float
     full: float
 
 
 class Cell(NamedTuple):
-    """Who, with how large a session, doing what; a floor does one thing only."""
+    """A subject, the size of its session, and the kind of request; a floor has one kind only."""
 
     name: str
     store: str
@@ -59,7 +59,7 @@ class Cell(NamedTuple):
 
 
 class Speeds(NamedTuple):
-    """What was measured; `missing` says why something was not."""
+    """The measured costs; `missing` gives the reason for each one that was not measured."""
 
     costs: dict[Cell, Cost]
     missing: dict[Cell, str]
@@ -77,9 +77,9 @@ def measure(
     seconds: float,
     say: Callable[[str], None],
 ) -> Speeds:
-    """Measure subjects and the floors of their stores, in blocks of about `seconds` each.
+    """Measure the subjects and the floors of their stores, in blocks of about `seconds` each.
 
-    The floors of a store come just before what works on it.
+    The floors of a store are measured just before the subjects that use it.
     """
     found = _Found(defaultdict(list), {})
     stores = [store for store in STORES if any(kind.store == store for kind in subjects)]
@@ -118,7 +118,7 @@ def _round(kind: type[Subject], size: str, folder: Path, seconds: float, speeds:
 
 
 def unfit(subject: Subject, size: str) -> str:
-    """Why a session of this size cannot be measured; empty if it comes back as it was put."""
+    """Return why a session of this size cannot be measured; empty if its values are kept."""
     try:
         answer = subject.serve(subject.request(None), work(size, "new"))
     except Exception as error:  # noqa: BLE001 - whatever a library raises is the reason
@@ -137,7 +137,7 @@ def _beginning(text: str) -> str:
 
 
 def _overheads(subject: Subject, size: str, operation: str, seconds: float) -> list[float]:
-    """Microseconds that the session costs one request, once for each pair of blocks."""
+    """Return the microseconds that the session adds to a request, for each pair of blocks."""
     job = work(size, operation)
     request = subject.request(None) if operation == "new" else returning(subject, size)
     return [pair.full - pair.bare for pair in pairs(subject, request, job, seconds)]
@@ -150,7 +150,7 @@ def returning(subject: Subject, size: str) -> Any:
 
 
 def pairs(subject: Subject, request: Any, job: Work, seconds: float) -> list[Pair]:
-    """Measure pairs of blocks, each of about so many seconds: without the session, and with it."""
+    """Measure pairs of blocks of about so many seconds: without the session, and with it."""
     subject.time(request, job, WARM, bare=True)
     once = subject.time(request, job, WARM, bare=False) / WARM
     times = max(WARM, int(seconds / once))
@@ -169,7 +169,7 @@ def _pair(subject: Subject, request: Any, job: Work, times: int) -> Pair:
 
 
 def cost(costs: list[float]) -> Cost:
-    """Return what so many measurements come to."""
+    """Return median and spread of these measurements."""
     if len(costs) == 1:
         return Cost(costs[0], 0.0)
     low, _, high = statistics.quantiles(costs, n=4, method="inclusive")

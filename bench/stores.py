@@ -1,6 +1,6 @@
-"""The stores that Sojourn is measured on, each of them empty."""
+"""The stores on which Sojourn is measured, each of them empty."""
 
-# ruff: noqa: D102 - what a method does stands once, in `Provider`
+# ruff: noqa: D102 - methods are documented in `Provider`
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ M = TypeVar("M", Manager, AsyncManager)
 
 
 def managed(manager: type[M], store: str, folder: Path, **settings: Any) -> M:
-    """Return a manager on an empty store."""
+    """Return a manager over an empty store."""
     name = "redis" if store == "cluster" else store
     return manager(name, provider_config=address(store, folder), **settings)
 
 
 def address(store: str, folder: Path) -> str | None:
-    """Return the `provider_config` of an empty store, for the provider of its name."""
+    """Return the `provider_config` of an empty store for the provider with this name."""
     match store:
         case "memory":
             return None
@@ -41,14 +41,14 @@ def address(store: str, folder: Path) -> str | None:
 
 
 def unused(path: Path) -> Path:
-    """Return a path after whatever stood there was taken away, a log beside it too."""
+    """Return a path after deleting the file there, and its log if it has one."""
     for left in path.parent.glob(f"{path.name}*"):
         left.unlink()
     return path
 
 
 class OwnProvider(WholeRecords):
-    """What an application may write itself: four methods over a dictionary of records."""
+    """A provider as an application may write it: four methods over a dictionary of records."""
 
     def __init__(self) -> None:
         self._records: dict[str, Record] = {}

@@ -1,9 +1,9 @@
-"""What is measured: a session library in an application as thin as it allows, in this process.
+"""A subject of the benchmark: a session library in a minimal application, in this process.
 
-A subject serves requests twice: through the library, and through the same application without
-it.  The difference is what the library costs.  A request carries a *work*, a function of the
-session that the view calls; it returns True if it assigned something, for libraries that want to
-be told, and a coroutine where an async view shall wait.
+A subject serves each request through the library, and through the same application without it.
+The difference is the cost of the library.  A request carries a *work*, a function of the session
+that the view calls.  It returns True if it assigned a value, for libraries that must be told so.
+It may return a coroutine, which an async view awaits.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from typing import Any, NamedTuple
 Work = Callable[[Any], Any]
 
 WORK = "bench.work"
-"""Where a work travels, in an environ or a scope."""
+"""The key under which a work is passed in an environ or a scope."""
 
 QUIET = "/quiet"
-"""The page that never asks for the session, in an application that has pages."""
+"""The page that never uses the session, in an application that has pages."""
 
 HEADERS = {
     "Host": "shop.example",
@@ -29,42 +29,42 @@ HEADERS = {
     "Referer": "https://shop.example/basket",
     "Connection": "keep-alive",
 }
-"""What a browser sends besides the cookie."""
+"""The headers that a browser sends besides the cookie."""
 
 
 class Answer(NamedTuple):
-    """What came of a request."""
+    """The response to a request."""
 
     status: int
     headers: list[tuple[str, str]]
 
 
 class Subject:
-    """One library over one store.  A new one begins with an empty store."""
+    """One library over one store.  Each instance begins with an empty store."""
 
     name = ""
     store = ""
     """One of `bench.registry.STORES`."""
     settings = ""
-    """What was set otherwise than by default, for the page."""
+    """The settings that differ from the defaults, for the page."""
     ours = False
     weighed = True
-    """Whether its store in memory or Redis is weighed; one name of each is enough."""
+    """Whether its memory use is measured; one subject per library and store is enough."""
 
     def __init__(self, folder: Path) -> None:
-        """Open an empty store; what it puts into files goes into `folder`."""
+        """Open an empty store, which puts its files into `folder`."""
 
     def close(self) -> None:
-        """Give back what is not in the folder."""
+        """Release everything that is not in the folder."""
 
     # -- requests ----------------------------------------------------------------------------
 
     def request(self, cookie: str | None) -> Any:
-        """Return a request that carries the cookie, to be served any number of times."""
+        """Return a request with this cookie, which can be served any number of times."""
         raise NotImplementedError
 
     def quiet(self, request: Any) -> Any:
-        """Return the same request for a page that never asks for the session, if there is one."""
+        """Return the same request for a page that never uses the session, if there is one."""
         raise NotImplementedError
 
     def serve(self, request: Any, work: Work) -> Answer:
@@ -72,7 +72,7 @@ class Subject:
         raise NotImplementedError
 
     def time(self, request: Any, work: Work, times: int, *, bare: bool) -> float:
-        """Return the seconds that `times` requests take; bare: without a session."""
+        """Return the seconds that `times` requests take; with `bare`, without a session."""
         raise NotImplementedError
 
     # -- what differs in what an application writes ----------------------------------------------
@@ -82,16 +82,16 @@ class Subject:
         session.clear()
 
     def increment(self, session: Any, seen: int) -> None:
-        """Count one more, as the library recommends."""
+        """Increment a counter in the session as the library recommends it."""
         session["n"] = seen + 1
 
     def stored(self) -> int | None:
-        """Return how many records the store holds; None if there is no store."""
+        """Return the number of records in the store; None if there is no store."""
         return None
 
 
 def cookie_of(answer: Answer, kept: str | None) -> str | None:
-    """Return the cookie that a browser holds after an answer, if it held `kept` before."""
+    """Return the cookie of a browser after an answer, if it had the cookie `kept` before."""
     for name, text in answer.headers:
         if name.lower() == "set-cookie":
             pair, _, attributes = text.partition(";")
@@ -102,11 +102,11 @@ def cookie_of(answer: Answer, kept: str | None) -> str | None:
 
 
 def set_cookie_size(answer: Answer) -> int:
-    """Return the bytes of the largest cookie that was sent, name and value."""
+    """Return the size in bytes of the largest cookie that was sent, name and value."""
     sent = [text for name, text in answer.headers if name.lower() == "set-cookie"]
     return max((len(text.partition(";")[0]) for text in sent), default=0)
 
 
 def files_in(folder: Path, pattern: str = "*") -> int:
-    """Return how many files are below a folder."""
+    """Return the number of files below a folder."""
     return sum(path.is_file() for path in folder.rglob(pattern))

@@ -1,4 +1,4 @@
-"""What Sojourn's housekeeping costs among very many sessions: count, list, sweep."""
+"""The cost of Sojourn's housekeeping with very many sessions: count, list, sweep."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ from sojourn import Manager
 Found = dict[str, float]
 
 LIFETIME = 3600.0
-"""Seconds of idle lifetime."""
+"""The idle lifetime in seconds."""
 VISITORS = 100
-"""Sessions that are asked for while others are swept away."""
+"""The number of sessions that are requested while others are swept."""
 ALONE = 3.0
-"""Seconds of requests before that, and as many afterwards."""
+"""Seconds of requests before the sweep, and again after it."""
 
 
 class Clock:
-    """A clock that is set."""
+    """A clock whose time can be set."""
 
     def __init__(self) -> None:
         self.at = time()
 
     def __call__(self) -> float:
-        """Return the time it was set to."""
+        """Return the time that was set."""
         return self.at
 
 
 def payload(number: int) -> dict[str, Any]:
-    """Return 200 bytes that no other session has."""
+    """Return 200 bytes that differ from those of every other session."""
     return {
         **PAYLOADS["200 B"],
         "csrf": f"{number:032d}",
@@ -49,9 +49,9 @@ def payload(number: int) -> dict[str, Any]:
 
 
 def sweep(store: str, sessions: int, folder: Path) -> Found:
-    """Count, list one user's, and take away those that expired.
+    """Count the sessions, list those of one user, and delete the expired ones.
 
-    A tenth expires; elsewhere than in MariaDB at most 10,000.
+    A tenth of the sessions expires; except in MariaDB, at most 10,000.
     """
     clock = Clock()
     manager = managed(Manager, store, folder, clock=clock, max_lifetime=LIFETIME)
@@ -78,7 +78,7 @@ def sweep(store: str, sessions: int, folder: Path) -> Found:
 
 
 def redis_bytes(store: str, before: int, sessions: int) -> Found:
-    """What the sessions take of Redis, and what of it is the indexes'."""
+    """Return the bytes per session in Redis, and the part of them that indexes take."""
     if not servers.of_redis(store):
         return {}
     return {
@@ -88,7 +88,7 @@ def redis_bytes(store: str, before: int, sessions: int) -> Found:
 
 
 def _fill(manager: Any, numbers: range, *, users: bool) -> list[str]:
-    """Make sessions; return the cookies of the last of them."""
+    """Create sessions; return the cookies of the last ones."""
     cookies = []
     for number in numbers:
         session = manager.start(HEADERS)
@@ -102,7 +102,7 @@ def _fill(manager: Any, numbers: range, *, users: bool) -> list[str]:
 
 
 def _timed(function: Callable[[], Any], expected: int) -> float:
-    """Milliseconds of a call that must return `expected`."""
+    """Return the milliseconds of a call, which must return `expected`."""
     begin = perf_counter()
     found = function()
     spent = perf_counter() - begin
@@ -111,7 +111,7 @@ def _timed(function: Callable[[], Any], expected: int) -> float:
 
 
 def _often(function: Callable[[], Any], expected: int) -> float:
-    """Milliseconds, the median of five calls."""
+    """Return the median of five calls, in milliseconds."""
     return statistics.median(_timed(function, expected) for _ in range(5))
 
 
@@ -120,9 +120,9 @@ def _swept(manager: Any, expired: int, _cookies: list[str]) -> Found:
 
 
 def _swept_meanwhile(manager: Any, expired: int, cookies: list[str]) -> Found:
-    """Sweep in a thread, as an application does; serve requests before, meanwhile and afterwards.
+    """Sweep in a thread, as an application does; serve requests before, during and after that.
 
-    The server stays where it is, and has that CPU to itself.
+    The server stays on its CPU and has it to itself.
     """
     cpu.move()
     found = Found()
@@ -148,7 +148,10 @@ Visit = Callable[[], tuple[str, float]]
 
 
 def _visitors(manager: Any, cookies: list[str]) -> Visit:
-    """Return what serves one request, of each session in turn, and says which and how long."""
+    """Return a function that serves one request and returns its kind and microseconds.
+
+    Each call takes the next session in turn.
+    """
     requests = cycle([{**HEADERS, "Cookie": cookie} for cookie in cookies])
     works = cycle([("read", work("200 B", "read")), ("write", differing("200 B"))])
 
@@ -164,7 +167,7 @@ def _visitors(manager: Any, cookies: list[str]) -> Visit:
 
 
 def _visits(visit: Visit, goes_on: Callable[[], bool]) -> dict[str, list[float]]:
-    """Microseconds of reads and of writes."""
+    """Return the microseconds of reads and of writes."""
     found = defaultdict[str, list[float]](list)
     visit(), visit()
     while goes_on():

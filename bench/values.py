@@ -1,4 +1,4 @@
-"""Values that a session is asked to keep, and whether one came back as it went in."""
+"""Values to store in a session, and a test whether a value came back unchanged."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 
 class Color(Enum):
-    """An application's own enumeration; Sojourn is given it as `types={"color": Color}`."""
+    """An enum of an application; Sojourn is told of it by `types={"color": Color}`."""
 
     RED = 1
 
@@ -55,7 +55,7 @@ KEPT, ALTERED, ERROR = "kept", "altered", "error"
 
 
 def same(ours: Any, theirs: Any) -> bool:
-    """Whether two values are equal and of the same types, all the way down."""
+    """Return whether two values are equal and of the same types, on all levels."""
     if type(ours) is not type(theirs):
         return False
     if isinstance(ours, dict):
@@ -68,7 +68,7 @@ def same(ours: Any, theirs: Any) -> bool:
 
 
 def _whole(value: Any) -> Any:
-    """All there is to a value, where `==` passes something by."""
+    """Return all details of a value, including those that `==` ignores."""
     if isinstance(value, Decimal):
         return value.as_tuple()
     return _moment(value) if isinstance(value, datetime) else value

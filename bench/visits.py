@@ -1,4 +1,4 @@
-"""Single requests, of which the examination is made."""
+"""Single requests, the building blocks of the tests of correctness."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from bench.subject import Subject, cookie_of
 
 
 def begin(subject: Subject, **fields: Any) -> str:
-    """Return the cookie of a new session that holds these fields."""
+    """Return the cookie of a new session with these fields."""
 
     def put(session: Any) -> bool:
         for key, value in fields.items():
@@ -21,7 +21,7 @@ def begin(subject: Subject, **fields: Any) -> str:
 
 
 def look(subject: Subject, cookie: str | None, *keys: str) -> list[Any]:
-    """Return what a request with the cookie finds under the keys."""
+    """Return the values of these keys as read by a request with the cookie."""
     found: list[Any] = []
     subject.serve(subject.request(cookie), lambda s: found.extend(s.get(key) for key in keys))
     return found

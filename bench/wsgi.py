@@ -1,6 +1,6 @@
-"""Applications that are called by PEP 3333, without a server."""
+"""WSGI applications (PEP 3333), called without a server."""
 
-# ruff: noqa: D102 - what a method does stands once, in `Subject`
+# ruff: noqa: D102 - methods are documented in `Subject`
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bench.subject import HEADERS, QUIET, WORK, Answer, Subject, Work
 
 
 class Wsgi(Subject):
-    """An application that is called by PEP 3333."""
+    """A WSGI application."""
 
     with_session: Any
     without: Any
@@ -55,7 +55,7 @@ class Wsgi(Subject):
 
 
 def call_wsgi(app: Any, environ: Mapping[str, Any], work: Work) -> Answer:
-    """Serve as a WSGI server would, and read the whole body."""
+    """Call the application like a WSGI server, and read the whole body."""
     answer: list[Answer] = []
 
     def start_response(status: str, headers: list[tuple[str, str]], _: Any = None) -> None:
@@ -70,6 +70,6 @@ def call_wsgi(app: Any, environ: Mapping[str, Any], work: Work) -> Answer:
 
 
 def plain_wsgi(_environ: Mapping[str, Any], start_response: Any) -> list[bytes]:
-    """Answer without a session."""
+    """Send a response, without a session."""
     start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "2")])
     return [b"ok"]

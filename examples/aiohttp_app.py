@@ -1,4 +1,4 @@
-"""A small shop in aiohttp: a cart, a sign-in that keeps it, and one's other sessions.
+"""A small shop in aiohttp: a cart, a sign-in that keeps it, and a list of the user's sessions.
 
 `python -m examples.aiohttp_app`, and then open http://127.0.0.1:8080/.
 """
@@ -17,7 +17,7 @@ FORM = '<form method="post" action="/{}"><input name="{}" value="{}"> <button>{}
 
 
 def create_app(provider: Provider | None = None) -> web.Application:
-    """Make the application; the sessions stand in ./sessions unless it is told otherwise."""
+    """Return the application; by default its sessions are stored in files in ./sessions."""
     manager = AsyncManager(provider or FileProvider("./sessions"))
 
     async def own(user: str | None) -> list[str]:

@@ -1,4 +1,4 @@
-"""A small shop in Django: a cart, a sign-in that keeps it, and one's other sessions.
+"""A small shop in Django: a cart, a sign-in that keeps it, and a list of the user's sessions.
 
 `python -m examples.django_app runserver`, and then open http://127.0.0.1:8000/.
 """
@@ -35,7 +35,7 @@ PAGE = """<h1>Hello, {{ session.user|default:"stranger" }}</h1><form method="pos
 
 
 def shop(request: HttpRequest) -> HttpResponse:
-    """Show the cart, or do what the form says."""
+    """Show the cart, or carry out the action of the submitted form."""
     session, form = cast("DjangoSession", request.session), request.POST
     if request.method == "GET":
         mine = manager().sessions(session.user) if session.user else ()

@@ -1,4 +1,4 @@
-"""A small shop's API in FastAPI: a cart, a sign-in that keeps it, and one's other sessions.
+"""A small shop's API in FastAPI: a cart, a sign-in that keeps it, and the user's sessions.
 
 `uvicorn --factory examples.fastapi_app:create_app`, and then try it on http://127.0.0.1:8000/docs.
 """
@@ -16,7 +16,7 @@ from sojourn.web.fastapi import CurrentSession
 
 
 async def signed_in(session: CurrentSession) -> str:
-    """Who it is; anybody else is turned away."""
+    """Return the user who is signed in, or refuse the request if nobody is."""
     if session.user is None:
         raise HTTPException(401, "Sign in first.")
     return session.user
@@ -26,7 +26,7 @@ User = Annotated[str, Depends(signed_in)]
 
 
 def create_app(provider: Provider | None = None) -> FastAPI:
-    """Make the application; the sessions stand in ./sessions unless it is told otherwise."""
+    """Return the application; by default its sessions are stored in files in ./sessions."""
     app, sessions = FastAPI(title="Shop"), AsyncManager(provider or FileProvider("./sessions"))
     app.add_middleware(SessionMiddleware, manager=sessions)
 

@@ -1,4 +1,4 @@
-"""A small shop's API in Litestar: a cart, a sign-in that keeps it, and one's other sessions.
+"""A small shop's API in Litestar: a cart, a sign-in that keeps it, and the user's sessions.
 
 `uvicorn --factory examples.litestar_app:create_app`; try it on http://127.0.0.1:8000/schema/swagger.
 """
@@ -18,14 +18,14 @@ User = NamedDependency[str]
 
 
 async def signed_in(session: CurrentSession) -> str:
-    """Who it is; anybody else is turned away."""
+    """Return the user who is signed in, or refuse the request if nobody is."""
     if session.user is None:
         raise NotAuthorizedException("Sign in first.")
     return session.user
 
 
 def create_app(provider: Provider | None = None) -> Litestar:
-    """Make the application; the sessions stand in ./sessions unless it is told otherwise."""
+    """Return the application; by default its sessions are stored in files in ./sessions."""
     sessions = AsyncManager(provider or FileProvider("./sessions"))
 
     @get("/cart")

@@ -24,14 +24,14 @@ FORM = '<form method="post"><input name="username" required> <button>Sign in</bu
 
 
 def login(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-    """Ask who it is, and remember it."""
+    """Show the sign-in form, or greet the user who has signed in."""
     session = sessions.start({"Cookie": environ.get("HTTP_COOKIE", "")})
     if environ["REQUEST_METHOD"] == "POST":
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         session["username"] = parse_qs(body.decode()).get("username", ["stranger"])[0]
-        session.regenerate_id()  # at every sign-in; `session.login(user)` does this, and more
+        session.regenerate_id()  # needed at every sign-in; `session.login(user)` does it too
     username = session.get("username")
-    released = sessions.release(session)  # before the response begins, since it adds headers
+    released = sessions.release(session)  # before the response begins, because it adds headers
     start_response("200 OK", [("Content-Type", "text/html; charset=utf-8"), *released.headers])
     page = FORM if username is None else f"Hello, {escape(username)}"
     return [page.encode()]

@@ -1,4 +1,4 @@
-"""A small shop in Pyramid: a cart, a sign-in that keeps it, and one's other sessions.
+"""A small shop in Pyramid: a cart, a sign-in that keeps it, and a list of the user's sessions.
 
 `gunicorn 'examples.pyramid_app:create_app()'`, and then open http://127.0.0.1:8000/.
 """
@@ -21,7 +21,7 @@ FORM = '<form method="post" action="/{}"><input name="{}" value="{}"> <button>{}
 
 
 def create_app(provider: Provider | None = None) -> Router:
-    """Make the application; the sessions stand in ./sessions unless it is told otherwise."""
+    """Return the application; by default its sessions are stored in files in ./sessions."""
     manager = Manager(provider or FileProvider("./sessions"))
 
     def own(user: str | None) -> list[str]:

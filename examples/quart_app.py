@@ -1,4 +1,4 @@
-"""A small shop in Quart: a cart, a sign-in that keeps it, and one's other sessions.
+"""A small shop in Quart: a cart, a sign-in that keeps it, and a list of the user's sessions.
 
 `QUART_APP=examples.quart_app quart run`, and then open http://127.0.0.1:5000/.
 """
@@ -25,7 +25,7 @@ PAGE = """{% for message in get_flashed_messages() %}<p><em>{{ message }}</em></
 
 
 def create_app(provider: Provider | None = None) -> Quart:
-    """Make the application; the sessions stand in ./sessions unless it is told otherwise."""
+    """Return the application; by default its sessions are stored in files in ./sessions."""
     app = Quart(__name__)
     sessions = install(app, provider or FileProvider("./sessions"))
 

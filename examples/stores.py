@@ -1,6 +1,6 @@
-"""A visitor's notes, kept in files.  `python -m examples.stores`, then open http://127.0.0.1:8000/.
+"""Notes of a visitor, in files.  `python -m examples.stores`, then open http://127.0.0.1:8000/.
 
-To keep them in Redis, where several machines can serve the same visitors, change one line:
+To keep the sessions in Redis, where several machines can serve the same visitors, change one line:
 
     manager = Manager("redis", provider_config="127.0.0.1:6379")
 """
@@ -25,7 +25,7 @@ FORM = '<form method="post"><input name="note" required> <button>Note it</button
 
 
 def notes(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-    """Take a note, and show them all."""
+    """Store a submitted note, and show all notes of this visitor."""
     session = environ["sojourn.session"]
     if environ["REQUEST_METHOD"] == "POST":
         form = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))

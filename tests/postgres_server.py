@@ -134,6 +134,15 @@ class Postgres(SqlServer):
         while any(map(os.path.exists, left)):
             time.sleep(0.005)
 
+    def pause(self) -> None:
+        """Let it hang, and all the processes that serve for it."""
+        children = self._children()
+        super().pause()
+        for child in children:
+            with contextlib.suppress(FileNotFoundError):
+                while Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()[0] != "T":
+                    time.sleep(0.001)
+
     def _signal(self, number: signal.Signals) -> None:
         children = self._children()
         super()._signal(number)

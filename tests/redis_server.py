@@ -11,9 +11,7 @@ import contextlib
 import itertools
 import secrets
 import shutil
-import time
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -23,10 +21,9 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from tests.certificates import Certificate
-from tests.servers import Server, tool
+from tests.servers import SETTLES_WITHIN, Server, tool
 
 PASSWORD = "p@ss:w/rd"  # all that a URL may trip over
-SETTLES_WITHIN = 30.0  # seconds
 
 # Nothing on disk, and replicas that need not wait for 5 or 10 seconds to be heard.
 QUICK = {"save": "", "repl_diskless_sync_delay": 0, "repl_ping_replica_period": 1}
@@ -50,14 +47,6 @@ RIGHTS = (
 def fresh_prefix() -> str:
     """A prefix that no key has yet."""
     return f"sojourn:{secrets.token_hex(4)}"
-
-
-def wait_until(settled: Callable[[], bool], wanted: str) -> None:
-    """Give servers time to agree among themselves."""
-    deadline = time.monotonic() + SETTLES_WITHIN
-    while not settled():
-        assert time.monotonic() < deadline, f"not within {SETTLES_WITHIN:g} s: {wanted}"
-        time.sleep(0.02)
 
 
 class Redis(Server):

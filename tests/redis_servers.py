@@ -15,8 +15,8 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from tests.certificates import Certificate
-from tests.redis_server import PASSWORD, Redis, admit, wait_until
-from tests.servers import free_port, tool
+from tests.redis_server import PASSWORD, Redis, admit
+from tests.servers import free_port, tool, wait_until
 
 MASTERS = 3
 SLOTS = 16_384

@@ -19,11 +19,14 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Self
 
 LOG_SHOWN = 8_000  # bytes
+SETTLES_WITHIN = 30.0  # seconds
+BUSY = 15.0
+"""Seconds that a busy machine may add where something has to end in time, and not to hang."""
 
 # Below those that the system lends to clients: none takes the port of a server that is down.
 PORTS = range(15_000, 32_000)
@@ -41,12 +44,34 @@ rm -rf "$1"
 """
 
 
+_claims: list[socket.socket] = []
+
+
 def free_port() -> int:
-    """A port of this machine on which nothing listens."""
-    for port in random.SystemRandom().sample(PORTS, 100):
-        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+    """A port of this machine on which nothing listens, and that no run of the tests is given again.
+
+    Until the run ends it holds the UDP port of the same number, which nothing else here uses: runs
+    beside it leave the port alone, also while a test has its server down.
+    """
+    for port in random.SystemRandom().sample(PORTS, 1000):
+        claim = socket.socket(type=socket.SOCK_DGRAM)
+        try:
+            claim.bind(("127.0.0.1", port))
+            socket.create_server(("127.0.0.1", port)).close()
+        except OSError:
+            claim.close()
+        else:
+            _claims.append(claim)
             return port
     raise OSError("no port is free")
+
+
+def wait_until(settled: Callable[[], bool], wanted: str) -> None:
+    """Give servers time until something is as it is wanted."""
+    deadline = time.monotonic() + SETTLES_WITHIN
+    while not settled():
+        assert time.monotonic() < deadline, f"not within {SETTLES_WITHIN:g} s: {wanted}"
+        time.sleep(0.02)
 
 
 def tool(name: str) -> str:
@@ -164,6 +189,7 @@ class Process:
     def pause(self) -> None:
         """Let it hang: it keeps its connections, accepts more, and answers none."""
         self._signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WNOWAIT)  # until all its threads stand still
 
     def resume(self) -> None:
         """Let it go on after a pause."""

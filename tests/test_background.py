@@ -12,10 +12,12 @@ import pytest
 
 from sojourn import AsyncManager, Manager
 from sojourn.testing import FakeClock
+from tests.forks import FORKS, in_child
+from tests.servers import BUSY
 
 
 def until(done: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + BUSY
     while not done():
         assert time.monotonic() < deadline
         time.sleep(0.005)
@@ -122,3 +124,26 @@ def test_a_manager_is_closed_in_another_loop_than_it_sweeps_in(gone: bool) -> No
 
 async def start_gc(manager: AsyncManager) -> None:
     manager.start_gc()
+
+
+@pytest.mark.parametrize("fork", FORKS)
+def test_a_child_starts_a_thread_of_its_own_and_waits_for_none_of_its_parent(fork: str) -> None:
+    clock = FakeClock()
+    # Python's own lock is not safe in the child of a fork in C, if another thread of the parent is
+    # taking it just then: an interval this long lets the parent's sweeper sleep through the forks.
+    manager = Manager("memory", clock=clock, gc_interval=1.0)
+    fill(manager)
+    manager.start_gc()
+    time.sleep(0.1)
+    frames = manager._provider._frames  # type: ignore[attr-defined]
+
+    def work() -> None:
+        manager.start_gc()
+        clock.advance(3601)
+        until(lambda: not frames)
+        manager.close()
+
+    in_child(manager.close, fork)
+    in_child(work, fork)
+    assert frames
+    manager.close()

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ import pytest
 from sojourn import Manager, Record, WholeRecords, register
 from sojourn.cli import main
 from sojourn.providers.file import FileProvider
+from sojourn.providers.memory import MemoryProvider
 
 LOCAL = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d"
 UNUSED = "0" * 64
@@ -428,6 +430,31 @@ def test_what_init_prints_makes_the_same_table(
     manager = Manager("sqlite", provider_config={"path": str(path), "create_table": False})
     assert manager.active_count() == 0
     manager.close()
+
+
+@pytest.mark.parametrize("words", [["--json", "count"], ["count", "--json"]])
+def test_options_may_come_before_the_command_or_after_it(run: Run, words: list[str]) -> None:
+    assert run(*words) == (0, '{"live": 0}\n')
+
+
+def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["--version"])
+    assert caught.value.code == 0
+    assert capsys.readouterr().out == f"sojourn {version('sojourn')}\n"
+
+
+class Interrupted(MemoryProvider):
+    """A store at which the operator loses patience."""
+
+    def count(self, now: float) -> int:
+        raise KeyboardInterrupt
+
+
+def test_ctrl_c_ends_a_command_without_a_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    register("interrupted", lambda config: Interrupted())
+    assert main(["count", "--provider", "interrupted"]) == 130
+    assert capsys.readouterr() == ("", "")
 
 
 def test_a_store_that_needs_nothing_has_nothing_to_init(run: Run) -> None:

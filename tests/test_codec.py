@@ -16,20 +16,22 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from decimal import Context, Decimal, getcontext, localcontext
 from enum import Enum, Flag, IntEnum
+from pathlib import Path
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
+from zoneinfo import TZPATH, ZoneInfo
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from ormsgpack import Ext, packb
 
-from sojourn.codec import ATOMIC, Codec, decode_key, encode_key
+from sojourn.codec import ATOMIC, Codec, decode_key, encode_key, msgpack
 from sojourn.errors import ConfigError, EncodeError
 
 BERLIN = ZoneInfo("Europe/Berlin")
 CODEC = Codec()
+STRICT = Codec(strict=True)
 
 
 class Color(Enum):
@@ -371,23 +373,23 @@ REFUSED: list[tuple[Any, str]] = [
 @pytest.mark.parametrize(("value", "name"), REFUSED)
 def test_any_other_type_is_refused_by_name(value: Any, name: str) -> None:
     with pytest.raises(EncodeError, match=rf"\b{name}\b"):
-        CODEC.encode(value)
-    with pytest.raises(EncodeError, match=rf"\b{name}\b.*\(list item 1, key 'x', tuple item 0\)$"):
-        CODEC.encode([1, {"w": {1}, "x": (value,)}])
+        STRICT.encode(value)
+    with pytest.raises(EncodeError, match=rf"\b{name}\b.*\(list item 1, key 'x', tuple item 0\)"):
+        STRICT.encode([1, {"w": {1}, "x": (value,)}])
 
 
 @pytest.mark.parametrize("key", [Text("a"), Level.LOW, Color.RED, Point(1, 2)])
 def test_a_key_of_another_type_is_refused(key: Any) -> None:
     with pytest.raises(EncodeError, match=r"cannot be stored \(key 7, a key of the dict"):
-        CODEC.encode({7: {"b": 1, key: 2}})
+        STRICT.encode({7: {"b": 1, key: 2}})
     with pytest.raises(EncodeError, match=r"cannot be stored \(set item 0"):
-        CODEC.encode({key})
+        STRICT.encode({key})
 
 
 def test_a_long_key_is_cut_in_the_message() -> None:
     with pytest.raises(EncodeError) as caught:
         CODEC.encode({"secret" * 100: object()})
-    assert len(str(caught.value)) < 100
+    assert "secret" * 10 not in str(caught.value)
 
 
 def test_a_released_buffer_is_refused() -> None:
@@ -521,8 +523,10 @@ def test_a_registered_subclass_is_kept() -> None:
 @pytest.mark.parametrize(
     "types",
     [
-        {"money": Money},
-        {"money": (Money, str)},
+        {"plain": object},
+        {"any": (object, str)},
+        {"text": (str, str)},
+        {"money": (Money, None)},
         {"money": (Money, str, None)},
         {"money": ("Money", str, str)},
         {"money": Color.RED},
@@ -753,8 +757,8 @@ def test_different_keys_have_different_bytes() -> None:
 @pytest.mark.parametrize(
     "key",
     [
-        *[None, True, 1.0, Decimal(1), date(2026, 1, 1), [], {}, {1}, frozenset(), Text("a")],
-        *[Level.LOW, Point(1, 2), bytearray(b"a"), Ext(8, b""), ("a", True), ("a", (1.0,))],
+        *[None, True, 1.0, Decimal(1), date(2026, 1, 1), [], {}, {1}, frozenset(), Color.RED],
+        *[bytearray(b"a"), Ext(8, b""), ("a", True), ("a", (1.0,)), Point(1, None)],
     ],
 )
 def test_another_key_is_refused_by_type(key: Any) -> None:
@@ -794,3 +798,107 @@ def test_a_key_may_be_a_hundred_deep() -> None:
 def test_bytes_that_are_no_key_are_refused(data: bytes) -> None:
     with pytest.raises(ValueError, match=r"."):
         decode_key(data)
+
+
+# -- hostile hashes, zones of strangers -----------------------------------------------------------
+
+COLLIDING = [number * (2**61 - 1) for number in range(1, 3_000)]
+
+
+@pytest.mark.parametrize("kind", [set, frozenset, dict.fromkeys], ids=["set", "frozenset", "dict"])
+def test_entries_that_share_their_hashes_are_refused(kind: Callable[[Any], Any]) -> None:
+    """Python takes quadratic time for them: whoever sends such numbers must not stop the server."""
+    codec = Codec()
+    with pytest.raises(EncodeError, match="share their hashes"):
+        codec.encode(kind(COLLIDING))
+    few = kind([*COLLIDING[:90], *range(5_000)])
+    assert codec.decode(codec.encode(few)) == few
+
+
+@pytest.mark.parametrize("mark", [msgpack.SET, msgpack.FROZENSET, msgpack.DICT])
+def test_stored_entries_that_share_their_hashes_are_no_value(mark: Ext) -> None:
+    """They are refused before the container is built, so that reading them is quick."""
+    entries = [number * (2**61 - 1) for number in range(1, 40_000)]
+    parts = [part for entry in entries for part in (entry, 0)] if mark is msgpack.DICT else entries
+    packed = packb([mark, *parts], msgpack.leaf, msgpack.OPTIONS)
+    data = msgpack.FRAME + packed + msgpack.size_of(len(packed) + 6)
+    with pytest.raises(ValueError, match="share their hashes"):
+        Codec().decode(data)
+
+
+def berlin_as(key: str) -> ZoneInfo:
+    """The zone Europe/Berlin, read from its file under another key."""
+    paths = [path for folder in TZPATH if (path := Path(folder) / "Europe/Berlin").is_file()]
+    with paths[0].open("rb") as file:
+        return ZoneInfo.from_file(file, key=key)
+
+
+@pytest.mark.parametrize("key", ["My/Own", "America/New_York", "../etc/passwd", "x" * 300])
+def test_a_zone_that_its_key_does_not_lead_to_is_refused(key: str) -> None:
+    """At the assignment, and not lost at the next request."""
+    with pytest.raises(EncodeError, match="zone database"):
+        STRICT.encode(datetime(2026, 7, 1, 12, tzinfo=berlin_as(key)))
+
+
+def test_a_zone_that_was_not_cached_is_kept() -> None:
+    moment = datetime(2026, 7, 1, 12, tzinfo=ZoneInfo.no_cache("Europe/Berlin"))
+    stored = Codec().decode(Codec().encode(moment))
+    assert stored == moment
+    assert stored.tzinfo is BERLIN
+
+
+# -- lists that grow at their end, without being unpacked -----------------------------------------
+
+
+def joined(base: Any, mine: Any, theirs: Any) -> bytes | None:
+    return msgpack.extended(*map(RICH.encode, (base, mine, theirs)))
+
+
+ITEMS = [*LEAVES, *CONTAINERS[:-2], *OBJECTS]
+
+
+@given(*[st.lists(st.sampled_from(ITEMS), max_size=12)] * 3)
+def test_what_two_requests_append_is_joined(base: Any, mine: Any, theirs: Any) -> None:
+    data = joined(base, base + mine, base + theirs)
+    assert data is None or data == RICH.encode(base + theirs + mine)
+    firsts = [items[0] for items in (base, mine, theirs) if items]
+    if not any(RICH.mark(first).startswith(b"\xd4") for first in firsts):
+        assert data is not None
+
+
+@pytest.mark.parametrize("length", [0, 14, 15, 16, 65_534, 65_535, 65_536])
+def test_lists_of_any_length_are_joined(length: int) -> None:
+    base = [None] * length
+    assert joined(base, [*base, 1], [*base, 2, 3]) == RICH.encode([*base, 2, 3, 1])
+
+
+NO_APPENDS: dict[str, tuple[Any, Any, Any]] = {
+    "mine took one away": ([1, 2], [1], [1, 2, 3]),
+    "theirs took one away": ([1, 2], [1, 2, 3], [1]),
+    "mine put one first": ([1, 2], [0, 1, 2], [1, 2]),
+    "theirs put one first": ([1, 2], [1, 2], [0, 1, 2]),
+    "another type": ([1], [1, 2], [True, 3]),
+    "mine is a tuple": ([], (1,), [2]),
+    "theirs is a tuple": ([], [1], (2,)),
+    "tuples": ((1,), (1, 2), (1, 3)),
+    "sets": (set(), {1}, {2}),
+    "an object": ([], [1], Color.RED),
+    "dicts": ({}, {"a": 1}, {"b": 1}),
+    "no containers": ("", "a", "b"),
+    "a number": ([], 1, [2]),
+}
+
+
+@pytest.mark.parametrize("values", NO_APPENDS.values(), ids=NO_APPENDS)
+def test_other_changes_are_not_joined(values: tuple[Any, Any, Any]) -> None:
+    assert joined(*values) is None
+
+
+@pytest.mark.parametrize("place", range(3))
+def test_what_is_no_frame_is_not_joined(place: int) -> None:
+    frames = [RICH.encode(value) for value in ([1], [1, 2], [1, 3])]
+    assert msgpack.extended(*frames) == RICH.encode([1, 3, 2])
+    whole = frames[place]
+    for broken in (b"", whole[:1], whole[:-1], whole + b"\0", b"\x93" + whole[1:]):
+        frames[place] = broken
+        assert msgpack.extended(*frames) is None

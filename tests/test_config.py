@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from sojourn._beego import KEYS
 from sojourn.config import Config
+from sojourn.config.beego import KEYS
 from sojourn.errors import ConfigError
 
 PAGE = Path(__file__).parents[1] / "docs" / "configuration.md"
@@ -168,6 +168,19 @@ REFUSED: list[tuple[str, object]] = [
     ("header_name", "X-Session\n"),
     ("header_name", "Cookie"),
     ("header_name", "set-COOKIE"),
+    ("header_name", "Content-Length"),
+    ("header_name", "transfer-encoding"),
+    ("header_name", "Host"),
+    ("header_name", "Location"),
+    ("header_name", "Vary"),
+    ("header_name", "Cache-Control"),
+    ("header_name", "Forwarded"),
+    ("header_name", "X-Forwarded-Proto"),
+    ("header_name", "Authorization"),
+    ("header_name", "Sec-Fetch-Site"),
+    ("header_name", "X-Accel-Redirect"),
+    ("header_name", "X-Sendfile"),
+    ("header_name", "Clear-Site-Data"),
     ("header_name", True),
     ("max_lifetime", 0),
     ("max_lifetime", None),
@@ -213,6 +226,7 @@ ACCEPTED: list[tuple[str, object, object]] = [
     ("same_site", "STRICT", "Strict"),
     ("header_name", "X-Session-Token", "X-Session-Token"),
     ("header_name", "Cookie2", "Cookie2"),
+    ("header_name", "Hosted-Session", "Hosted-Session"),
     ("absolute_lifetime", None, None),
     ("absolute_lifetime", 60, 60.0),  # may be less than max_lifetime
     ("touch_interval", 1800, 1800.0),
@@ -246,6 +260,8 @@ NEEDS_SECURE: list[dict[str, Any]] = [
     {"cookie_name": "__Host-sid"},
     {"cookie_name": "__hOST-sid"},
     {"cookie_name": "__Secure-sid"},
+    {"cookie_name": "__Http-sid"},
+    {"cookie_name": "__Host-Http-sid"},
     {"cookie_name": "__SECURE-sid", "cookie_domain": "example.com", "cookie_path": "/app"},
     {"same_site": "None"},
     {"same_site": "none"},
@@ -267,11 +283,18 @@ def test_what_needs_secure_refuses_to_go_without(settings: dict[str, Any]) -> No
         Config(**settings).replace(secure=False)
 
 
-@pytest.mark.parametrize("name", ["__Host-sid", "__HOST-sid"])
+@pytest.mark.parametrize("name", ["__Host-sid", "__HOST-sid", "__Host-Http-sid"])
 @pytest.mark.parametrize("rest", [{"cookie_path": "/app"}, {"cookie_domain": "example.com"}])
 def test_a_host_cookie_has_the_root_path_and_no_domain(name: str, rest: dict[str, str]) -> None:
     with pytest.raises(ConfigError, match=f"cookie_name='{name}'.*cookie_path.*cookie_domain"):
         Config.load(cookie_name=name, **rest)
+
+
+@pytest.mark.parametrize("name", ["__Http-sid", "__HTTP-sid", "__Host-Http-sid", "__host-http-sid"])
+def test_a_cookie_that_only_http_may_set_is_hidden_from_scripts(name: str) -> None:
+    assert Config(cookie_name=name).http_only
+    with pytest.raises(ConfigError, match=f"cookie_name='{name}'.*http_only=True"):
+        Config(cookie_name=name, http_only=False)
 
 
 def test_a_config_does_not_change_and_a_replacement_is_checked() -> None:
@@ -509,3 +532,34 @@ def test_two_spellings_of_one_setting_must_agree() -> None:
         assert Config.load(twice).enable_set_cookie is value
     with pytest.raises(ConfigError, match="enableSetCookie"):
         Config.load({"enableSetCookie": True, "enableSetCookie,omitempty": False})
+
+
+@pytest.mark.parametrize(
+    ("key", "message"),
+    [
+        ("max_age", "'max_lifetime' is how long a session lives .*'cookie_lifetime' how long"),
+        ("SESSION_MAX_AGE", "'max_lifetime'"),
+        ("ttl", "'max_lifetime'"),
+        ("permanent_session_lifetime", "'max_lifetime'"),
+        ("session_cookie_age", "'max_lifetime'"),
+        ("secret_key", "nothing to sign.*'hash_key'"),
+        ("SECRET", "nothing to sign"),
+        ("redis_url", "the store is the first argument"),
+        ("SESSION_TYPE", "the store is the first argument"),
+        ("https_only", "'secure'"),
+        ("session_cookie", "'cookie_name'"),
+        ("cookie_max_age", "'cookie_lifetime'"),
+        ("samesite", "'same_site'"),
+        ("key_prefix", "'prefix'"),
+        ("saveUninitialized", "leave it out"),
+        ("serializer", "'types' adds your own"),
+        ("permanent", "set_lifetime"),
+    ],
+)
+def test_the_words_of_other_libraries_are_answered(key: str, message: str) -> None:
+    """The nearest of our names would mislead: max_age is not max_size."""
+    with pytest.raises(ConfigError, match=f"unknown setting {key!r}: .*{message}") as caught:
+        Config.load({key: "hunter2"})
+    assert "hunter2" not in str(caught.value)
+    with pytest.raises(ConfigError, match=f"unknown setting {key!r}: .*{message}"):
+        Config().replace(**{key: 1})

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sojourn import Config, ConfigError
-from sojourn._beego import KEYS
+from sojourn.config.beego import KEYS
 
 OURS = [field.name for field in fields(Config)]
 

@@ -9,13 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sojourn._checks import COOKIE_LIMIT
 from sojourn._cookies import Arrival, arrive, delete_cookie, set_cookie
-from sojourn._tokens import Tokens
 from sojourn.config import Config
+from sojourn.config.validators import COOKIE_LIMIT
 from sojourn.errors import ConfigError
 
-A, B, C, D = (Tokens("sha256", "").mint()[0] for _ in range(4))
+A, B, C, D = (letter * 42 + "A" for letter in "abcd")
 PLAIN = Config()
 BOTH = Config(header_name="X-Session")
 HEADER_ONLY = Config(header_name="X-Session", enable_set_cookie=False)
@@ -31,16 +30,16 @@ def read(cookie: str, config: Config = PLAIN) -> Arrival:
 @pytest.mark.parametrize(
     "headers",
     [
-        {"cookie": f"x=1; sid={A}; y=2"},
-        {"Cookie": f"sid={A}"},
-        {"COOKIE": [f"sid={A}", "x=1"]},
-        {b"cookie": f"sid={A}".encode()},
-        {"cookie": (b"x=1", f"sid={A}".encode())},
-        [("host", "example.com"), ("cookie", f"sid={A}")],
-        [(b"Cookie", b"x=\xe9"), (b"cookie", f"sid={A}".encode())],
-        [[b"cookie", f"sid={A}".encode()]],
-        iter([("x", "1"), ("cookie", f"sid={A}")]),
-        {"cookie": "x=1", "Cookie": f"sid={A}"}.items(),
+        {"cookie": f"x=1; session={A}; y=2"},
+        {"Cookie": f"session={A}"},
+        {"COOKIE": [f"session={A}", "x=1"]},
+        {b"cookie": f"session={A}".encode()},
+        {"cookie": (b"x=1", f"session={A}".encode())},
+        [("host", "example.com"), ("cookie", f"session={A}")],
+        [(b"Cookie", b"x=\xe9"), (b"cookie", f"session={A}".encode())],
+        [[b"cookie", f"session={A}".encode()]],
+        iter([("x", "1"), ("cookie", f"session={A}")]),
+        {"cookie": "x=1", "Cookie": f"session={A}"}.items(),
     ],
 )
 def test_headers_of_any_form_are_read(headers: Mapping[str, str]) -> None:
@@ -50,24 +49,26 @@ def test_headers_of_any_form_are_read(headers: Mapping[str, str]) -> None:
 @pytest.mark.parametrize(
     "cookie",
     [
-        f"sid={A}",
-        f"sid={A};",
-        f";;sid={A};;",
-        f"x=sid;sid={A};y=sid=1",
-        f" \tsid\t = \t{A} \t;x=1",
-        f'sid="{A}"',
-        f'x=1; sid= "{A}" ',
-        f"sid={A}; sid={A}",
-        f"SID={B}; Sid={B}; sid={A}",
-        f"xsid={B}; sidx={B}; x sid={B}; sid={A}; sid",
-        f'x="a; sid={A}; b"',
+        f"session={A}",
+        f"session={A};",
+        f";;session={A};;",
+        f"x=session;session={A};y=session=1",
+        f" \tsession\t = \t{A} \t;x=1",
+        f'session="{A}"',
+        f'x=1; session= "{A}" ',
+        f"session={A}; session={A}",
+        f"SESSION={B}; Session={B}; session={A}",
+        f"xsession={B}; sessionx={B}; x session={B}; session={A}; session",
+        f'x="a; session={A}; b"',
     ],
 )
 def test_a_cookie_is_found_by_its_exact_name(cookie: str) -> None:
     assert read(cookie) == Arrival((A,), False, False, False)
 
 
-@pytest.mark.parametrize("cookie", ["", "sid", "=", ";", "x=1", "SID=x", f"xsid={A}", f"x=sid={A}"])
+@pytest.mark.parametrize(
+    "cookie", ["", "session", "=", ";", "x=1", "SESSION=x", f"xsession={A}", f"x=session={A}"]
+)
 def test_other_cookies_are_nothing_to_us(cookie: str) -> None:
     assert read(cookie) == Arrival((), False, False, False)
 
@@ -99,15 +100,77 @@ def test_other_cookies_are_nothing_to_us(cookie: str) -> None:
     ],
 )
 def test_what_is_no_token_is_malformed(value: str) -> None:
-    assert read(f"sid={value}") == Arrival((), True, False, False)
-    assert read(f"sid={value}; sid={A}") == Arrival((A,), True, False, False)
+    assert read(f"session={value}") == Arrival((), True, False, False)
+    assert read(f"session={value}; session={A}") == Arrival((A,), True, False, False)
 
 
-def test_the_first_three_candidates_count() -> None:
-    assert read(f"sid={B}; sid={A}; sid={B}").tokens == (B, A)
-    assert read(f"sid={D}; sid=x; sid={C}; sid={D}; sid={B}; sid={A}").tokens == (D, C, B)
-    flood = "; ".join(f"sid={token}" for token in [A, B, C, D] * 2000)
-    assert read(flood) == Arrival((A, B, C), False, False, False)
+def test_every_candidate_counts_once_in_its_order() -> None:
+    assert read(f"session={B}; session={A}; session={B}").tokens == (B, A)
+    assert read(
+        f"session={D}; session=x; session={C}; session={D}; session={B}; session={A}"
+    ).tokens == (D, C, B, A)
+    flood = "; ".join(f"session={token}" for token in [A, B, C, D] * 2000)
+    assert read(flood) == Arrival((A, B, C, D), False, False, False)
+
+
+@pytest.mark.parametrize(("before", "after"), [(3, 0), (3, 3), (1000, 0), (0, 1000)])
+def test_planted_cookies_do_not_hide_the_own_one(before: int, after: int) -> None:
+    """A page of a sibling host can set many, before it by a longer path and after it as newer."""
+    planted = [f"session={number:040}AAA" for number in range(before + after)]
+    header = "; ".join([*planted[:before], f"session={A}", *planted[before:]])
+    arrival = read(header)
+    assert A in arrival.tokens
+    assert len(arrival.tokens) == min(8, before + 1 + after)
+
+
+BLANKS = "\u2000 \ufeff \u3000 \u180e"  # in UTF-8, beside some that are one byte
+MORE_BLANKS = "\xa0 \x85 \x0b \x0c \x1c \x00"
+HOSTILE: list[tuple[str, str, bool]] = [
+    # Blanks that Python's `strip` takes and browsers do not, before a name that they protect.
+    *[(f"{blank}N=T; N=V", "V", False) for blank in BLANKS.encode().decode("latin-1").split(" ")],
+    *[(f"{blank}N=T; N=V", "V", False) for blank in MORE_BLANKS.split(" ")],
+    ("N\xe2\x80\x80=T; N=V", "V", False),
+    ("\tN\t=\tV\t", "V", False),
+    # `$Version` and quotes, by which some parsers hide one cookie in another's value (RFC 2109).
+    ('$version=1; p="x; N=V; q=y"', "V", False),
+    ("$version=1; foo=bar, N=T", "", False),
+    ("$version=1,N=T", "", False),
+    ('$version=1; N=V; $path="/"; $domain="evil"', "V", False),
+    ('a="hello; N=V; b=end"', "V", False),
+    ('N="V"', "V", False),
+    *[(f"N={bad}", "", True) for bad in ('"\\101V"', '"\\V"', '"V', 'V"', "V,T", "V\xa0")],
+    # Names that are nearly ours: without one, quoted, encoded, in another case, as PHP reads them.
+    *[(f"{name}=T; N=V", "V", False) for name in ("", "=N", '"N"', "%5F%5Fhost-sid")],
+    *[(f"{name}=T; N=V", "V", False) for name in ("__host-sid", "..host-sid", "_.host-sid")],
+    # Several cookies in one value, and a folded header.
+    *[(f"a=b{joint}N=T", "", False) for joint in (" ", ",", ", ", "\n", "\r\n ")],
+    ("x=N=T; xN=T; Nx=T", "", False),
+    ("N=V; path=/; secure", "V", False),
+    *[(f"N={bad}; N=V", "V", True) for bad in ("", "../../x", "\xed\xa0\x80")],
+    ("N=V; N=V", "V", False),
+    ("N=T; N=V", "TV", False),
+]
+"""A header, in which N is the cookie's name and T and V are tokens; which of them are found, and
+whether there was something of that name that is no token."""
+
+
+@pytest.mark.parametrize(("header", "found", "malformed"), HOSTILE)
+def test_a_hostile_header_is_read_as_browsers_mean_it(
+    header: str, found: str, malformed: bool
+) -> None:
+    words = {"N": "__Host-sid", "T": B, "V": A}
+    header = "".join(words.get(letter, letter) for letter in header)
+    expected = Arrival(tuple(words[letter] for letter in found), malformed, False, True)
+    config = Config(cookie_name="__Host-sid")
+    for headers in ({"Cookie": header}, [(b"cookie", header.encode("latin-1"))]):
+        assert arrive(headers, True, config) == expected
+
+
+def test_a_token_in_two_header_fields_is_none() -> None:
+    """The parts of a value are never glued together."""
+    assert (
+        arrive([("Cookie", f"session={A[:20]}"), ("Cookie", A[20:])], False, Config()).tokens == ()
+    )
 
 
 @pytest.mark.parametrize("name", ["a.b", "a|b", "$^*+", "__Host-sid", "!#%&'`~"])
@@ -116,11 +179,13 @@ def test_a_name_is_taken_literally(name: str) -> None:
     assert read(f"aXb={B}; a={B}; {name}={A}", config).tokens == (A,)
 
 
-@given(st.text() | st.lists(st.sampled_from(["sid", "=", ";", " ", '"', A, B, "x"])).map("".join))
+@given(
+    st.text() | st.lists(st.sampled_from(["session", "=", ";", " ", '"', A, B, "x"])).map("".join)
+)
 def test_a_cookie_header_is_split_at_semicolons_and_the_first_equals_sign(text: str) -> None:
     """The same by other means: what the fast search finds is what splitting finds."""
     pairs = [piece.partition("=") for piece in text.split(";") if "=" in piece]
-    ours = [value.strip(" \t") for name, _, value in pairs if name.strip(" \t") == "sid"]
+    ours = [value.strip(" \t") for name, _, value in pairs if name.strip(" \t") == "session"]
     bare = [v[1:-1] if len(v) > 1 and v[0] == v[-1] == '"' else v for v in ours]
     arrival = read(text)
     assert arrival.tokens == tuple(dict.fromkeys(v for v in bare if v in (A, B)))
@@ -138,24 +203,24 @@ def test_bytes_of_any_kind_are_read(data: bytes) -> None:
 
 
 def test_a_session_header_rules_out_the_cookie() -> None:
-    headers = {"x-SESSION": f" {A}\t", "cookie": f"sid={B}"}
+    headers = {"x-SESSION": f" {A}\t", "cookie": f"session={B}"}
     assert arrive(headers, False, BOTH) == Arrival((A,), False, True, False)
     assert arrive([(b"x-session", A.encode())], True, BOTH) == Arrival((A,), False, True, True)
 
 
 def test_an_empty_session_header_asks_for_a_new_token_in_it() -> None:
-    headers = {"X-Session": "", "cookie": f"sid={B}"}
+    headers = {"X-Session": "", "cookie": f"session={B}"}
     assert arrive(headers, False, BOTH) == Arrival((), False, True, False)
 
 
 @pytest.mark.parametrize("value", ["x", f'"{A}"', f"{A}, {A}", [A, B], f"Bearer {A}"])
 def test_a_session_header_holds_one_token_or_is_malformed(value: object) -> None:
-    arrival = arrive({"X-Session": value, "cookie": f"sid={B}"}, False, BOTH)
+    arrival = arrive({"X-Session": value, "cookie": f"session={B}"}, False, BOTH)
     assert arrival == Arrival((), True, True, False)
 
 
 def test_without_the_header_the_cookie_counts_if_cookies_are_on() -> None:
-    headers = {"cookie": f"sid={A}"}
+    headers = {"cookie": f"session={A}"}
     assert arrive(headers, False, BOTH) == Arrival((A,), False, False, False)
     assert arrive(headers, False, HEADER_ONLY) == Arrival((), False, True, False)
     sent_by_application = Config(enable_set_cookie=False)
@@ -235,9 +300,9 @@ def test_attributes_come_in_one_order() -> None:
 
 
 def test_the_default_cookie_ends_with_the_browser_and_is_hidden_from_scripts() -> None:
-    assert set_cookie(PLAIN, A, None, False) == f"sid={A}; Path=/; HttpOnly; SameSite=Lax"
+    assert set_cookie(PLAIN, A, None, False) == f"session={A}; Path=/; HttpOnly; SameSite=Lax"
     shown = Config(http_only=False)
-    assert set_cookie(shown, A, None, False) == f"sid={A}; Path=/; SameSite=Lax"
+    assert set_cookie(shown, A, None, False) == f"session={A}; Path=/; SameSite=Lax"
 
 
 @pytest.mark.parametrize(
@@ -259,7 +324,7 @@ def test_secure_follows_the_setting(secure: bool, https: bool, expected: bool) -
 
 def test_max_age_says_how_long_a_cookie_lasts() -> None:
     assert set_cookie(PLAIN, A, 60, True) == (
-        f"sid={A}; Path=/; Max-Age=60; HttpOnly; Secure; SameSite=Lax"
+        f"session={A}; Path=/; Max-Age=60; HttpOnly; Secure; SameSite=Lax"
     )
 
 
@@ -267,7 +332,7 @@ def test_a_cookie_lasts_400_days_at_most() -> None:
     longest = set_cookie(PLAIN, A, COOKIE_LIMIT, False)
     assert "; Max-Age=34560000; " in longest
     assert set_cookie(PLAIN, A, COOKIE_LIMIT + 1, False) == longest
-    assert SimpleCookie(longest)["sid"]["max-age"] == str(COOKIE_LIMIT)
+    assert SimpleCookie(longest)["session"]["max-age"] == str(COOKIE_LIMIT)
 
 
 def configs() -> Iterator[Config]:
@@ -298,7 +363,7 @@ def test_a_cookie_is_deleted_under_the_attributes_it_was_set_with(
 
 
 def test_what_is_set_is_read_back() -> None:
-    for name in ("sid", "__Host-sid", "!#$%&'*+-.^_`|~"):
+    for name in ("session", "__Host-sid", "!#$%&'*+-.^_`|~"):
         config = Config(cookie_name=name)
         pair = set_cookie(config, A, 60, True).partition(";")[0]
         assert read(pair, config).tokens == (A,)
@@ -313,7 +378,7 @@ def test_the_largest_cookie_is_what_browsers_take() -> None:
 
 
 def test_a_repr_shows_no_token() -> None:
-    arrival = read(f"sid={A}; sid={B}")
+    arrival = read(f"session={A}; session={B}")
     assert arrival.tokens == (A, B)
     for shown in (repr(arrival), str(arrival), f"{arrival}"):
         assert A not in shown

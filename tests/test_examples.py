@@ -97,7 +97,7 @@ def test_a_visitor_is_asked_and_leaves_no_trace() -> None:
 def test_who_signed_in_is_greeted() -> None:
     headers, page = ask(username="ada")
     assert page == "Hello, ada"
-    assert headers["Cache-Control"] == "no-store"
+    assert headers["Cache-Control"] == "no-store, private"
     headers, page = ask(cookie_of(headers))
     assert page == "Hello, ada"
     assert "Set-Cookie" not in headers

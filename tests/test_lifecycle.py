@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,14 @@ from sojourn import (
     Manager,
     Release,
     ReleaseOutcome,
+    Session,
     SessionGone,
     StoreError,
     StoreUnavailable,
     _lifecycle,
 )
 from sojourn.codec import Codec, encode_key
+from sojourn.providers.base import followed
 from sojourn.providers.file import FileProvider
 from sojourn.providers.memory import MemoryProvider
 from sojourn.record import Changes, Outcome, Record
@@ -31,7 +34,7 @@ LIST = encode_key("list")
 def cookie(release: Release | None) -> dict[str, str]:
     assert release is not None
     assert release.token is not None
-    return {"Cookie": f"sid={release.token}"}
+    return {"Cookie": f"session={release.token}"}
 
 
 def names(release: Release | None) -> list[str]:
@@ -211,7 +214,10 @@ def test_an_application_that_sends_the_cookie_itself_is_given_the_token() -> Non
 def test_a_job_may_end_a_session_and_begins_none(manager: Manager, visitor: dict[str, str]) -> None:
     with manager.open_id(manager.start(visitor).id) as session:
         session.destroy()
-        session["more"] = 1
+        for put in (lambda: session.update(more=1), lambda: session.setdefault("more", 1)):
+            with pytest.raises(SessionGone, match="ended by `destroy`"):
+                put()
+        session.destroy()
     assert session.released == Release(ReleaseOutcome.ENDED, (("Vary", "Cookie"),))
     assert manager.active_count() == 0
 
@@ -314,13 +320,44 @@ def test_secure_can_be_set_at_any_time(visitor: dict[str, str], manager: Manager
         manager.set_secure("sometimes")
 
 
+def test_a_new_setting_forgets_no_id_to_come(manager: Manager) -> None:
+    with manager.open({}) as session:
+        session.login("ada")
+    assert session.released is not None
+    session = manager.start({"Cookie": f"session={session.released.token}"})
+    session.regenerate_id()
+    to_come = session.id
+    manager.set_secure(True)
+    assert manager.destroy_user("ada", keep=to_come) == 0
+
+
+class Noting(MemoryProvider):
+    """A store that knows which ids it was given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ids: list[str] = []
+
+    def create(self, record: Record) -> bool:
+        self.ids.append(record.id)
+        return super().create(record)
+
+
+def test_the_store_is_tried_with_an_id_of_the_hash_that_was_set() -> None:
+    store = Noting()
+    manager = Manager(store)
+    manager.set_hash_func("sha512")
+    assert manager.check() == []
+    assert [len(id) for id in store.ids] == [128]
+
+
 def test_a_listener_that_fails_breaks_no_request(caplog: pytest.LogCaptureFixture) -> None:
     def listener(name: str, id: str | None) -> Any:
         raise RuntimeError("no ears")
 
     manager = Manager("memory", on_event=listener)
     with caplog.at_level(logging.DEBUG, logger="sojourn"):
-        with manager.open({"Cookie": "sid=nonsense"}) as session:
+        with manager.open({"Cookie": "session=nonsense"}) as session:
             session["a"] = 1
         assert dict(manager.start(cookie(session.released))) == {"a": 1}
     assert "no ears" in caplog.text
@@ -328,3 +365,156 @@ def test_a_listener_that_fails_breaks_no_request(caplog: pytest.LogCaptureFixtur
     assert "session rejected: None" in caplog.text
     assert session.released is not None
     assert str(session.released.token) not in caplog.text
+
+
+def test_a_late_sign_in_leaves_out_what_needs_the_session_that_ended() -> None:
+    """A function that cannot do without its value must not turn a sign-in into an error."""
+    manager = Manager("memory")
+    with manager.open({}) as session:
+        session["n"] = 1
+    assert session.released is not None
+    late = manager.start({"Cookie": f"session={session.released.token}"})
+    late.apply("n", lambda value: value + 1)
+    late["mine"] = 1
+    late.login("ada")
+    manager.destroy(session.id)
+    release = manager.release(late)
+    assert release.outcome is ReleaseOutcome.CREATED
+    assert dict(manager.start({"Cookie": f"session={release.token}"})) == {"mine": 1}
+
+
+class Overtaken(MemoryProvider):
+    """A store in which a session ends just before another takes its place."""
+
+    def update(self, record: Record, changes: Changes) -> Outcome | Record:
+        if changes.clear:
+            self.destroy(record.id)
+        return super().update(record, changes)
+
+
+def clicked_twice(manager: Manager, between: Callable[[str, str], object]) -> Release:
+    """Sign in twice with one token; `between` gets the ids before and after the first sign-in."""
+    with manager.open({}) as session:
+        session["a"] = 1
+    assert session.released is not None
+    before, first = session.id, {"Cookie": f"session={session.released.token}"}
+    with manager.open(first) as session:
+        session.login("ada")
+    between(before, session.id)
+    second = manager.start(first)
+    second.login("ada")
+    return manager.release(second)
+
+
+def test_a_second_sign_in_follows_tombstones_in_no_circle() -> None:
+    provider = MemoryProvider()
+    manager = Manager(provider)
+
+    def make_a_circle(before: str, after: str) -> None:
+        record = provider.destroy(after)
+        assert record is not None
+        provider.create(record._replace(fields={}, user=None, successor=before))
+
+    release = clicked_twice(manager, make_a_circle)
+    assert release.outcome is ReleaseOutcome.CREATED
+    assert manager.start({"Cookie": f"session={release.token}"}).user == "ada"
+
+
+@pytest.mark.parametrize("absolute", [None, 1000.0])
+def test_a_second_sign_in_begins_anew_where_the_first_ended_meanwhile(
+    absolute: float | None,
+) -> None:
+    manager = Manager(Overtaken(), absolute_lifetime=absolute)
+    release = clicked_twice(manager, lambda *_: None)
+    assert release.outcome is ReleaseOutcome.CREATED
+    assert manager.active_count() == 1
+
+
+class Endless(MemoryProvider):
+    """A store that leads from every id on to another one."""
+
+    def tombstone(self, id: str) -> Record:
+        return Record(id, {}, 0.0, 0.0, 4e9, successor=f"{int(id, 16) + 1:064x}")
+
+    def read(self, id: str) -> Record | None:
+        return self.tombstone(id)
+
+    def destroy(self, id: str) -> Record | None:
+        return self.tombstone(id)
+
+    def find(self, user: str | None, now: float) -> Iterator[Record]:
+        return iter(())
+
+
+def test_a_store_that_always_leads_on_stops_nobody() -> None:
+    manager = Manager(Endless())
+    id = "ab" * 32
+    assert manager.destroy(id)
+    assert not manager.destroy(id, user="ada")
+    assert manager.destroy_user("ada", keep=id) == 0
+    assert followed(Endless().read, id, lambda _: False) is not None
+
+
+class Slowly(MemoryProvider):
+    """A store in which time passes, and another request comes first, at the first update."""
+
+    def __init__(self, clock: FakeClock, seconds: float) -> None:
+        super().__init__()
+        self.clock, self.seconds = clock, seconds
+
+    def update(self, record: Record, changes: Changes) -> Outcome | Record:
+        if self.seconds:
+            other = Changes(self.clock(), put={encode_key("a"): Codec().encode("theirs")})
+            super().update(record, other)
+            self.clock.advance(self.seconds)
+            self.seconds = 0.0
+        return super().update(record, changes)
+
+
+@pytest.mark.parametrize(("seconds", "outcome"), [(10.0, "saved"), (4000.0, "late")])
+def test_a_second_try_is_of_its_own_time(seconds: float, outcome: str) -> None:
+    """Law 5: a session that expires while its release tries again is not written."""
+    clock = FakeClock()
+    manager = Manager(Slowly(clock, 0.0), clock=clock)
+    with manager.open({}) as session:
+        session["a"] = "base"
+    assert session.released is not None
+    late = manager.start({"Cookie": f"session={session.released.token}"})
+    late.apply("a", lambda value: value + " and mine")
+    provider = manager._provider
+    assert isinstance(provider, Slowly)
+    provider.seconds = seconds
+    assert manager.release(late).outcome == outcome
+
+
+RENEWALS: list[Callable[[Session], None]] = [
+    lambda session: session.regenerate_id(),
+    lambda session: session.login("ada"),
+    lambda session: session.login("ada", keep=False),
+]
+
+
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize("first", RENEWALS)
+@pytest.mark.parametrize("second", RENEWALS)
+def test_a_request_has_one_new_id_however_often_it_asks(
+    *, known: bool, first: Callable[[Session], None], second: Callable[[Session], None]
+) -> None:
+    """Whoever was told the id, as a log or a handler of a sign-in, was told the right one."""
+    manager = Manager(MemoryProvider())
+    cookie = {}
+    if known:
+        with manager.open({}) as session:
+            session["cart"] = [1]
+        assert session.released is not None
+        cookie = {"Cookie": f"session={session.released.token}"}
+    session = manager.start(cookie)
+    session["cart"] = [2]
+    before = session.id
+    first(session)
+    told = session.id
+    second(session)
+    manager.release(session)
+    assert told == session.id
+    assert [info.id for info in manager.sessions()] == [told]
+    assert (told == before) is not known

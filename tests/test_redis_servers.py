@@ -13,8 +13,9 @@ import redis
 from redis.cluster import RedisCluster as ClusterClient
 
 from tests.certificates import Certificate
-from tests.redis_server import Redis, fresh_prefix, wait_until
+from tests.redis_server import Redis, fresh_prefix
 from tests.redis_servers import RedisCluster, Sentinels
+from tests.servers import wait_until
 
 
 @contextlib.contextmanager

@@ -41,7 +41,7 @@ def manager(clock: FakeClock) -> Manager:
 def headers(release: Release | None) -> dict[str, str]:
     assert release is not None
     assert release.token is not None
-    return {"Cookie": f"sid={release.token}"}
+    return {"Cookie": f"session={release.token}"}
 
 
 @pytest.fixture
@@ -179,10 +179,40 @@ def test_remember_outlives_the_browser(manager: Manager, clock: FakeClock) -> No
     assert manager.start(headers(session.released)).user == "ada"
 
 
-@pytest.mark.parametrize("seconds", [0, -1, 31 * 86400])
-def test_lifetimes_that_are_refused(manager: Manager, seconds: float) -> None:
-    with pytest.raises(ConfigError, match="absolute_lifetime"):
-        manager.start({}).set_lifetime(seconds)
+def test_a_lifetime_above_the_absolute_one_is_refused(manager: Manager) -> None:
+    with pytest.raises(ConfigError, match="lifetime=2678400: give at most absolute_lifetime"):
+        manager.start({}).set_lifetime(31 * 86400)
+    with pytest.raises(ConfigError, match="remember=2678400: give at most absolute_lifetime"):
+        manager.start({}).login("ada", remember=31 * 86400)
+
+
+@pytest.mark.parametrize(
+    "seconds",
+    [0, -1, 2e11, 10**400, float("inf"), float("nan"), timedelta.max, "60", True],
+    ids=repr,
+)
+def test_lifetimes_that_no_store_can_keep_are_refused(seconds: Any) -> None:
+    """As in the configuration, and before anything of the session is changed."""
+    session = Manager("memory", absolute_lifetime=None).start({})
+    with pytest.raises(
+        ConfigError, match=r"lifetime=.*: give more than 0 and at most 1e10 seconds"
+    ):
+        session.set_lifetime(seconds)
+    with pytest.raises(
+        ConfigError, match=r"remember=.*: give more than 0 and at most 1e10 seconds"
+    ):
+        session.login("ada", remember=seconds)
+    assert session.user is None
+    assert session.lifetime == 3600
+
+
+@pytest.mark.parametrize("seconds", [-1, float("nan"), "600", None])
+def test_a_freshness_that_is_no_duration_is_refused(manager: Manager, seconds: Any) -> None:
+    """No sign-in is older than nan seconds: that must not pass for a fresh one."""
+    session = manager.start({})
+    session.login("ada")
+    with pytest.raises(ConfigError, match=r"require_fresh=.*: give 0 or more"):
+        session.require_fresh(seconds)
 
 
 def test_what_is_changed_after_the_release_raises(manager: Manager, cookie: dict[str, str]) -> None:
@@ -442,7 +472,7 @@ def test_a_traceback_with_local_variables_shows_no_token() -> None:
     token = "A" * 43
     manager = Manager(Down())
     with pytest.raises(StoreUnavailable) as caught:
-        manager.start({"Cookie": f"sid={token}"})
+        manager.start({"Cookie": f"session={token}"})
     [*frames] = traceback.StackSummary.extract(
         traceback.walk_tb(caught.value.__traceback__.tb_next),  # type: ignore[union-attr]
         capture_locals=True,
@@ -457,3 +487,100 @@ def test_a_record_shows_nothing_of_what_is_in_it() -> None:
     changes = Changes(1.0, put={b"key": b"secret"}, expect={b"key": b"older secret"})
     assert "ada" in repr(record)
     assert "secret" not in repr((record, changes))
+
+
+# -- giving a session up -------------------------------------------------------------------------
+
+
+def test_a_discarded_session_stores_nothing() -> None:
+    manager = Manager(MemoryProvider())
+    session = manager.start({})
+    session["a"] = 1
+    release = manager.discard(session)
+    assert release.outcome == "discarded"
+    assert "Set-Cookie" not in dict(release.headers)
+    assert manager.active_count() == 0
+    with pytest.raises(SessionReleased):
+        session["b"] = 1
+    with pytest.raises(SessionReleased):
+        manager.discard(session)
+
+
+@pytest.mark.parametrize(
+    ("work", "outcome", "stored"),
+    [
+        (lambda s: s.update(b=1), "saved", {"a": 1, "b": 1}),
+        (lambda s: s.login("ada") or s.update(b=1), "discarded", {"a": 1}),
+        (lambda s: s.regenerate_id(), "discarded", {"a": 1}),
+        (lambda s: s.destroy(), "ended", None),
+        (lambda s: s.destroy() or s.update(b=1), "ended", None),
+        (lambda s: s.get("a"), "unchanged", {"a": 1}),
+    ],
+    ids=["changed", "signed in", "renewed", "ended", "ended and begun", "read"],
+)
+def test_an_answer_without_headers_hands_over_no_token(
+    manager: Manager, work: Callable[[Session], object], outcome: str, stored: object
+) -> None:
+    """What needs a new token is not stored, and what needs none is."""
+    with manager.open({}) as session:
+        session["a"] = 1
+    assert session.released is not None
+    visitor = {"Cookie": f"session={session.released.token}"}
+    session = manager.start(visitor)
+    work(session)
+    release = manager.release(session, headers=False)
+    assert (release.outcome, release.token) == (outcome, None)
+    after = manager.start(visitor)
+    assert (None if after.is_new else dict(after)) == stored
+    assert manager.active_count() == (stored is not None)
+
+
+def test_a_new_visitor_gets_no_session_by_an_answer_without_headers(manager: Manager) -> None:
+    session = manager.start({})
+    session["a"] = 1
+    assert manager.release(session, headers=False).outcome == "discarded"
+    assert manager.active_count() == 0
+
+
+def test_a_retired_visitor_signs_in_by_no_answer_without_headers(
+    manager: Manager, cookie: dict[str, str]
+) -> None:
+    with manager.open(cookie) as session:
+        session.login("ada")
+    retired = manager.start(cookie)
+    retired.login("ada")
+    assert manager.release(retired, headers=False).outcome == "discarded"
+    with manager.open_id(session.id) as job:
+        job["lives"] = True
+
+
+def test_a_key_that_cannot_be_written_out_is_named_by_its_type() -> None:
+    session = Manager("memory").start({})
+    with pytest.raises(EncodeError, match="of type int"):
+        session[10**5000] = object()
+    with pytest.raises(EncodeError, match="key of type int"):
+        session["k"] = {10**5000: object()}
+
+
+def test_during_an_outage_an_answer_without_headers_is_as_any_other() -> None:
+    manager = Manager(Down(), on_outage="anonymous")
+    session = manager.start({"Cookie": f"session={'A' * 43}"})
+    session["a"] = 1
+    assert manager.release(session, headers=False).outcome == "outage"
+
+
+def test_a_session_that_is_too_large_already_may_shrink() -> None:
+    """Its limit was lowered, say: nobody could make it smaller otherwise."""
+    provider = MemoryProvider()
+    with Manager(provider).open({}) as session:
+        session.update(a="x" * 900, b="x" * 900)
+    assert session.released is not None
+    visitor = {"Cookie": f"session={session.released.token}"}
+    manager = Manager(provider, max_size=1000)
+    with manager.open(visitor) as session:
+        session["a"] = "y" * 600
+    session = manager.start(visitor)
+    session["c"] = 1
+    with pytest.raises(SessionTooLarge):
+        manager.release(session)
+    assert set(manager.start(visitor)) == {"a", "b"}

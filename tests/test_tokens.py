@@ -11,6 +11,7 @@ import pytest
 
 from sojourn._tokens import Tokens, is_token
 from sojourn.errors import ConfigError
+from sojourn.record import is_id
 
 FIXED = sorted(name for name in hashlib.algorithms_available if hashlib.new(name).digest_size)
 KEYS = ["", "key", "clé", b"\x00\xff", b"k" * 64, b"k" * 65, b"k" * 145, "k" * 1000]
@@ -107,6 +108,25 @@ def test_a_token_like_another_keeps_the_first_two_digits_of_its_id() -> None:
     assert {id[:2] for _, id in minted} == {old[:2]}
     assert all(is_token(token) and id == tokens.id_of(token) for token, id in minted)
     assert len({token for token, _ in minted} | {old_token}) == 21
+
+
+@pytest.mark.parametrize("name", ["md5", "sha1", "sha256", "sha512"])
+def test_a_short_token_and_its_id_have_at_most_forty_characters(name: str) -> None:
+    tokens = Tokens(name, "key", short=True)
+    token, id = tokens.mint()
+    assert (len(token), is_token(token)) == (40, True)
+    assert is_id(id)
+    assert len(id) <= 40
+    assert Tokens(name, "key").id_of(token).startswith(id)
+    assert tokens.mint(like=id)[1][:2] == id[:2]
+
+
+def test_every_place_of_a_short_token_is_random() -> None:
+    minted = [
+        secret for secret, _ in (Tokens("sha256", "", short=True).mint() for _ in range(2000))
+    ]
+    for place in range(40):
+        assert len(Counter(token[place] for token in minted)) == 64
 
 
 def test_without_randomness_no_token_is_issued(monkeypatch: pytest.MonkeyPatch) -> None:

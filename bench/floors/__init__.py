@@ -1,7 +1,7 @@
-"""What no library can go below: the store's own operations and one pass of a codec.
+"""Lower bounds ("floors") of the cost: the plain operations of a store, and one pass of a codec.
 
-A kind of store has its own floors, by the drivers that there are.  What is timed is a function, or
-a coroutine function that is awaited in one event loop.
+Each kind of store has its own floors, one for each available driver.  The timed code is a
+function, or a coroutine function that is awaited in one event loop.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from bench.floors import local, redis, sql
 from bench.floors.local import CREATE, DECODE, ENCODE, LOOKUP, OPEN, REPLACE, TOKEN
 
 BLOCKS = 5
-"""How often a floor is timed in a round."""
+"""The number of times that a floor is timed in a round."""
 
 OPENED = {
     "memory": local.memory,
@@ -28,7 +28,7 @@ OPENED = {
     "sqlite": sql.sqlite,
     "file": local.files,
 }
-"""The floors of each kind of store: a context of functions by their names."""
+"""The floors of each kind of store: a context manager that yields functions by their names."""
 
 SUMS = {
     ("memory", "read"): (LOOKUP, DECODE),
@@ -50,13 +50,13 @@ SUMS = {
     ("file", "write"): (OPEN, DECODE, ENCODE, REPLACE),
     ("file", "new"): (TOKEN, ENCODE, CREATE),
 }
-"""What a request needs at least, if the whole session goes through the codec."""
+"""The operations that a request needs at least if the whole session goes through the codec."""
 STORES = tuple(dict.fromkeys(store for store, _ in SUMS))
-"""The stores that have a floor; in these we are compared."""
+"""The stores that have a floor; Sojourn is compared with the floors of these."""
 
 
 def timed(store: str, size: str, folder: Path, seconds: float) -> Iterator[tuple[str, float]]:
-    """Yield (name, microseconds) of each floor of a store, several times."""
+    """Measure each floor of a store several times; yield its name and the microseconds."""
     if store not in OPENED:
         return
     with asyncio.Runner() as loop, OPENED[store](size, folder, loop) as functions:
@@ -72,7 +72,7 @@ def _microseconds(function: Callable[[], Any], loop: asyncio.Runner, seconds: fl
 
 
 def _timers(function: Callable[[], Any], loop: asyncio.Runner) -> list[Callable[[int], float]]:
-    """How long so many calls take, and as many of nothing."""
+    """Return two timers: one for calls of the function, and one for as many empty calls."""
     if iscoroutinefunction(function):
         return [lambda times, it=it: loop.run(_awaited(it, times)) for it in (function, _soon)]
     return [lambda times, it=it: _called(it, times) for it in (function, _nothing)]

@@ -1,4 +1,4 @@
-"""What a process can do alone: a codec, a token, a dictionary, files."""
+"""Floors of one process without a server: a codec, a token, a dictionary, files."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Floors = dict[str, Callable[[], object]]
 
 @contextmanager
 def memory(size: str, _folder: Path, _loop: Runner) -> Iterator[Floors]:
-    """A dictionary, and what every store needs."""
+    """Yield operations on a dictionary, and those that every store needs."""
     payload = PAYLOADS[size]
     data = ormsgpack.packb(payload)
     held = {hashlib.sha256(str(n).encode()).hexdigest(): data for n in range(1000)}
@@ -40,7 +40,7 @@ def memory(size: str, _folder: Path, _loop: Runner) -> Iterator[Floors]:
 
 @contextmanager
 def files(size: str, folder: Path, _loop: Runner) -> Iterator[Floors]:
-    """Files that are renamed into place."""
+    """Yield operations on files that are renamed into place."""
     data = ormsgpack.packb(PAYLOADS[size])
     _write(folder, "session", data)
     names = count()

@@ -1,4 +1,4 @@
-"""Redis: by redis-py's client, by its connection without the client, and by a bare socket."""
+"""Floors of Redis: the client of redis-py, its connection without the client, and a bare socket."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Floors = dict[str, Callable[[], Any]]
 
 @contextmanager
 def opened(size: str, _folder: object, loop: asyncio.Runner) -> Iterator[Floors]:
-    """The whole session as one string, and as a hash with a field for each key."""
+    """Yield operations on the session as one string, and as a hash with a field for each key."""
     servers.empty_redis()
     port = servers.redis().port
     data = ormsgpack.packb(PAYLOADS[size])
@@ -98,7 +98,7 @@ def _by_socket(plug: socket.socket, data: bytes, fields: dict[bytes, bytes]) -> 
 
 
 def _trip(plug: socket.socket, command: bytes, length: int) -> None:
-    """Send a command, and take in an answer of a known length."""
+    """Send a command, and receive a response of a known length."""
     plug.sendall(command)
     while length > 0:
         length -= len(plug.recv(65_536))

@@ -1,6 +1,6 @@
-"""SQL: one row by its key, through each driver, prepared as far as the driver does that by itself.
+"""Floors of SQL: one row by its key, through each driver, prepared if the driver does so by itself.
 
-A session is a row with a key of 64 characters and one blob; an update gives it another blob.
+A session is a row with a key of 64 characters and one blob; an update stores another blob.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ Floors = dict[str, Callable[[], Any]]
 
 @contextmanager
 def mysql(size: str, _folder: Path, loop: asyncio.Runner) -> Iterator[Floors]:
-    """MariaDB by mysqlclient, PyMySQL and asyncmy."""
+    """Yield operations on MariaDB by mysqlclient, PyMySQL and asyncmy."""
     servers.empty_database("mysql")
     address = servers.address("mysql") | {"database": servers.DATABASE, "autocommit": True}
     with (
@@ -66,7 +66,7 @@ async def _asyncmy(address: dict[str, Any]) -> Any:
 
 @contextmanager
 def postgres(size: str, _folder: Path, loop: asyncio.Runner) -> Iterator[Floors]:
-    """PostgreSQL by psycopg, its asyncio side, and asyncpg."""
+    """Yield operations on PostgreSQL by psycopg, its asyncio connection, and asyncpg."""
     url = servers.empty_database("postgres")
     with closing(psycopg.connect(url, autocommit=True)) as plain:
         _begin(plain.cursor(), "BYTEA", size)
@@ -83,7 +83,7 @@ def postgres(size: str, _folder: Path, loop: asyncio.Runner) -> Iterator[Floors]
 
 @contextmanager
 def sqlite(size: str, folder: Path, _loop: object) -> Iterator[Floors]:
-    """SQLite with a write-ahead log that is not waited for at each commit."""
+    """Yield operations on SQLite with a write-ahead log that is not synced at each commit."""
     with closing(sqlite3.connect(folder / "floor.db", isolation_level=None)) as connection:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=NORMAL")
@@ -93,13 +93,13 @@ def sqlite(size: str, folder: Path, _loop: object) -> Iterator[Floors]:
 
 
 def _begin(cursor: Any, blob: str, size: str, mark: str = "%s") -> None:
-    """Make the table, and the row that is read."""
+    """Create the table, and the row that is read."""
     cursor.execute(TABLE.format(blob=blob))
     cursor.execute(INSERT.format(mark, mark), (KEY, next(_blobs(size))))
 
 
 def _by_cursor(driver: str, cursor: Any, size: str, mark: str = "%s") -> Floors:
-    """The statements through a cursor that is kept."""
+    """Return the statements as functions that use one permanent cursor."""
     select, update, insert = (text.format(mark, mark) for text in (SELECT, UPDATE, INSERT))
     blobs = _blobs(size)
 
@@ -135,7 +135,7 @@ def _awaited(
     execute: Callable[..., Awaitable[Any]],
     size: str,
 ) -> Floors:
-    """The statements by two coroutine functions."""
+    """Return the statements as two coroutine functions."""
     select, update, insert = (text.format(*marks) for text in (SELECT, UPDATE, INSERT))
     blobs = _blobs(size)
 
@@ -158,6 +158,6 @@ def _named(driver: str, *functions: Callable[[], Any]) -> Floors:
 
 
 def _blobs(size: str) -> Iterator[bytes]:
-    """Two of the same length in turn: to store what is there already costs less."""
+    """Return two blobs of equal length to alternate: storing an unchanged value costs less."""
     data = ormsgpack.packb(PAYLOADS[size])
     return cycle((data, data[:-1] + b"\0"))

@@ -1,6 +1,6 @@
 """The frameworks: one file each, with the sessions that are measured in it.
 
-An application has two pages: `/` does the work on the session, `/quiet` never asks for it.
+An application has two pages: `/` runs the work on the session, `/quiet` never uses it.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ An application is called as aiohttp's own protocol does: route, middlewares, han
 head and the end of the response, into a writer that keeps nothing.
 """
 
-# ruff: noqa: D102 - what a method does stands once, in `Subject` and in `AbstractStreamWriter`
+# ruff: noqa: D102 - methods are documented in `Subject` and in `AbstractStreamWriter`
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _application(view: Any) -> web.Application:
 
 
 class _Nowhere(AbstractStreamWriter):
-    """Takes a response, and keeps nothing of it."""
+    """A writer that discards the response."""
 
     async def write(self, chunk: Any) -> None:
         pass
@@ -102,7 +102,7 @@ class _Aiohttp(Asgi):
 
 
 async def _served(app: web.Application, request: web.Request, work: Work) -> web.StreamResponse:
-    """Serve the same request once more, since one keeps the session that it began."""
+    """Serve a copy of the request, because a request keeps the session that it began."""
     copy = request.clone()
     copy[WORK] = work
     response = await app._handle(copy)  # noqa: SLF001 - what its server calls
@@ -112,7 +112,7 @@ async def _served(app: web.Application, request: web.Request, work: Work) -> web
 
 
 class EncryptedCookie(_Aiohttp):
-    """The cookie that its documentation begins with."""
+    """The encrypted cookie, which is the first choice in its documentation."""
 
     name = "aiohttp-session"
     store = "cookie"
@@ -128,7 +128,7 @@ class EncryptedCookie(_Aiohttp):
 
 
 class Redis(EncryptedCookie):
-    """A session is a string."""
+    """Each session is stored as a Redis string."""
 
     store = "redis"
 
@@ -142,7 +142,7 @@ class Redis(EncryptedCookie):
 
 
 class Sojourn(Ours, _Aiohttp):
-    """`get_session(request)` is Sojourn's."""
+    """Sojourn provides `get_session(request)`."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)

@@ -18,7 +18,7 @@ from sojourn.web import wsgi
 
 
 def _saved() -> str:
-    """Beaker keeps what it is told to save."""
+    """Run the work, and call `save()`, because Beaker stores nothing without it."""
     session = request.environ["beaker.session"]
     if request.environ[WORK](session):
         session.save()
@@ -57,7 +57,7 @@ class File(_Beaker, beaker.File):
 
 
 class Redis(_Beaker, beaker.Redis):
-    """A session is a string."""
+    """Each session is stored as a Redis string."""
 
 
 class Sojourn(Ours, Wsgi):

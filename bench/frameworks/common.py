@@ -1,6 +1,6 @@
-"""What the frameworks' applications share."""
+"""Code that the applications of all frameworks share."""
 
-# ruff: noqa: D102 - what a method does stands once, in `Subject`
+# ruff: noqa: D102 - methods are documented in `Subject`
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ Subjects = tuple[type[Subject], ...]
 
 
 def over(kind: type[S], *stores: str) -> tuple[type[S], ...]:
-    """Return the same subject over each of these stores."""
+    """Return one subject class for each of these stores."""
     return tuple(type(f"{kind.__name__}-{store}", (kind,), {"store": store}) for store in stores)
 
 
 class Ours(Subject):
-    """Sojourn: what has a manager closes it."""
+    """A subject of Sojourn, which closes its manager."""
 
     name = "Sojourn"
     ours = True

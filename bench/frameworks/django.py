@@ -1,6 +1,6 @@
 """Django: its own sessions, and Sojourn, beneath Django's middleware and with one of its own."""
 
-# ruff: noqa: D102 - what a method does stands once, in `Subject`
+# ruff: noqa: D102 - methods are documented in `Subject`
 
 from __future__ import annotations
 

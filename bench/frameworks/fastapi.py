@@ -40,7 +40,7 @@ def _application(view: Any) -> FastAPI:
 
 
 class SignedCookie(Asgi):
-    """What it has from Starlette."""
+    """The signed cookie of Starlette."""
 
     name = "Starlette"
     store = "cookie"
@@ -53,7 +53,7 @@ class SignedCookie(Asgi):
 
 
 class Sojourn(Ours, Asgi):
-    """`request.session` is Sojourn's."""
+    """Sojourn provides `request.session`."""
 
     view: Any = staticmethod(_visited)
 
@@ -66,7 +66,7 @@ class Sojourn(Ours, Asgi):
 
 
 class Asked(Sojourn):
-    """A parameter of the view is Sojourn's session."""
+    """The view gets Sojourn's session as a parameter."""
 
     name = "Sojourn, CurrentSession"
     view: Any = staticmethod(_asked)

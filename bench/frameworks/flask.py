@@ -12,7 +12,7 @@ from sojourn.web.flask import install
 
 
 class SignedCookie(Wsgi):
-    """What Flask does by itself."""
+    """The built-in sessions of Flask."""
 
     name = "Flask"
     store = "cookie"
@@ -24,7 +24,7 @@ class SignedCookie(Wsgi):
 
 
 class Sojourn(Ours, Wsgi):
-    """`flask.session` is Sojourn's."""
+    """Sojourn provides `flask.session`."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)

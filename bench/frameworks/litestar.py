@@ -15,7 +15,7 @@ from sojourn.web.litestar import SessionPlugin
 
 
 class EncryptedCookie(Asgi):
-    """Its client-side sessions."""
+    """The client-side sessions of Litestar."""
 
     name = "Litestar"
     store = "cookie"
@@ -28,7 +28,7 @@ class EncryptedCookie(Asgi):
 
 
 class Sojourn(Ours, Asgi):
-    """`request.session` is Sojourn's."""
+    """Sojourn provides `request.session`."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)

@@ -37,7 +37,7 @@ def _application(view: Any, sessions: Any = None) -> Any:
 
 
 class SignedCookie(Wsgi):
-    """What Pyramid has by itself."""
+    """The built-in sessions of Pyramid."""
 
     name = "Pyramid"
     store = "cookie"
@@ -49,7 +49,7 @@ class SignedCookie(Wsgi):
 
 
 class Redis(Wsgi):
-    """A session is a string."""
+    """Each session is stored as a Redis string."""
 
     name = "pyramid_session_redis"
     store = "redis"
@@ -62,7 +62,7 @@ class Redis(Wsgi):
 
 
 class Sojourn(Ours, Wsgi):
-    """`request.session` is Sojourn's."""
+    """Sojourn provides `request.session`."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)

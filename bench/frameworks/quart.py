@@ -33,7 +33,7 @@ def _application(view: Any, **config: Any) -> Quart:
 
 
 class SignedCookie(Asgi):
-    """What Quart does by itself."""
+    """The built-in sessions of Quart."""
 
     name = "Quart"
     store = "cookie"
@@ -45,7 +45,7 @@ class SignedCookie(Asgi):
 
 
 class Sojourn(Ours, Asgi):
-    """`quart.session` is Sojourn's."""
+    """Sojourn provides `quart.session`."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)

@@ -1,6 +1,6 @@
 """Starlette: its own signed cookie, starsessions, and Sojourn."""
 
-# ruff: noqa: D102 - what a method does stands once, in `Subject`
+# ruff: noqa: D102 - methods are documented in `Subject`
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class _Starlette(Asgi):
 
 
 class SignedCookie(_Starlette):
-    """What Starlette has by itself."""
+    """The built-in sessions of Starlette."""
 
     name = "Starlette"
     store = "cookie"
@@ -78,7 +78,7 @@ class Memory(_Starlette):
 
 
 class Redis(Memory):
-    """A session is a string."""
+    """Each session is stored as a Redis string."""
 
     store = "redis"
 
@@ -92,7 +92,7 @@ class Redis(Memory):
 
 
 class Sojourn(Ours, _Starlette):
-    """`request.session` is Sojourn's."""
+    """Sojourn provides `request.session`."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)

@@ -1,6 +1,6 @@
 """aiohttp-session: its middleware around a handler of aiohttp, called with a request."""
 
-# ruff: noqa: D102 - what a method does stands once, in `Subject`
+# ruff: noqa: D102 - methods are documented in `Subject`
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ async def _without(_request: web.Request) -> web.Response:
 
 
 def _again(request: web.Request, work: Work) -> web.Request:
-    """The same request once more, since one keeps the session that it began."""
+    """Return a copy of the request, because a request keeps the session that it began."""
     copy = request.clone()
     copy[WORK] = work
     return copy
 
 
 class Redis(Asgi):
-    """A session is a string."""
+    """Each session is stored as a Redis string."""
 
     name = "aiohttp-session"
     store = "redis"

@@ -1,6 +1,6 @@
 """Beaker's WSGI middleware; the view calls `session.save()` after an assignment."""
 
-# ruff: noqa: D102 - what a method does stands once, in `Subject`
+# ruff: noqa: D102 - methods are documented in `Subject`
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Memory(Wsgi):
         return {"session.type": "memory"}
 
     def _forget(self) -> None:
-        """Let go of what Beaker keeps for as long as the process lives."""
+        """Clear the objects that Beaker keeps as long as the process runs."""
         MemoryNamespaceManager.namespaces.clear()
 
     def close(self) -> None:
@@ -69,7 +69,7 @@ class File(Memory):
 
 
 class Redis(Memory):
-    """A session is a string."""
+    """Each session is stored as a Redis string."""
 
     store = "redis"
 
@@ -81,13 +81,13 @@ class Redis(Memory):
 
 
 class Mysql(Memory):
-    """A session is a row, by SQLAlchemy Core and mysqlclient."""
+    """Each session is stored as a row, by SQLAlchemy Core and mysqlclient."""
 
     store = "mysql"
     settings = "ext:sqla over one pooled engine"
 
     def _options(self, folder: Path) -> dict[str, Any]:
-        SqlaNamespaceManager._init_dependencies()  # noqa: SLF001 - `make_cache_table` asks for it
+        SqlaNamespaceManager._init_dependencies()  # noqa: SLF001 - `make_cache_table` needs it
         self._engine = create_engine(servers.empty_database("mysql"))
         table = make_cache_table(MetaData(), TABLE)
         table.create(self._engine)

@@ -1,6 +1,6 @@
 """Django's sessions, in its WSGI handler with the session middleware and no other."""
 
-# ruff: noqa: D102 - what a method does stands once, in `Subject`
+# ruff: noqa: D102 - methods are documented in `Subject`
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ from django.contrib.sessions.models import Session  # noqa: E402 - it asks for t
 
 
 class Base(Wsgi):
-    """A middleware over an engine."""
+    """Django's session middleware with a session engine."""
 
     name = "Django"
     engine = ""
@@ -96,14 +96,14 @@ class LocMem(Base):
 
 
 class File(Base):
-    """A session is a file."""
+    """Each session is stored as a file."""
 
     store = "file"
     engine = "django.contrib.sessions.backends.file"
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        SessionStore._storage_path = str(folder)  # noqa: SLF001 - it looks once, we begin anew
+        SessionStore._storage_path = str(folder)  # noqa: SLF001 - Django caches it
         self._folder = folder
 
     def stored(self) -> int:
@@ -140,7 +140,7 @@ class DjangoRedis(Redis):
 
 
 class Mysql(Base):
-    """A session is a row."""
+    """Each session is stored as a row of a table."""
 
     name = "Django db"
     store = "mysql"
@@ -153,7 +153,7 @@ class Mysql(Base):
         use_database(self.database(folder))
 
     def database(self, _folder: Path) -> dict[str, Any]:
-        """Return what Django wants to know of an empty database."""
+        """Return Django's settings for an empty database."""
         servers.empty_database(self.store)
         address = {key.upper(): value for key, value in servers.address(self.store).items()}
         return {"ENGINE": self.driver, "NAME": servers.DATABASE, "CONN_MAX_AGE": None, **address}
@@ -166,7 +166,7 @@ class Mysql(Base):
 
 
 class Cached(Mysql):
-    """The same, and read from Redis."""
+    """Sessions in rows, with a read cache in Redis."""
 
     name = "Django cached_db"
     engine = "django.contrib.sessions.backends.cached_db"
@@ -177,14 +177,14 @@ class Cached(Mysql):
 
 
 class Postgres(Mysql):
-    """A session is a row of PostgreSQL."""
+    """Each session is stored as a row in PostgreSQL."""
 
     store = "postgres"
     driver = "django.db.backends.postgresql"
 
 
 class Sqlite(Mysql):
-    """A session is a row of a file."""
+    """Each session is stored as a row in an SQLite file."""
 
     store = "sqlite"
     settings = "in SQLite journal_mode=WAL and synchronous=NORMAL, as Sojourn sets them"
@@ -199,14 +199,14 @@ class Sqlite(Mysql):
 
 
 def use_cache(config: dict[str, Any]) -> None:
-    """Let the default cache be another one."""
+    """Replace the default cache."""
     caches["default"].close()
     del caches["default"]
     caches.settings["default"] = config
 
 
 def use_database(config: dict[str, Any]) -> None:
-    """Let the default database be another one, with a table of sessions in it."""
+    """Replace the default database by one that contains the table of sessions."""
     connections["default"].close()
     del connections["default"]
     connections.databases.update(connections.configure_settings({"default": config}))

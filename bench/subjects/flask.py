@@ -1,6 +1,6 @@
 """Flask-Session over cachelib's files, Redis and SQLAlchemy, in a Flask application."""
 
-# ruff: noqa: D102 - what a method does stands once, in `Subject`
+# ruff: noqa: D102 - methods are documented in `Subject`
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from bench.wsgi import Wsgi
 
 
 def visited() -> str:
-    """Do the work on the session."""
+    """Run the work on the session."""
     request.environ[WORK](session)
     return "ok"
 
 
 def plain() -> str:
-    """Answer without a session."""
+    """Respond without a session."""
     return "ok"
 
 
 def application(view: Any, **config: Any) -> Flask:
-    """Return an application of two pages, the second of which is quiet."""
+    """Return an application with two pages; the second one does not use the session."""
     app = Flask(__name__)
     app.config.update(PROPAGATE_EXCEPTIONS=True, **config)
     app.add_url_rule("/", "view", view)
@@ -51,12 +51,12 @@ class _FlaskSession(Wsgi):
         self.without = application(plain).wsgi_app
 
     def _config(self, app: Flask) -> dict[str, Any]:
-        """Return where it keeps sessions."""
+        """Return the settings that select the store."""
         raise NotImplementedError
 
 
 class CachelibFile(_FlaskSession):
-    """A session is a file of cachelib."""
+    """Each session is stored as a file by cachelib."""
 
     store = "file"
     settings = "cachelib's FileSystemCache with threshold=0 (500 by default: above it evicts)"
@@ -70,7 +70,7 @@ class CachelibFile(_FlaskSession):
 
 
 class Redis(_FlaskSession):
-    """A session is a string."""
+    """Each session is stored as a Redis string."""
 
     store = "redis"
 
@@ -86,7 +86,7 @@ class Redis(_FlaskSession):
 
 
 class Mysql(_FlaskSession):
-    """A session is a row, by Flask-SQLAlchemy and mysqlclient."""
+    """Each session is stored as a row, by Flask-SQLAlchemy and mysqlclient."""
 
     store = "mysql"
 

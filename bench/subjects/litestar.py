@@ -1,6 +1,6 @@
 """Litestar's server-side sessions, in a Litestar application."""
 
-# ruff: noqa: D102 - what a method does stands once, in `Subject`
+# ruff: noqa: D102 - methods are documented in `Subject`
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from bench.subject import QUIET, WORK, files_in
 
 @get("/", media_type="text/plain")
 async def visited(request: Request[Any, Any, Any]) -> str:
-    """Do the work on the session."""
+    """Run the work on the session."""
     scope: Any = request.scope
     await done(scope[WORK](request.session))
     return "ok"
@@ -30,7 +30,7 @@ async def visited(request: Request[Any, Any, Any]) -> str:
 
 @get("/", media_type="text/plain")
 async def plain() -> str:
-    """Answer without a session."""
+    """Respond without a session."""
     return "ok"
 
 
@@ -40,7 +40,7 @@ async def _quiet() -> str:
 
 
 def application(view: Any, **settings: Any) -> Litestar:
-    """Return an application of two pages, the second of which is quiet."""
+    """Return an application with two pages; the second one does not use the session."""
     return Litestar([view, _quiet], openapi_config=None, logging_config=None, **settings)
 
 
@@ -69,7 +69,7 @@ class Memory(Asgi):
 
 
 class File(Memory):
-    """A session is a file."""
+    """Each session is stored as a file."""
 
     store = "file"
 
@@ -81,7 +81,7 @@ class File(Memory):
 
 
 class Redis(Memory):
-    """A session is a string."""
+    """Each session is stored as a Redis string."""
 
     store = "redis"
 

@@ -1,6 +1,6 @@
 """Sojourn: its managers called directly, and once more through its middleware."""
 
-# ruff: noqa: D102 - what a method does stands once, in `Subject`
+# ruff: noqa: D102 - methods are documented in `Subject`
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from bench.values import Color
 from sojourn import AsyncManager, Manager
 
 TYPES = {"color": Color}
-"""The one type of the application's own in `bench.values`."""
+"""The only application type in `bench.values`, by its registered name."""
 
 
 class Ours(Subject):
-    """What an application writes with Sojourn."""
+    """The parts of an application that depend on Sojourn."""
 
     ours = True
     manager: Any
@@ -76,7 +76,7 @@ def _nothing(_request: Any, _work: Work) -> None:
 
 
 class DirectAsync(Ours, Asgi):
-    """The same with `await`."""
+    """The same calls, awaited on an AsyncManager."""
 
     name = "Sojourn, AsyncManager"
 
@@ -110,13 +110,13 @@ class DirectAsync(Ours, Asgi):
 
 
 class Memory(Direct):
-    """A record is one bytes object."""
+    """Each record is stored as one bytes object."""
 
     store = "memory"
 
 
 class Own(Direct):
-    """Over a provider of the application's own."""
+    """Sojourn over a provider that the application defines."""
 
     name = "Sojourn, own provider"
     store = "memory"
@@ -128,68 +128,68 @@ class Own(Direct):
 
 
 class AsyncMemory(DirectAsync):
-    """Called inline: nothing blocks."""
+    """Memory, called on the event loop because no call blocks."""
 
     store = "memory"
     weighed = False
 
 
 class File(Direct):
-    """A record is a file."""
+    """Each record is stored as a file."""
 
     store = "file"
 
 
 class AsyncFile(DirectAsync):
-    """Each call goes through a thread."""
+    """The same store; each call runs in a thread."""
 
     store = "file"
 
 
 class Redis(Direct):
-    """A record is a hash."""
+    """Each record is stored as a Redis hash."""
 
     store = "redis"
 
 
 class AsyncRedis(DirectAsync):
-    """The same by asyncio."""
+    """The same store, through asyncio."""
 
     store = "redis"
     weighed = False
 
 
 class Mysql(Direct):
-    """A record is a row, by the fastest driver that is installed."""
+    """Each record is stored as a row, by the fastest driver that is installed."""
 
     store = "mysql"
 
 
 class AsyncMysql(DirectAsync):
-    """By asyncmy."""
+    """The same store, through asyncmy."""
 
     store = "mysql"
 
 
 class Postgres(Direct):
-    """A record is a row."""
+    """Each record is stored as a row of a table."""
 
     store = "postgres"
 
 
 class AsyncPostgres(DirectAsync):
-    """The same by asyncio."""
+    """The same store, through asyncio."""
 
     store = "postgres"
 
 
 class Sqlite(Direct):
-    """A record is a row of a file."""
+    """Each record is stored as a row in an SQLite file."""
 
     store = "sqlite"
 
 
 class AsyncSqlite(DirectAsync):
-    """Each call goes through a thread."""
+    """The same store; each call runs in a thread."""
 
     store = "sqlite"

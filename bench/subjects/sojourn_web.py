@@ -1,6 +1,6 @@
 """Sojourn through its middlewares."""
 
-# ruff: noqa: D102 - what a method does stands once, in `Subject`
+# ruff: noqa: D102 - methods are documented in `Subject`
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sojourn.web import asgi, wsgi
 
 
 class WsgiMemory(Ours, Wsgi):
-    """Through `sojourn.web.wsgi`."""
+    """Sojourn in memory, through `sojourn.web.wsgi`."""
 
     name = "Sojourn, WSGI middleware"
     store = "memory"
@@ -42,20 +42,20 @@ def _view(environ: Any, start_response: Any) -> list[bytes]:
 
 
 class WsgiFile(WsgiMemory):
-    """The same over files."""
+    """The same middleware over files."""
 
     store = "file"
 
 
 class WsgiRedis(WsgiMemory):
-    """The same over Redis."""
+    """The same middleware over Redis."""
 
     store = "redis"
     weighed = False
 
 
 class AsgiMemory(Ours, Asgi):
-    """Through `sojourn.web.asgi`."""
+    """Sojourn in memory, through `sojourn.web.asgi`."""
 
     name = "Sojourn, ASGI middleware"
     store = "memory"
@@ -76,12 +76,12 @@ class AsgiMemory(Ours, Asgi):
 
 
 class AsgiFile(AsgiMemory):
-    """The same over files, through threads."""
+    """The same middleware over files, through threads."""
 
     store = "file"
 
 
 class AsgiRedis(AsgiMemory):
-    """The same over Redis."""
+    """The same middleware over Redis."""
 
     store = "redis"

@@ -10,7 +10,7 @@ from bench.asgi import Asgi, asgi_view, plain_asgi
 
 
 class SignedCookie(Asgi):
-    """No store: the client carries the session."""
+    """The client stores the whole session, so there is no server-side store."""
 
     name = "Starlette"
     store = "cookie"

@@ -1,6 +1,6 @@
 """starsessions: ASGI, the session as JSON in a store."""
 
-# ruff: noqa: D102 - what a method does stands once, in `Subject`
+# ruff: noqa: D102 - methods are documented in `Subject`
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Memory(Asgi):
 
 
 class Redis(Memory):
-    """A session is a string."""
+    """Each session is stored as a Redis string."""
 
     store = "redis"
 

@@ -1,4 +1,4 @@
-"""`python -m examples.demo [--provider NAME]`: serve the shop on this machine alone."""
+"""`python -m examples.demo [--provider NAME]`: serve the shop, on this machine only."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ HOST, PORT = "127.0.0.1", 8000
 
 
 class Server(ThreadingMixIn, WSGIServer):
-    """A thread for each request: tabs do not wait for each other."""
+    """A server with a thread per request, so that browser tabs do not wait for each other."""
 
     daemon_threads = True
     request_queue_size = 64
 
 
 class Handler(WSGIRequestHandler):
-    """Says nothing of requests: what becomes of the sessions is shown instead."""
+    """A handler that does not log requests: the demo prints session events instead."""
 
     def log_message(self, *_: object) -> None:
-        """Be quiet."""
+        """Log nothing."""
 
 
 def main() -> None:
-    """Serve until Ctrl-C."""
+    """Serve the shop until Ctrl-C."""
     options = _options()
     try:
         with config_of(options.provider, options.address, options.folder) as config:
-            # Cookies know no ports: a name of its own keeps this one apart from others on 127.0.0.1.
+            # Browsers share cookies between ports: a distinct name avoids clashes on 127.0.0.1.
             manager = Manager(
                 options.provider,
                 provider_config=config,
@@ -60,7 +60,7 @@ def _options() -> argparse.Namespace:
 
 
 def _serve(manager: Manager, options: argparse.Namespace) -> None:
-    manager.active_count()  # a store that does not answer is told of here, and not to visitors
+    manager.active_count()  # report an unavailable store at startup, before any visitor comes
     with _server(options.port) as server:
         manager.start_gc()
         server.set_app(application(manager, WHERE[options.provider]))

@@ -1,8 +1,8 @@
-"""A small shop over Sojourn: fill a basket from many tabs, sign in, see and end your sessions.
+"""A small shop with Sojourn: fill a basket from several tabs, sign in, list and end sessions.
 
-A request is answered by one method of `Shop`, which changes its session as one changes a dict.
-`SessionMiddleware` starts the session before, and stores what changed before the answer's first
-byte.  A POST answers with a redirect, so that a reload repeats nothing; a GET changes nothing.
+Each request is answered by one method of `Shop`, which uses the session like a dict.
+`SessionMiddleware` loads the session before, and stores its changes before the first byte of the
+response is sent.  A GET changes nothing; a POST redirects, so that a reload does not repeat it.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ from sojourn.web.wsgi import SessionMiddleware
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-PASSWORD = "wander"  # the page shows it
-LINGER = 2.0  # seconds that a request takes if it is asked to be slow
+PASSWORD = "wander"  # the sign-in page shows it, as this is a demo
+LINGER = 2.0  # seconds that a request takes if the visitor asks for a slow one
 REMEMBERED = 30 * 86_400  # seconds
 LONGEST_FORM = 10_000  # bytes
 FILES = {"/style.css": "text/css", "/icons.svg": "image/svg+xml"}
 MANNERS = [
     ("Content-Type", "text/html; charset=utf-8"),
-    ("Cache-Control", "no-store"),  # after a sign-out, the back button shows no basket
+    ("Cache-Control", "no-store"),  # so that the back button shows no basket after a sign-out
     ("Content-Security-Policy", "default-src 'self'; form-action 'self'; frame-ancestors 'none'"),
 ]
 
 Answer = tuple[HTTPStatus, str]
-"""The status, and the page; with 303, where to go on."""
+"""The status and the page; for status 303, the location of the redirect instead of a page."""
 
 
 class Request(NamedTuple):
-    """What the methods of the shop need to know."""
+    """The parts of a request that the methods of the shop use."""
 
     session: Session
     form: dict[str, str]
@@ -46,7 +46,7 @@ class Request(NamedTuple):
 
 
 class Shop:
-    """The application that stands behind the middleware."""
+    """The WSGI application inside the session middleware."""
 
     def __init__(self, manager: Manager, where: str) -> None:
         self._manager = manager
@@ -90,7 +90,7 @@ class Shop:
             request.session.setdefault("basket", []).append(request.form["article"])
         if "slowly" not in request.form:
             return _go_to("/")
-        time.sleep(LINGER)  # the session was loaded before, and is stored after
+        time.sleep(LINGER)  # other tabs overlap: the session is loaded already, and stored later
         return _go_to("/?slowly=on")
 
     def _empty(self, request: Request) -> Answer:
@@ -124,7 +124,9 @@ class Shop:
         user, id = request.session.user, request.form.get("id", "")
         if id == request.session.id:
             return self._sign_out(request)
-        self._manager.destroy(id, user=user)  # if it is the user's own: anybody could send any id
+        self._manager.destroy(
+            id, user=user
+        )  # `user` matters: the id may be forged, and name a session of another user
         return _go_to("/sessions")
 
     def _end_others(self, request: Request) -> Answer:
@@ -134,9 +136,9 @@ class Shop:
 
 
 def application(manager: Manager, where: str) -> WSGIApplication:
-    """Return the whole application: a file needs no session, so for a file none is started.
+    """Return the whole application; requests for static files start no session.
 
-    where: in words, where the sessions are kept.
+    where: a description of the place where the sessions are kept, for the page.
     """
     shop: WSGIApplication = SessionMiddleware(Shop(manager, where), manager)
 
@@ -151,22 +153,24 @@ def application(manager: Manager, where: str) -> WSGIApplication:
 
 
 def is_from_here(environ: WSGIEnvironment) -> bool:
-    """Whether a page of this shop sent the form, and not another site in the visitor's name.
+    """Return whether a page of this shop sent the form, not another site (CSRF).
 
-    A secret in each form would need a session to be kept in, so everyone who only looks would cost
-    a record and a cookie.  Browsers say by themselves where a form comes from, and no page can forge
-    it (OWASP CSRF cheat sheet, Fetch Metadata).  SameSite=Lax alone would let in other ports of
-    this machine: to a browser they are the same site.
+    A secret in each form would have to be kept in a session, so each visitor who only reads would
+    cost a record and a cookie.  Browsers send the origin of a form in a header that pages cannot
+    forge (OWASP CSRF cheat sheet, Fetch Metadata).  SameSite=Lax alone would accept forms from
+    other ports of this machine, which a browser considers to be the same site.
     """
     here = f"{environ['wsgi.url_scheme']}://{environ.get('HTTP_HOST')}"
-    by_origin = environ.get("HTTP_ORIGIN") == here  # browsers before 2023
+    by_origin = (
+        environ.get("HTTP_ORIGIN") == here
+    )  # for browsers before 2023, which do not send Sec-Fetch-Site
     return bool(
         environ.get("HTTP_SEC_FETCH_SITE", "same-origin" if by_origin else "") == "same-origin"
     )
 
 
 def whence(environ: WSGIEnvironment) -> dict[str, str]:
-    """Where a request comes from, in words for a list; a client may lie about its device."""
+    """Return address and device of the client, for a list; the device can be forged."""
     agent = environ.get("HTTP_USER_AGENT", "")
     browsers, systems = "Firefox Chrome Safari", "Windows iPhone iPad Android Mac Linux"
     browser = next((name for name in browsers.split() if name in agent), "A browser")

@@ -1,4 +1,4 @@
-"""The pages: templates, filled with values.  Whatever is no markup already is escaped."""
+"""The pages: templates filled with values.  All values but `Html` are escaped."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sojourn import Session, SessionInfo
 
 
 class Article(NamedTuple):
-    """What the shop sells."""
+    """An article of the shop."""
 
     name: str
     words: str
@@ -35,19 +35,19 @@ _TEMPLATES = {path.stem: Template(path.read_text("utf-8").strip()) for path in _
 
 
 class Html(str):
-    """Text that is markup already."""
+    """Text that is HTML already, so it must not be escaped again."""
 
     __slots__ = ()
 
 
 def fill(template: str, **values: object) -> Html:
-    """Return the template with the values in it, escaped unless they are `Html`."""
+    """Fill the values into the template, escaped unless they are `Html`."""
     markup = {k: v if isinstance(v, Html) else escape(str(v)) for k, v in values.items()}
     return Html(_TEMPLATES[template].substitute(markup))
 
 
 def shop(session: Session, *, slowly: bool, where: str) -> Html:
-    """The goods, the basket, and how the visitor stands."""
+    """Return the page with the articles, the basket, and the state of the session."""
     who = "new" if session.is_new else "anonymous" if session.user is None else "user"
     body = fill(
         "shop",
@@ -61,13 +61,13 @@ def shop(session: Session, *, slowly: bool, where: str) -> Html:
 
 
 def sign_in(session: Session, password: str, name: str = "", *, failed: bool = False) -> Html:
-    """The form to sign in with, and what was wrong with the last one."""
+    """Return the sign-in page, with an error message if the last attempt failed."""
     problem = fill("problem") if failed else Html()
     return _page(session, "Sign in", fill("sign_in", password=password, name=name, problem=problem))
 
 
 def sessions(session: Session, found: Iterable[SessionInfo]) -> Html:
-    """The sessions of a user, the latest first."""
+    """Return the page that lists the sessions of a user, the newest first."""
     latest = sorted(found, key=lambda info: info.created_at, reverse=True)
     rows = _all(_row(info, "this" if info.id == session.id else "other") for info in latest)
     others = fill("end_others") if len(latest) > 1 else Html()
@@ -75,7 +75,7 @@ def sessions(session: Session, found: Iterable[SessionInfo]) -> Html:
 
 
 def sorry(session: Session, words: str) -> Html:
-    """What cannot be done, and the way back."""
+    """Return a page with an error message and a link back to the shop."""
     return _page(session, "Sorry", fill("sorry", words=words))
 
 

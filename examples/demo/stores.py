@@ -1,7 +1,7 @@
-"""The stores that the shop can stand on.
+"""The stores that the demo shop can use.
 
-What a store needs is made here: a folder, or a Redis of the shop's own if nobody runs one.  The
-databases have to be there, since whoever runs one decides who may come in.
+A folder, or a Redis server if none is running, is set up here.  A database must exist already,
+because only its administrator can grant access to it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ USUAL_REDIS = f"redis://{HOST}:6379/0"
 PREFIX = "sojourn-demo"
 STARTS_WITHIN = 10.0  # seconds
 NEED = Path(__file__).parents[2] / "scripts" / "need"
-# It ends when this process does, however that happens: the pipe to its input breaks then.
+# Ends the server when this process ends, even by a crash: `read` returns once the pipe is closed.
 GUARDED = '"$@" & read -r _; kill $!; wait'
 
 WHERE = {
@@ -33,15 +33,15 @@ WHERE = {
     "redis": "in Redis, and survive a restart",
     "sqlite": "in a file of SQLite, and survive a restart",
 }
-"""For each store, where the sessions are kept."""
+"""For each store, a description of the place where the sessions are kept."""
 
 Config = str | dict[str, str] | None
-"""What a manager takes as `provider_config`."""
+"""The type of the manager's `provider_config` argument."""
 
 
 @contextmanager
 def config_of(store: str, address: str | None, folder: Path) -> Iterator[Config]:
-    """Yield the `provider_config` for a store that is there as long as the block."""
+    """Yield the `provider_config` of a store that is available during the block."""
     if store == "redis":
         with _redis(address or os.environ.get("REDIS_URL"), folder / "redis") as found:
             yield {"address": found, "prefix": PREFIX}
@@ -56,7 +56,7 @@ def config_of(store: str, address: str | None, folder: Path) -> Iterator[Config]
 
 @contextmanager
 def _redis(address: str | None, folder: Path) -> Iterator[str]:
-    """Yield the address of the Redis that is named, or usual, or else started for the shop."""
+    """Yield the address of a Redis: the given one, the default one, or one started here."""
     if address is not None or _answers(USUAL_REDIS):
         yield address or USUAL_REDIS
         return
@@ -73,7 +73,7 @@ def _install(command: str) -> None:
 
 @contextmanager
 def _started(folder: Path) -> Iterator[int]:
-    """Yield the port of a Redis that keeps its data in the folder."""
+    """Start a Redis server that keeps its data in the folder, and yield its port."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with socket.create_server((HOST, 0)) as free:
         port = free.getsockname()[1]

@@ -6,6 +6,8 @@ from the headers of a request and releases it into the response.
 
 from __future__ import annotations
 
+__version__ = "0.1.0"
+
 from sojourn._policy import SessionInfo as SessionInfo
 from sojourn.config import Config as Config
 from sojourn.errors import ConfigError as ConfigError

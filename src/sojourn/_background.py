@@ -1,16 +1,35 @@
 """Garbage collection beside the application: a thread, or a task of the event loop.
 
-A sweep that fails is logged and tried again at its next turn.  A thread does not outlive a fork:
-start it in the worker, not before.
+A sweep that fails is logged and tried again at its next turn.  A child of `fork` has no thread of
+its parent: start it in the worker, not before.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
 
 from sojourn._events import logger
+from sojourn._loops import running_loop
+
+T = TypeVar("T")
+_undisturbed: set[asyncio.Future[Any]] = set()
+
+
+def undisturbed(work: Callable[..., T], *args: Any) -> T:
+    """Do some work to its end; a thread is not cancelled in the middle."""
+    return work(*args)
+
+
+async def async_undisturbed(work: Callable[..., Coroutine[Any, Any, T]], *args: Any) -> T:
+    """Do some work to its end, though the task of the caller may be cancelled."""
+    task = asyncio.ensure_future(work(*args))
+    _undisturbed.add(task)  # the event loop itself keeps no task alive
+    task.add_done_callback(_undisturbed.discard)
+    return await asyncio.shield(task)
 
 
 class Background:
@@ -19,6 +38,7 @@ class Background:
     def __init__(self, sweep: Callable[[], int], interval: float) -> None:
         self._sweep = sweep
         self._interval = interval
+        self._pid = os.getpid()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sojourn-gc", daemon=True)
         self._thread.start()
@@ -26,12 +46,17 @@ class Background:
     @property
     def runs(self) -> bool:
         """Whether it still does; not so in the child of a fork."""
-        return self._thread.is_alive()
+        # After a fork in C, Python takes the threads of the parent for its own.
+        return self._is_ours() and self._thread.is_alive()
 
     def stop(self) -> None:
         """Let the sweep under way end, and no other begin."""
-        self._stopped.set()
-        self._thread.join()
+        if self._is_ours():
+            self._stopped.set()
+            self._thread.join()
+
+    def _is_ours(self) -> bool:
+        return self._pid == os.getpid()
 
     def _run(self) -> None:
         while not self._stopped.wait(self._interval):
@@ -47,7 +72,7 @@ class AsyncBackground:
     def __init__(self, sweep: Callable[[], Awaitable[int]], interval: float) -> None:
         self._sweep = sweep
         self._interval = interval
-        self._task = asyncio.get_running_loop().create_task(self._run())
+        self._task = running_loop().create_task(self._run())
 
     @property
     def runs(self) -> bool:

@@ -13,15 +13,20 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from sojourn._checks import COOKIE_LIMIT
-from sojourn._tokens import TOKEN, TOKEN_LENGTH, Token, is_token
+from sojourn._tokens import TOKEN, TOKEN_LENGTHS, Token, is_token
 from sojourn.config import Config
+from sojourn.config.validators import COOKIE_LIMIT
 
 Headers = Mapping[str, Any] | Mapping[bytes, Any] | Iterable[tuple[Any, Any]]
 """Headers of a request: a mapping or pairs, str or bytes; a mapping's value may be a list."""
 
-MOST_CANDIDATES = 3
-"""Tokens looked up for one request.  Enough for a stale cookie of another path or domain."""
+MOST_CANDIDATES = 8
+"""Tokens looked up for one request, from both ends of the header.
+
+Cookies of another path or domain have the same name.  A page of a sibling host can set some that
+come before the visitor's own, by a longer path, or after it, as newer ones (RFC 6265 §5.4), so
+neither end alone may hide the other.
+"""
 
 PAST = "Thu, 01 Jan 1970 00:00:00 GMT"
 
@@ -36,7 +41,7 @@ class Arrival(NamedTuple):
     """What a request brought along."""
 
     tokens: tuple[str, ...]
-    """Candidates in their order: spelled like tokens, each once, at most three."""
+    """Candidates in their order: spelled like tokens, each once, at most eight."""
     malformed: bool
     """Something of our name was there that is no token."""
     in_header: bool
@@ -127,17 +132,13 @@ def _asked_over_https(found: Mapping[str, str]) -> bool:
 def _cookie_tokens(text: str, name: str) -> tuple[tuple[str, ...], bool]:
     """What the cookies of that name hold: the candidates, and whether there was anything else."""
     values = _cookies_of(name)(f";{text}") if name in text else ()
-    if len(values) == 1 and len(values[0]) == TOKEN_LENGTH:  # nearly always
+    if len(values) == 1 and len(values[0]) in TOKEN_LENGTHS:  # nearly always
         return (Token(values[0]),), False
-    tokens: list[str] = []
-    malformed = False
-    for found in values:
-        token = found.strip('"')
-        if not token:
-            malformed = True
-        elif len(tokens) < MOST_CANDIDATES and token not in tokens:
-            tokens.append(Token(token))
-    return tuple(tokens), malformed
+    tokens = [*dict.fromkeys(found.strip('"') for found in values if found)]
+    if len(tokens) > MOST_CANDIDATES:
+        half = MOST_CANDIDATES // 2
+        tokens = [*tokens[:half], *tokens[-half:]]
+    return tuple(map(Token, tokens)), "" in values
 
 
 @lru_cache

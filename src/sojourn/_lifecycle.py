@@ -11,28 +11,36 @@ beginning.  And what comes late is dropped: only a sign-in then starts afresh.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from typing import Any
+from weakref import WeakValueDictionary
 
 from sojourn import _cookies
-from sojourn._answers import Answers
-from sojourn._calls import Call, Create, Destroy, Pause, Steps, Update
-from sojourn._context import Context, Standing
+from sojourn._after_release import Function
+from sojourn._calls import PATIENCE, Call, Create, Destroy, Read, Steps, Update, crowded
+from sojourn._changes import Delta
 from sojourn._cookies import Arrival, Headers
-from sojourn._events import Event, emit
-from sojourn._ledger import Delta
-from sojourn._tokens import Tokens, is_id
+from sojourn._events import Event, emit, logger
+from sojourn._responses import Responses
+from sojourn._state import Context, SessionState, Standing
+from sojourn._tokens import Tokens
 from sojourn.codec import Codec
 from sojourn.config import Config
-from sojourn.errors import SessionReleased, StoreError, StoreUnavailable
-from sojourn.record import Changes, Move, Outcome, Record, is_live
+from sojourn.errors import SessionReleased, StoreError
+from sojourn.record import MOVES, Changes, Move, Outcome, Record, is_id, is_live
 from sojourn.release import Release, ReleaseOutcome
-from sojourn.session import Session
+from sojourn.session import Session, state_of
 
-PATIENCE = 5.0
-"""Seconds that a release goes on against others that change the same keys."""
-FIRST_PAUSE, LONGEST_PAUSE = 0.001, 0.064
-"""Seconds between two tries against others."""
+LOST = frozenset(
+    {
+        ReleaseOutcome.LATE,
+        ReleaseOutcome.RETIRED,
+        ReleaseOutcome.OUTAGE,
+        ReleaseOutcome.DISCARDED,
+    }
+)
+"""Outcomes of a release that stored nothing of what the request did."""
+NOT_STORED = "session %s: the answer cannot carry a new token, so what needs one is not stored"
 MINTS = 3
 """How often a new id is tried if something stands under it."""
 NOWHERE = _cookies.Arrival((), malformed=False, in_header=False, https=False)
@@ -41,18 +49,39 @@ NOWHERE = _cookies.Arrival((), malformed=False, in_header=False, https=False)
 class Lifecycle:
     """The policy of one manager."""
 
-    def __init__(self, config: Config, clock: Callable[[], float]) -> None:
-        self.config = config
-        self._context = Context(
-            config, Codec(config.types), Tokens(config.hash_func, config.hash_key), clock
-        )
-        self.answer = Answers(config)
+    def __init__(self, config: Config, clock: Callable[[], float], *, awaits: bool = False) -> None:
+        """awaits: whether the manager is an asynchronous one."""
         self.now = clock
+        self._awaits = awaits
+        self._renewing = WeakValueDictionary[str, SessionState]()
+        self.configure(config)
+
+    def configure(self, config: Config) -> None:
+        """Use these settings from now on.  Requests under way keep those with which they began."""
+        self._context = Context(
+            config,
+            Codec(config.types, strict=config.derived_types == "refuse"),
+            Tokens(config.hash_func, config.hash_key, short=config.short_ids),
+            self.now,
+            self._renewing,
+            self._awaits,
+        )
+        self.config = config
+        self._responses = Responses(config)
         self.id_of = self._context.tokens.id_of
 
     def unused_id(self) -> str:
         """Return an id under which nothing can stand."""
         return self._context.tokens.mint()[1]
+
+    def kept_ids(self, keep: Session | str | None) -> set[str]:
+        """Return the ids that a session has, will have, or had when its request began."""
+        if keep is None:
+            return set()
+        if isinstance(keep, str):
+            renewing = self._context.renewing.get(keep)
+            return {keep} if renewing is None else {keep} | renewing.ids()
+        return state_of(keep).ids()
 
     def report(self, name: Event, id: str | None) -> None:
         """Tell the logger and the application."""
@@ -77,48 +106,80 @@ class Lifecycle:
             return None
         if record.successor is not None:
             self.report("retired", id)
-            return Session(self._context, arrival, None, None, Standing.RETIRED)
-        return Session(self._context, arrival, token, record)
+            retired = SessionState(self._context, arrival, None, None, Standing.RETIRED)
+            retired.successor = record.successor
+            return Session(retired)
+        return Session(SessionState(self._context, arrival, token, record))
 
     def fresh(self, arrival: Arrival, standing: Standing = Standing.NORMAL) -> Session:
         """Return an empty session, for a visitor of whom nothing is stored."""
-        return Session(self._context, arrival, None, None, standing)
+        return Session(SessionState(self._context, arrival, None, None, standing))
 
     def resume(self, record: Record | None) -> Session | None:
         """Return the session for work without a request; None if there is no living one."""
         if record is None or not is_live(record, self.now()):
             return None
-        return Session(self._context, NOWHERE, None, record, Standing.DETACHED)
+        return Session(SessionState(self._context, NOWHERE, None, record, Standing.DETACHED))
 
     # -- the end of a request ------------------------------------------------------------------
 
-    def close(self, session: Session) -> Release | Steps:
-        """Decide what a release has to do: nothing any more, or these steps.
+    def close(self, session: Session, *, headers: bool = True) -> Release | Steps:
+        """Decide what a release has to do: nothing more, or these calls of the store.
 
-        It is sealed then: what is done to it while the steps wait for the store would be lost.
+        The session is sealed: a change while the calls wait for the store would be lost.
+
+        headers: whether the response can carry headers.  Without them the client cannot be given
+            a new token, so what needs one is not stored; an end needs none.
         """
-        if session._sealed:
+        state = state_of(session)
+        if state.sealed:
             raise SessionReleased("the session was already released")
-        if session._standing is Standing.OUTAGE:
-            return self.answer.seal(session, ReleaseOutcome.OUTAGE)
-        if session._standing is Standing.RETIRED and not session._login:
-            return self.answer.seal(session, ReleaseOutcome.RETIRED)
-        steps = self._steps(session)
-        session._sealed = True
+        if not headers and state.needs_token:
+            stored = state.origin or state.ended
+            logger.info(NOT_STORED, None if stored is None else stored.id)
+            if state.ended is None:
+                return self._responses.seal(state, ReleaseOutcome.DISCARDED)
+            state.end()  # drops the fields that were put after the end
+        if state.standing is Standing.OUTAGE:
+            return self._responses.seal(state, ReleaseOutcome.OUTAGE)
+        if state.standing is Standing.RETIRED and not state.signs_in:
+            return self._responses.seal(state, ReleaseOutcome.RETIRED)
+        steps = self._steps(state)
+        state.sealed = True
         return steps
 
-    def _steps(self, session: Session) -> Release | Steps:
-        if session._doomed is not None:
-            return self._end_then_begin(session, session._doomed, self._beginning(session))
-        if session._origin is None:
-            return self._beginning(session) or self.answer.seal(session, ReleaseOutcome.UNCHANGED)
-        return self._go_on(session, session._origin)
+    def pass_over(self, session: Session) -> Release:
+        """Seal a session that could not be stored, since the store is down."""
+        return self._responses.seal(state_of(session), ReleaseOutcome.OUTAGE)
+
+    def due(self, session: Session, release: Release) -> Sequence[Function]:
+        """Return the functions to call after a release, once; none if its changes were lost."""
+        state = state_of(session)
+        due, state.callbacks = state.callbacks, ()
+        return () if release.outcome in LOST else due
+
+    def discard(self, session: Session) -> Release:
+        """Seal a session of which nothing shall be stored."""
+        state = state_of(session)
+        if state.sealed:
+            raise SessionReleased("the session was already released")
+        return self._responses.seal(state, ReleaseOutcome.DISCARDED)
+
+    def _steps(self, state: SessionState) -> Release | Steps:
+        if state.ended is not None:
+            return self._end_then_begin(state, state.ended, self._beginning(state))
+        if state.origin is None:
+            beginning = self._beginning(state)
+            return beginning or self._responses.seal(state, ReleaseOutcome.UNCHANGED)
+        return self._go_on(state, state.origin)
 
     def end(self, id: str) -> Generator[Call, Any, bool]:
         """Destroy what stands under `id`, and where it went if it was regenerated away."""
         following = id if is_id(id) else None
         ended = False
-        while following is not None:
+        for _ in range(MOVES):
+            if following is None:
+                break
             record: Record | None = yield Destroy(following)
             following = None if record is None else record.successor
             ended = record is not None
@@ -126,125 +187,161 @@ class Lifecycle:
             self.report("destroyed", id)
         return ended
 
-    def _end_then_begin(self, session: Session, doomed: Record, beginning: Steps | None) -> Steps:
+    def _end_then_begin(
+        self, state: SessionState, doomed: Record, beginning: Steps | None
+    ) -> Steps:
         """Destroy; what was put since then goes into a new session, unless this came late."""
         ended = yield from self.end(doomed.id)
-        if not ended and not session._login:
-            return self._late(session, doomed)
-        if beginning is None or session._standing is Standing.DETACHED:
-            return self.answer.ended(session)
+        if not ended and not state.signs_in:
+            return self._late(state, doomed)
+        if beginning is None or state.standing is Standing.DETACHED:
+            return self._responses.ended(state)
         return (yield from beginning)
 
-    def _beginning(self, session: Session) -> Steps | None:
+    def _beginning(self, state: SessionState) -> Steps | None:
         """Store what a new session holds; if that is nothing, leave no trace of it."""
-        fields = session._own()
-        if not fields and session._user is None:
+        fields = state.changes.own()
+        if not fields and state.user is None:
             return None
         self.config.check_size(fields)
-        return self._create(session, fields)
+        if state.successor is not None:
+            return self._take_over(state, fields, state.successor)
+        return self._create(state, fields)
 
-    def _create(self, session: Session, fields: dict[bytes, bytes]) -> Steps:
+    def _take_over(self, state: SessionState, fields: dict[bytes, bytes], former: str) -> Steps:
+        """Begin a session in the place of the one that another sign-in of this browser began.
+
+        A sign-in that is clicked twice would else leave two sessions: the browser keeps one of the
+        two tokens, and nobody could end the other session (ASVS 7.4.1).  The user has just proved
+        who they are, so a session of the same user may give way.  Nothing of it is taken along.
+        """
+        for _ in range(MOVES):
+            record: Record | None = yield Read(former)
+            if record is None or record.expires <= self.now():
+                break
+            if record.successor is not None:
+                former = record.successor
+                continue
+            if record.user != state.user:
+                break
+            changes = self._replacing(state, record, fields)
+            if (yield Update(record, changes)) is Outcome.APPLIED:
+                token, id = state.mint()
+                self.report("created", id)
+                return self._responses.hand_over(state, ReleaseOutcome.CREATED, token, changes.now)
+        return (yield from self._create(state, fields))
+
+    def _replacing(
+        self, state: SessionState, record: Record, fields: dict[bytes, bytes]
+    ) -> Changes:
+        """Return the changes that put a new session in the place of a record."""
+        changes = self._changes(state, Delta(fields, set(), {}, clear=True), due=True)
+        expires, absolute = state.expiry(changes.now), self.config.absolute_lifetime
+        if absolute is not None:  # it counts from the beginning of the record
+            expires = min(expires, record.created + absolute)
+        return changes._replace(expires=expires, persistent=state.persistent)
+
+    def _create(self, state: SessionState, fields: dict[bytes, bytes]) -> Steps:
         now = self.now()
-        until = session._expiry(now)
-        who = session._user, session._authenticated, session._about
-        life = session._lifetime, session._persistent
+        until = state.expiry(now)
+        who = state.user, state.authenticated, state.about
+        life = state.lifetime, state.persistent
         for _ in range(MINTS):
-            token, id = session._mint()
+            token, id = state.mint()
             record = Record(id, fields, now, now, until, *who, *life)
             if (yield Create(record)):
                 self.report("created", id)
-                return self.answer.hand_over(session, ReleaseOutcome.CREATED, token, now)
-            session._pending = None
+                return self._responses.hand_over(state, ReleaseOutcome.CREATED, token, now)
+            state.minted = None
         raise StoreError(f"the store already holds something under {MINTS} new ids")
 
-    def _go_on(self, session: Session, origin: Record) -> Release | Steps:
+    def _go_on(self, state: SessionState, origin: Record) -> Release | Steps:
         """Store what was done to a session that is stored already."""
         now = self.now()
-        delta = session._delta()
-        due = session._renew or session._relived or self._touch_due(session, delta, origin, now)
+        delta = state.changes.delta()
+        due = state.renews or state.sets_lifetime or self._touch_due(state, delta, origin, now)
         if delta.is_empty and not due:
-            return self.answer.seal(session, ReleaseOutcome.UNCHANGED)
-        if delta.put:
-            self.config.check_size(delta.put if delta.clear else {**origin.fields, **delta.put})
-        return self._update(session, origin, delta, self._changes(session, delta, now, due=due))
+            return self._responses.seal(state, ReleaseOutcome.UNCHANGED)
+        self._check_size(delta, origin)
+        return self._update(state, origin, delta, due=due)
 
-    def _touch_due(self, session: Session, delta: Delta, origin: Record, now: float) -> bool:
-        unseen = delta.is_empty and self.config.touch_on == "change"
-        if unseen or session._standing is Standing.DETACHED:
+    def _check_size(self, delta: Delta, record: Record) -> None:
+        """Raise SessionTooLarge if the changes would make a record grow beyond `max_size`."""
+        if delta.put:
+            stored = record.fields
+            kept = () if delta.clear else stored.keys() - delta.drop
+            self.config.check_size({**{key: stored[key] for key in kept}, **delta.put}, stored)
+
+    def _touch_due(self, state: SessionState, delta: Delta, origin: Record, now: float) -> bool:
+        counts = state.counts_as_seen or self.config.touch_on == "request"
+        unseen = delta.is_empty and not counts
+        if unseen or state.standing is Standing.DETACHED:
             return False
         interval = self.config.touch_interval
         if origin.lifetime is not None:
             interval = min(interval, origin.lifetime / 60)
         return now - origin.seen >= interval
 
-    def _changes(self, session: Session, delta: Delta, now: float, *, due: bool) -> Changes:
+    def _changes(self, state: SessionState, delta: Delta, *, due: bool) -> Changes:
+        now = self.now()
         move = None
-        if session._renew:
+        if state.renews:
             until = now + self.config.retired_for
-            about = session._about
-            move = Move(session._mint()[1], session._user, session._authenticated, about, until)
+            about = state.about
+            move = Move(state.mint()[1], state.user, state.authenticated, about, until)
         return Changes(
             now,
-            session._expiry(now) if due else None,
+            state.expiry(now) if due else None,
             delta.put,
             delta.drop,
             delta.clear,
             delta.expect,
             move,
-            session._lifetime,
-            session._persistent if session._relived else None,
+            state.lifetime,
+            state.persistent if state.sets_lifetime else None,
         )
 
-    def _update(self, session: Session, origin: Record, delta: Delta, changes: Changes) -> Steps:
-        """Write; while others change the same keys, work it out anew on theirs.
-
-        Who collides again pauses, longer each time: working it out may be dear, and if all did
-        so without a pause, most of it would be in vain, and one might lose every time.
-        """
+    def _update(self, state: SessionState, origin: Record, delta: Delta, *, due: bool) -> Steps:
+        """Write; while other requests change the same keys, work it out anew on their values."""
         deadline = time.monotonic() + PATIENCE
+        changes = self._changes(state, delta, due=due)
         answer: Outcome | Record = yield Update(origin, changes)
         collided = False
-        pause = 0.0
         while isinstance(answer, Record):
             if time.monotonic() > deadline:
-                raise StoreUnavailable(
-                    f"others changed the same keys without a pause for {PATIENCE} seconds"
-                )
-            if pause:
-                yield Pause(pause)
-                answer = yield Update(answer, changes)  # for what stands by now
-                if not isinstance(answer, Record):
-                    break
-            pause = min(2 * pause, LONGEST_PAUSE) or FIRST_PAUSE
-            again, overruled = session._rebase(delta, answer.fields)
+                raise crowded()
+            again, overruled = state.changes.rebase(delta, answer.fields)
             collided = collided or overruled
-            changes = changes._replace(put=again.put, drop=again.drop, expect=again.expect)
+            self._check_size(again, answer)
+            changes = self._changes(state, again, due=due)
             answer = yield Update(answer, changes)
         if collided:
             self.report("collided", origin.id)
         if answer is Outcome.APPLIED:
-            return self._stored(session, delta, changes)
+            return self._stored(state, delta, changes)
         if answer is Outcome.EMPTIED:
             self.report("destroyed", origin.id)
-            return self.answer.ended(session)
-        return (yield from self._too_late(session, origin))
+            return self._responses.ended(state)
+        return (yield from self._too_late(state, origin))
 
-    def _too_late(self, session: Session, origin: Record) -> Steps:
+    def _too_late(self, state: SessionState, origin: Record) -> Steps:
         """The session had ended: only a sign-in starts afresh, with what it put itself."""
-        if not session._login:
-            return self._late(session, origin)
-        session._stand_alone()
-        return (yield from self._create(session, session._own()))
+        if not state.signs_in:
+            return self._late(state, origin)
+        state.leave_origin()
+        return (yield from self._take_over(state, state.changes.own(), origin.id))
 
-    def _stored(self, session: Session, delta: Delta, changes: Changes) -> Release:
+    def _stored(self, state: SessionState, delta: Delta, changes: Changes) -> Release:
         if changes.move is not None:
             self.report("renewed", changes.move.id)
-            token, _ = session._mint()
-            return self.answer.hand_over(session, ReleaseOutcome.RENEWED, token, changes.now)
-        quiet = delta.is_empty and not session._relived
+            token, _ = state.mint()
+            return self._responses.hand_over(state, ReleaseOutcome.RENEWED, token, changes.now)
+        quiet = delta.is_empty and not state.sets_lifetime
         outcome = ReleaseOutcome.TOUCHED if quiet else ReleaseOutcome.SAVED
-        return self.answer.saved(session, outcome, None if changes.expires is None else changes.now)
+        return self._responses.saved(
+            state, outcome, None if changes.expires is None else changes.now
+        )
 
-    def _late(self, session: Session, origin: Record) -> Release:
+    def _late(self, state: SessionState, origin: Record) -> Release:
         self.report("late", origin.id)
-        return self.answer.seal(session, ReleaseOutcome.LATE)
+        return self._responses.seal(state, ReleaseOutcome.LATE)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
+from inspect import iscoroutinefunction
 from typing import Any, NamedTuple, cast
 
 from sojourn._lifecycle import Lifecycle
 from sojourn.config import Config
 from sojourn.errors import ConfigError
 from sojourn.record import Record
+from sojourn.release import Release
+from sojourn.session import Session
 
 GC_BATCH = 1000
 """How many records one call of a provider takes away at most."""
@@ -33,13 +37,19 @@ class SessionInfo(NamedTuple):
         return cls(record.id, record.user, *times, record.about or {}, record.authenticated)
 
 
+def _now() -> float:
+    """Return the time.  The name is looked up at each call, so that freezegun can hold it."""
+    return time.time()
+
+
 class Policy:
     """The settings of a manager."""
 
     _provider: object
 
-    def __init__(self, config: Config, clock: Callable[[], float]) -> None:
-        self._life = Lifecycle(config, clock)
+    def __init__(self, config: Config, clock: Callable[[], float] | None) -> None:
+        awaits = iscoroutinefunction(getattr(self, "release", None))
+        self._life = Lifecycle(config, clock or _now, awaits=awaits)
         self._started = False
 
     @property
@@ -51,6 +61,13 @@ class Policy:
         """Return the statements that `init` runs, for somebody else to run them; "" if none."""
         ddl = getattr(self._provider, "ddl", None)
         return "" if ddl is None else cast("str", ddl())
+
+    def discard(self, session: Session) -> Release:
+        """Give a session up: nothing of this request is stored, and its cookie is left alone.
+
+        Raises SessionReleased if it was released before.
+        """
+        return self._life.discard(session)
 
     def set_secure(self, value: Any) -> None:
         """Set the cookie's Secure attribute: True, False, or "auto" as the request came."""
@@ -69,4 +86,4 @@ class Policy:
         self._set(hash_func=name, hash_key=key)
 
     def _set(self, **settings: Any) -> None:
-        self._life = Lifecycle(self.config.replace(**settings), self._life.now)
+        self._life.configure(self.config.replace(**settings))

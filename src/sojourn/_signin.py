@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any
 
 from sojourn.errors import EncodeError, SessionTooLarge
@@ -14,32 +13,35 @@ MAX_ABOUT = 2048
 """Bytes of `about` in UTF-8, in all: it is read whenever sessions are listed."""
 
 
-def seconds_of(duration: float | timedelta) -> float:
-    """Return a duration as seconds."""
-    return float(duration if isinstance(duration, int | float) else duration.total_seconds())
-
-
-def check_user(user: object) -> None:
-    """Refuse what not every store can keep and compare byte by byte."""
-    if type(user) is not str:
+def text_of(user: object, verb: str) -> str:
+    """Return a user as plain text, as stores compare it.  Raises EncodeError for what is no str."""
+    if not isinstance(user, str):
         raise EncodeError(
-            f"login: the user is a {type(user).__name__}, must be a str, such as str(user.id)"
+            f"{verb}: the user is a {type(user).__name__}, must be a str, such as str(user.id)"
         )
+    return str.__str__(user)
+
+
+def checked_user(given: object) -> str:
+    """Return a user as it is stored; refuse what not every store can keep."""
+    user = text_of(given, "login")
     try:
         size = len(user.encode())
     except UnicodeEncodeError:
         size = 0
     if not 0 < size <= MAX_USER or "\0" in user:
         raise EncodeError(f"login: the user must be 1 to {MAX_USER} bytes of UTF-8, without NUL")
+    return user
 
 
 def checked_about(about: Mapping[str, str]) -> dict[str, str]:
     """Return `about` as it is stored; refuse what is no small mapping of text."""
-    pairs: dict[Any, Any] = dict(about)
-    if any(type(text) is not str for pair in pairs.items() for text in pair):
+    given: dict[Any, Any] = dict(about)
+    if not all(isinstance(text, str) for pair in given.items() for text in pair):
         raise EncodeError(
             "login: `about` must be a mapping of str to str, such as {'device': 'Firefox'}"
         )
+    pairs = {str.__str__(key): str.__str__(text) for key, text in given.items()}
     try:
         size = sum(len(text.encode()) for pair in pairs.items() for text in pair)
     except UnicodeEncodeError:

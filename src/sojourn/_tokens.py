@@ -5,6 +5,9 @@ Management Cheat Sheet, "Session ID Entropy").  An id is `HMAC(hash_func, hash_k
 so whoever reads the store, a log or a list of sessions learns no token.  An empty key is sound:
 a secret of 256 bits needs no second one.  No other file imports `secrets`, and there is no other
 source of randomness: where it fails, no token is issued.
+
+Both have a short form of 40 characters, for tables in which others keep them: a token of 30 bytes
+(240 bits), and the first 160 bits of the HMAC (RFC 2104 §5 allows half of a SHA-256, which is less).
 """
 
 from __future__ import annotations
@@ -18,13 +21,16 @@ from sojourn.errors import ConfigError
 TOKEN_LENGTH = 43
 """Characters of a token."""
 
-# The last character carries four bits and two of padding.  These must be zero, or one secret could
-# be spelled in four ways.
-TOKEN = "[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]"
+SHORT = 40
+"""Characters of a short token, and the most that a short id has."""
+TOKEN_LENGTHS = (TOKEN_LENGTH, SHORT)
+
+# The last character of a token that is not short carries four bits and two of padding.  These must
+# be zero, or one secret could be spelled in four ways.
+TOKEN = f"(?:[A-Za-z0-9_-]{{42}}[AEIMQUYcgkosw048]|[A-Za-z0-9_-]{{{SHORT}}})"
 """A token as a regular expression."""
 
 _is_shaped = re.compile(TOKEN).fullmatch
-_is_digest = re.compile("(?:[0-9a-f]{2}){16,64}").fullmatch
 
 _INNER_PAD = bytes(byte ^ 0x36 for byte in range(256))
 _OUTER_PAD = bytes(byte ^ 0x5C for byte in range(256))
@@ -35,9 +41,9 @@ def is_token(text: str) -> bool:
     return _is_shaped(text) is not None
 
 
-def is_id(text: str) -> bool:
-    """Whether `text` could be an id.  One that comes from outside is checked before any store."""
-    return _is_digest(text) is not None
+def random_fraction() -> float:
+    """Return a random number between 0 and 1, for pauses of different length."""
+    return secrets.randbelow(1_000_001) / 1_000_000
 
 
 class Token(str):
@@ -52,9 +58,9 @@ class Token(str):
 class Tokens:
     """One hash function and one key: mints tokens, and derives the id of each."""
 
-    __slots__ = ("_hash_func", "_inner", "_outer")
+    __slots__ = ("_bytes", "_digits", "_hash_func", "_inner", "_outer")
 
-    def __init__(self, hash_func: str, hash_key: str | bytes) -> None:
+    def __init__(self, hash_func: str, hash_key: str | bytes, *, short: bool = False) -> None:
         """Take a hash of `hashlib` by its name; a key in str counts as UTF-8.
 
         Raises `ConfigError` for a hash that does not exist here or has no digest of fixed length
@@ -66,6 +72,8 @@ class Tokens:
             key = hashlib.new(hash_func, key).digest()
         key = key.ljust(plain.block_size, b"\0")
         self._hash_func = hash_func
+        self._bytes = SHORT * 3 // 4 if short else 32
+        self._digits = SHORT if short else None
         # RFC 2104, both halves begun with the key: an id costs two copies, not two keyings.
         self._inner = hashlib.new(hash_func, key.translate(_INNER_PAD))
         self._outer = hashlib.new(hash_func, key.translate(_OUTER_PAD))
@@ -74,21 +82,21 @@ class Tokens:
         return f"Tokens({self._hash_func!r}, hash_key=...)"
 
     def id_of(self, token: str) -> str:
-        """The id of a token: its HMAC, in lower-case hex."""
+        """The id of a token: its HMAC, or the beginning of it, in lower-case hex."""
         inner = self._inner.copy()
         inner.update(token.encode())
         outer = self._outer.copy()
         outer.update(inner.digest())
-        return outer.hexdigest()
+        return outer.hexdigest()[: self._digits]
 
     def mint(self, like: str | None = None) -> tuple[str, str]:
         """A new token and its id.  If the system has no randomness, its error is raised.
 
         With `like`, an id, the new id begins with the same two hex digits, so that a store that
-        spreads by them can move a record in one step: about 256 tries, and 248 bits stay random.
+        spreads by them can move a record in one step: about 256 tries, at the cost of 8 bits.
         """
         while True:
-            token = secrets.token_urlsafe(32)
+            token = secrets.token_urlsafe(self._bytes)
             id = self.id_of(token)
             if like is None or id[:2] == like[:2]:
                 return Token(token), id

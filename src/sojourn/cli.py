@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -18,10 +19,11 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, NoReturn
 
-from sojourn._tokens import is_id
+from sojourn import __version__
 from sojourn.config import Config
 from sojourn.errors import ConfigError, SessionError
 from sojourn.manager import Manager
+from sojourn.record import is_id
 
 Arguments = argparse.Namespace
 
@@ -31,10 +33,12 @@ HEADINGS = ("id", "user", "created", "last seen", "expires", "about")
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command, by default that of `sys.argv`, and return its exit status."""
     try:
-        arguments = _parser().parse_args(argv)
+        arguments = _parser().parse_args(argv, Arguments(json=False))
         with closing(_manager(vars(arguments))) as manager:
             status: int = arguments.run(arguments, manager)
         sys.stdout.flush()
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT  # as shells report it
     except BrokenPipeError:  # `sojourn list | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
@@ -184,14 +188,15 @@ class _Parser(argparse.ArgumentParser):
 def _parser() -> argparse.ArgumentParser:
     store = _Parser(add_help=False, argument_default=argparse.SUPPRESS)
     store.add_argument("--config", metavar="FILE", help='JSON: settings, and "provider"')
-    store.add_argument("--provider", metavar="NAME", help="such as file")
+    store.add_argument("--provider", metavar="NAME", help="such as file, or a URL")
     store.add_argument("--provider-config", metavar="TEXT", help="such as ./sessions")
+    store.add_argument("--json", action="store_true", help="print JSON")
     parser = _Parser(prog="sojourn", description="Look at sessions, and end them.", parents=[store])
+    parser.add_argument("--version", action="version", version=f"sojourn {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def add(name: str, run: Callable[[Arguments, Manager], int], says: str) -> _Parser:
         command = commands.add_parser(name, parents=[store], help=says, description=says)
-        command.add_argument("--json", action="store_true", help="print JSON")
         command.set_defaults(run=run)
         return command
 

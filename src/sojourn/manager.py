@@ -7,27 +7,26 @@
 
 from __future__ import annotations
 
-import time
-from asyncio import sleep as async_sleep
-from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
-from time import sleep
-from typing import Any, TypeVar, cast
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
+from typing import Any
 
+from sojourn._after_release import async_run, run
 from sojourn._background import AsyncBackground, Background
-from sojourn._calls import Call, Create, Destroy, Update
-from sojourn._context import Standing
 from sojourn._cookies import Headers
 from sojourn._policy import GC_BATCH, Policy, SessionInfo
-from sojourn._tokens import is_id
+from sojourn._probing import AsyncProber, Prober
+from sojourn._running import AsyncRunner, Runner
+from sojourn._signin import text_of
+from sojourn._state import Standing
 from sojourn.config import Config
 from sojourn.errors import CorruptRecord, SessionGone, StoreError
 from sojourn.providers.base import AsyncProvider, Provider
 from sojourn.providers.registry import AsyncGiven, Given, async_provider_for, provider_for
+from sojourn.record import MOVES, is_id
 from sojourn.release import Release, ReleaseOutcome
 from sojourn.session import Session
 
-T = TypeVar("T")
 ANYONE: Any = object()
 """Stands for "whosever it is" where None is nobody."""
 
@@ -41,18 +40,20 @@ class Manager(Policy):
         config: str | Mapping[str, Any] | Config | None = None,
         /,
         *,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] | None = None,
         **settings: Any,
     ) -> None:
-        """Manage the sessions of `provider`: one of its own, or the name of a registered one.
+        """Manage the sessions of `provider`: one of its own, a registered name, or the URL of a store.
 
         config: JSON text, a mapping or a `Config`; `settings` are its keys and override it.
             See `Config` for every key.  Raises ConfigError for what is wrong with any of them.
-        clock: returns the seconds since the epoch; for tests.
+        clock: returns the seconds since the epoch, for tests; None is `time.time`.
         """
         super().__init__(Config.load(config, **settings), clock)
         self._provider: Provider = provider_for(provider, self.config.provider_config)
         self._gc: Background | None = None
+        self._runner = Runner(self._provider)
+        self._prober = Prober(self._provider, self._life)
 
     def start(self, headers: Headers, *, https: bool = False) -> Session:
         """Return the session of a request with these headers; a new one if it has none.
@@ -68,7 +69,7 @@ class Manager(Policy):
         for token in arrival.tokens:
             id = life.id_of(token)
             try:
-                record = self._provider.read(id)
+                record = self._prober.read(id)
             except CorruptRecord:
                 life.report("corrupt", id)
                 continue
@@ -82,22 +83,28 @@ class Manager(Policy):
             retired = retired if session is None else session
         return life.fresh(arrival) if retired is None else retired
 
-    def release(self, session: Session) -> Release:
+    def release(self, session: Session, *, headers: bool = True) -> Release:
         """Store what the request did; return the outcome, and headers to add to the response.
+
+        Then call what was given to `Session.on_release`.
+
+        headers: False if the response can carry none, as that of a refused WebSocket.  Then no new
+            session and no new id is stored, since the client could not be given the token.
 
         Raises EncodeError or SessionTooLarge, and stores nothing, if the session holds what
         cannot be stored.  Unless `on_outage` is "anonymous", StoreUnavailable if the store is
         down, and OutcomeUnknown if it does not say whether it has stored what it was sent.
         """
-        steps = self._life.close(session)
-        if isinstance(steps, Release):
-            return steps
+        steps = self._life.close(session, headers=headers)
         try:
-            return self._run(steps)
+            release = steps if isinstance(steps, Release) else self._runner.run(steps)
         except StoreError:
             if self.config.on_outage == "error":
                 raise
-            return self._life.answer.seal(session, ReleaseOutcome.OUTAGE)
+            release = self._life.pass_over(session)
+        if due := self._life.due(session, release):
+            run(due)
+        return release
 
     @contextmanager
     def open(self, headers: Headers, *, https: bool = False) -> Iterator[Session]:
@@ -116,12 +123,7 @@ class Manager(Policy):
         It gets no cookie, no new id, and does not count as seen.  Raises SessionGone if there
         is no living session, on leaving too if it ended meanwhile: then nothing was stored.
         """
-        try:
-            record = self._provider.read(id) if is_id(id) else None
-        except CorruptRecord:
-            self._life.report("corrupt", id)
-            record = None
-        session = self._life.resume(record)
+        session = self._resume(id)
         if session is None:
             raise SessionGone(f"no living session has the id {id!r}")
         yield session
@@ -129,30 +131,52 @@ class Manager(Policy):
         if release.outcome is ReleaseOutcome.LATE:
             raise SessionGone(f"no living session has the id {id!r}")
 
+    def _resume(self, id: str) -> Session | None:
+        """Return the session of an id, for work without a request; None if none lives."""
+        try:
+            record = self._prober.read(id) if is_id(id) else None
+        except CorruptRecord:
+            self._life.report("corrupt", id)
+            record = None
+        return self._life.resume(record)
+
     def destroy(self, id: str, *, user: str | None = ANYONE) -> bool:
         """End a session now, and where it went if its id was regenerated; whether one stood.
 
         user: end it only if it is one of theirs, as where somebody signs out elsewhere; None,
             an anonymous visitor, has none.
         """
-        if user is not ANYONE and id not in self._ids_of(user):
-            return False
-        return self._run(self._life.end(id))
+        if user is not ANYONE:
+            theirs = self._ids_of(user)
+            if theirs.isdisjoint(self._followed({id}, theirs)):
+                return False
+        return self._runner.run(self._life.end(id))
 
-    def destroy_user(self, user: str | None, *, keep: str | None = None) -> int:
-        """End every session of a user but the one with the id `keep`; return how many.
+    def destroy_user(self, user: str | None, *, keep: Session | str | None = None) -> int:
+        """End every session of a user, but for one if that is named; return how many.
+
+        keep: a session, or its id.  It is kept under the id that it has, under the one that it
+            gets by a `login` or `regenerate_id` of this request, and under the one that another
+            request gave it.
 
         Looks again until it ends none, so that one that got a new id meanwhile does not slip by.
         """
+        kept = self._life.kept_ids(keep)
         ended, before = 0, -1
         while ended > before:
             before = ended
-            for id in self._ids_of(user):
-                ended += id != keep and self.destroy(id)
+            theirs = self._ids_of(user)
+            kept = self._followed(kept, theirs)
+            for id in theirs - kept:
+                ended += self.destroy(id)
         return ended
 
     def sessions(self, user: str | None = None) -> Iterator[SessionInfo]:
-        """Yield the living sessions of a user, or all, in no order."""
+        """Yield the living sessions of a user, or all, in no order.
+
+        Raises EncodeError, as `destroy_user` does, for a user that is no str: it would find none.
+        """
+        user = None if user is None else text_of(user, "sessions")
         for record in self._provider.find(user, self._life.now()):
             yield SessionInfo.of(record)
 
@@ -170,13 +194,14 @@ class Manager(Policy):
                 return removed
 
     def check(self) -> list[str]:
-        """Ask the store whether it answers; return what is unsafe about it, in sentences.
+        """Try the store; return what is wrong with it, and what is unsafe, in sentences.
 
-        Raises StoreError if it does not answer.
+        A record is written, read, listed and removed.  Raises StoreError if the store does not
+        answer, or refuses one of these.
         """
-        self._provider.read(self._life.unused_id())
+        wrong = self._prober.probe()
         check = getattr(self._provider, "check", None)
-        return [] if check is None else check()
+        return wrong if check is None else [*wrong, *check()]
 
     def init(self) -> None:
         """Make what the store needs before its first session: in a database, the table."""
@@ -196,26 +221,22 @@ class Manager(Policy):
         if self._gc is None or not self._gc.runs:
             self._gc = Background(self.gc, self.config.gc_interval)
 
-    def _ids_of(self, user: str | None) -> list[str]:
+    def _ids_of(self, user: str | None) -> set[str]:
         """The sessions of a user; an anonymous visitor has none to end."""
-        return [] if user is None else [info.id for info in self.sessions(user)]
+        return set() if user is None else {info.id for info in self.sessions(user)}
 
-    def _run(self, steps: Generator[Call, Any, T]) -> T:
-        """Carry the calls of a decision to the provider, and its answers back."""
-        answer: Any = None
-        while True:
-            try:
-                call = steps.send(answer)
-            except StopIteration as end:
-                return cast("T", end.value)
-            if isinstance(call, Update):
-                answer = self._provider.update(call.record, call.changes)
-            elif isinstance(call, Create):
-                answer = self._provider.create(call.record)
-            elif isinstance(call, Destroy):
-                answer = self._provider.destroy(call.id)
-            else:
-                sleep(call.seconds)
+    def _followed(self, ids: set[str], living: set[str]) -> set[str]:
+        """Return these ids, and those that their sessions moved to unless they are living."""
+        found = {*ids}
+        todo = [id for id in ids - living if is_id(id)]
+        while todo and len(found) < MOVES:
+            with suppress(CorruptRecord):
+                record = self._prober.read(todo.pop())
+                successor = None if record is None else record.successor
+                if successor is not None and successor not in found:
+                    found.add(successor)
+                    todo += {successor} - living
+        return found
 
 
 class AsyncManager(Policy):
@@ -227,18 +248,20 @@ class AsyncManager(Policy):
         config: str | Mapping[str, Any] | Config | None = None,
         /,
         *,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] | None = None,
         **settings: Any,
     ) -> None:
-        """Manage the sessions of `provider`: one of its own, or the name of a registered one.
+        """Manage the sessions of `provider`: one of its own, a registered name, or the URL of a store.
 
         config: JSON text, a mapping or a `Config`; `settings` are its keys and override it.
             See `Config` for every key.  Raises ConfigError for what is wrong with any of them.
-        clock: returns the seconds since the epoch; for tests.
+        clock: returns the seconds since the epoch, for tests; None is `time.time`.
         """
         super().__init__(Config.load(config, **settings), clock)
         self._provider: AsyncProvider = async_provider_for(provider, self.config.provider_config)
         self._gc: AsyncBackground | None = None
+        self._runner = AsyncRunner(self._provider)
+        self._prober = AsyncProber(self._provider, self._life)
 
     async def start(self, headers: Headers, *, https: bool = False) -> Session:
         """Return the session of a request with these headers; a new one if it has none.
@@ -254,7 +277,7 @@ class AsyncManager(Policy):
         for token in arrival.tokens:
             id = life.id_of(token)
             try:
-                record = await self._provider.read(id)
+                record = await self._prober.read(id)
             except CorruptRecord:
                 life.report("corrupt", id)
                 continue
@@ -268,22 +291,28 @@ class AsyncManager(Policy):
             retired = retired if session is None else session
         return life.fresh(arrival) if retired is None else retired
 
-    async def release(self, session: Session) -> Release:
+    async def release(self, session: Session, *, headers: bool = True) -> Release:
         """Store what the request did; return the outcome, and headers to add to the response.
+
+        Then call what was given to `Session.on_release`.
+
+        headers: False if the response can carry none, as that of a refused WebSocket.  Then no new
+            session and no new id is stored, since the client could not be given the token.
 
         Raises EncodeError or SessionTooLarge, and stores nothing, if the session holds what
         cannot be stored.  Unless `on_outage` is "anonymous", StoreUnavailable if the store is
         down, and OutcomeUnknown if it does not say whether it has stored what it was sent.
         """
-        steps = self._life.close(session)
-        if isinstance(steps, Release):
-            return steps
+        steps = self._life.close(session, headers=headers)
         try:
-            return await self._run(steps)
+            release = steps if isinstance(steps, Release) else await self._runner.run(steps)
         except StoreError:
             if self.config.on_outage == "error":
                 raise
-            return self._life.answer.seal(session, ReleaseOutcome.OUTAGE)
+            release = self._life.pass_over(session)
+        if due := self._life.due(session, release):
+            await async_run(due)
+        return release
 
     @asynccontextmanager
     async def open(self, headers: Headers, *, https: bool = False) -> AsyncIterator[Session]:
@@ -302,12 +331,7 @@ class AsyncManager(Policy):
         It gets no cookie, no new id, and does not count as seen.  Raises SessionGone if there
         is no living session, on leaving too if it ended meanwhile: then nothing was stored.
         """
-        try:
-            record = await self._provider.read(id) if is_id(id) else None
-        except CorruptRecord:
-            self._life.report("corrupt", id)
-            record = None
-        session = self._life.resume(record)
+        session = await self._resume(id)
         if session is None:
             raise SessionGone(f"no living session has the id {id!r}")
         yield session
@@ -315,30 +339,52 @@ class AsyncManager(Policy):
         if release.outcome is ReleaseOutcome.LATE:
             raise SessionGone(f"no living session has the id {id!r}")
 
+    async def _resume(self, id: str) -> Session | None:
+        """Return the session of an id, for work without a request; None if none lives."""
+        try:
+            record = await self._prober.read(id) if is_id(id) else None
+        except CorruptRecord:
+            self._life.report("corrupt", id)
+            record = None
+        return self._life.resume(record)
+
     async def destroy(self, id: str, *, user: str | None = ANYONE) -> bool:
         """End a session now, and where it went if its id was regenerated; whether one stood.
 
         user: end it only if it is one of theirs, as where somebody signs out elsewhere; None,
             an anonymous visitor, has none.
         """
-        if user is not ANYONE and id not in await self._ids_of(user):
-            return False
-        return await self._run(self._life.end(id))
+        if user is not ANYONE:
+            theirs = await self._ids_of(user)
+            if theirs.isdisjoint(await self._followed({id}, theirs)):
+                return False
+        return await self._runner.run(self._life.end(id))
 
-    async def destroy_user(self, user: str | None, *, keep: str | None = None) -> int:
-        """End every session of a user but the one with the id `keep`; return how many.
+    async def destroy_user(self, user: str | None, *, keep: Session | str | None = None) -> int:
+        """End every session of a user, but for one if that is named; return how many.
+
+        keep: a session, or its id.  It is kept under the id that it has, under the one that it
+            gets by a `login` or `regenerate_id` of this request, and under the one that another
+            request gave it.
 
         Looks again until it ends none, so that one that got a new id meanwhile does not slip by.
         """
+        kept = self._life.kept_ids(keep)
         ended, before = 0, -1
         while ended > before:
             before = ended
-            for id in await self._ids_of(user):
-                ended += id != keep and await self.destroy(id)
+            theirs = await self._ids_of(user)
+            kept = await self._followed(kept, theirs)
+            for id in theirs - kept:
+                ended += await self.destroy(id)
         return ended
 
     async def sessions(self, user: str | None = None) -> AsyncIterator[SessionInfo]:
-        """Yield the living sessions of a user, or all, in no order."""
+        """Yield the living sessions of a user, or all, in no order.
+
+        Raises EncodeError, as `destroy_user` does, for a user that is no str: it would find none.
+        """
+        user = None if user is None else text_of(user, "sessions")
         async for record in self._provider.find(user, self._life.now()):
             yield SessionInfo.of(record)
 
@@ -356,13 +402,14 @@ class AsyncManager(Policy):
                 return removed
 
     async def check(self) -> list[str]:
-        """Ask the store whether it answers; return what is unsafe about it, in sentences.
+        """Try the store; return what is wrong with it, and what is unsafe, in sentences.
 
-        Raises StoreError if it does not answer.
+        A record is written, read, listed and removed.  Raises StoreError if the store does not
+        answer, or refuses one of these.
         """
-        await self._provider.read(self._life.unused_id())
+        wrong = await self._prober.probe()
         check = getattr(self._provider, "check", None)
-        return [] if check is None else await check()
+        return wrong if check is None else [*wrong, *await check()]
 
     async def init(self) -> None:
         """Make what the store needs before its first session: in a database, the table."""
@@ -382,23 +429,19 @@ class AsyncManager(Policy):
         if self._gc is None or not self._gc.runs:
             self._gc = AsyncBackground(self.gc, self.config.gc_interval)
 
-    async def _ids_of(self, user: str | None) -> list[str]:
+    async def _ids_of(self, user: str | None) -> set[str]:
         """The sessions of a user; an anonymous visitor has none to end."""
-        return [] if user is None else [info.id async for info in self.sessions(user)]
+        return set() if user is None else {info.id async for info in self.sessions(user)}
 
-    async def _run(self, steps: Generator[Call, Any, T]) -> T:
-        """Carry the calls of a decision to the provider, and its answers back."""
-        answer: Any = None
-        while True:
-            try:
-                call = steps.send(answer)
-            except StopIteration as end:
-                return cast("T", end.value)
-            if isinstance(call, Update):
-                answer = await self._provider.update(call.record, call.changes)
-            elif isinstance(call, Create):
-                answer = await self._provider.create(call.record)
-            elif isinstance(call, Destroy):
-                answer = await self._provider.destroy(call.id)
-            else:
-                await async_sleep(call.seconds)
+    async def _followed(self, ids: set[str], living: set[str]) -> set[str]:
+        """Return these ids, and those that their sessions moved to unless they are living."""
+        found = {*ids}
+        todo = [id for id in ids - living if is_id(id)]
+        while todo and len(found) < MOVES:
+            with suppress(CorruptRecord):
+                record = await self._prober.read(todo.pop())
+                successor = None if record is None else record.successor
+                if successor is not None and successor not in found:
+                    found.add(successor)
+                    todo += {successor} - living
+        return found

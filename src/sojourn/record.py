@@ -8,6 +8,7 @@ seconds since the epoch and come in from above: nothing here reads a clock.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from enum import Enum, auto
 from typing import NamedTuple
@@ -16,6 +17,14 @@ Fields = Mapping[bytes, bytes]
 """A record's fields: encoded key to encoded value.  Opaque to every store."""
 
 NO_FIELDS: Fields = {}
+
+ID = "(?:[0-9a-f]{2}){16,64}"
+"""An id as a regular expression: a digest in lower-case hex."""
+MOVES = 100
+"""How many successors are followed from one id.  More are no history of a session, but a fault of
+the store, such as tombstones in a circle."""
+
+_is_digest = re.compile(ID).fullmatch
 
 
 class Record(NamedTuple):
@@ -96,6 +105,14 @@ class Merged(NamedTuple):
     """Under `changes.move.id`, or the old id without a move.  None: nothing stands any more."""
     tombstone: Record | None
     """What takes the old record's place after a move."""
+
+
+def is_id(text: str) -> bool:
+    """Return whether `text` could be an id.
+
+    One that comes from a client or out of a store is checked before it is used as an id.
+    """
+    return _is_digest(text) is not None
 
 
 def is_live(record: Record, now: float) -> bool:

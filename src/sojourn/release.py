@@ -27,6 +27,8 @@ class ReleaseOutcome(StrEnum):
     """Its token had been regenerated away before the request: nothing was stored."""
     OUTAGE = "outage"
     """The store was down, and `on_outage` is "anonymous": nothing was stored."""
+    DISCARDED = "discarded"
+    """The request was given up, and its changes with it: nothing was stored."""
 
 
 class Release(NamedTuple):

@@ -1,56 +1,155 @@
-"""A session: a mapping that knows its own changes, and what shall become of it.
+"""A session as an application sees it: a mapping, whose it is, and what the request asks for.
 
-A session does no I/O.  What a request wants of it (an end, a new id, a user, a lifetime) is
-kept as an intent, and `_lifecycle` turns the intents into calls of the provider at release.
-Times are seconds since the epoch.
+A session does no I/O.  Its fields are kept in a `ChangeSet`; an end, a new id, a user or a lifetime is
+noted in its `SessionState`; and the manager stores all of it at release.  Reading anything about a
+session counts as an access, since the answer differs from visitor to visitor.  Times are seconds
+since the epoch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
+from inspect import iscoroutinefunction
 from typing import Self, cast
 
-from sojourn._context import Standing
-from sojourn._facts import Facts
-from sojourn._signin import check_user, checked_about, seconds_of
-from sojourn.errors import ConfigError, SessionError
+from sojourn._mapping import SessionMapping
+from sojourn._signin import checked_about, checked_user
+from sojourn._state import SessionState, Standing
+from sojourn.config.validators import DURATION, POSITIVE
+from sojourn.errors import ConfigError, NotFresh, SessionError
+from sojourn.release import Release
 
 
-class Session(Facts):
+class Session(SessionMapping):
     """The data of one visitor during one request."""
 
     __slots__ = ()
 
     def __repr__(self) -> str:
         """Show which session it is, and nothing of what is in it."""
-        name = "new" if self._origin is None else self._origin.id
-        return f"<Session {name} user={self._user!r}>"
+        state = self._state
+        name = "new" if state.origin is None else state.origin.id
+        return f"<Session {name} user={state.user!r}>"
 
     @classmethod
     def adopt(cls, session: Session) -> Self:
-        """Make a session one of this class, for words of your own on it; return it.
+        """Make a session an instance of this class, for attributes of your own; return it.
 
         The class adds methods and properties, and has `__slots__ = ()`.
         """
         session.__class__ = cls
         return cast("Self", session)
 
+    # -- what is known of it -----------------------------------------------------------------
+
+    @property
+    def id(self) -> str:
+        """The name of the session: safe to log, and never accepted from a client.
+
+        After `login` or `regenerate_id` it is the id that the release will give it.
+        """
+        state = self._accessed()
+        if state.origin is not None and not state.renews:
+            return state.origin.id
+        return state.mint()[1]
+
+    @property
+    def is_new(self) -> bool:
+        """Whether nothing is stored for this visitor yet."""
+        return self._accessed().origin is None
+
+    @property
+    def is_retired(self) -> bool:
+        """Whether its token was given up a moment ago: it stores nothing, unless by a sign-in."""
+        return self._state.standing is Standing.RETIRED
+
+    @property
+    def user(self) -> str | None:
+        """The user who is signed in; None for an anonymous visitor."""
+        return self._accessed().user
+
+    @property
+    def authenticated_at(self) -> float | None:
+        """When the user last signed in, in seconds since the epoch; None for an anonymous visitor."""
+        return self._accessed().authenticated
+
+    @property
+    def created_at(self) -> float:
+        """When the session began, in seconds since the epoch."""
+        state = self._accessed()
+        return state.context.clock() if state.origin is None else state.origin.created
+
+    @property
+    def seen_at(self) -> float:
+        """When it was last seen, as far as that is stored, in seconds since the epoch."""
+        state = self._accessed()
+        return state.context.clock() if state.origin is None else state.origin.seen
+
+    @property
+    def expires_at(self) -> float:
+        """When it ends unless it is seen again, in seconds since the epoch."""
+        state = self._accessed()
+        if state.origin is not None and not state.sets_lifetime:
+            return state.origin.expires
+        return state.expiry(state.context.clock())
+
+    @property
+    def lifetime(self) -> float:
+        """How long it lives on if it is seen now, in seconds."""
+        state = self._accessed()
+        now = state.context.clock()
+        return state.expiry(now) - now
+
+    @property
+    def persistent(self) -> bool:
+        """Whether its cookie outlives the browser."""
+        return self._accessed().persistent
+
+    @property
+    def accessed(self) -> bool:
+        """Whether this request looked at it: then the response depends on the visitor."""
+        return self._state.accessed
+
     @property
     def modified(self) -> bool:
-        """Whether a release would store what this request did: intents, changes in place too."""
-        standing = self._standing
-        if self._sealed or standing is Standing.OUTAGE:
-            return False
-        if standing is Standing.RETIRED and not self._login:
-            return False
-        if self._doomed is not None:
-            return True
-        if self._origin is None:
-            return bool(self._values) or self._user is not None
-        return self._renew or self._relived or not self._delta().is_empty
+        """Whether a release would store something: changed fields, in place too, or an intent."""
+        return self._state.would_store
 
-    # -- intents -----------------------------------------------------------------------------
+    @property
+    def released(self) -> Release | None:
+        """The result of the release; None before it."""
+        return self._state.released
+
+    @property
+    def issued_token(self) -> str:
+        """The token that the release gave the client, for applications that hand it over.
+
+        Raises SessionError before the release, and if it gave none.
+        """
+        released = self._state.released
+        if released is None or released.token is None:
+            raise SessionError("issued_token: no release of this session gave the client a token")
+        return released.token
+
+    def require_fresh(self, seconds: float | timedelta) -> None:
+        """Raise NotFresh unless the user signed in within the last `seconds` (ASVS 7.5.3).
+
+        Raises ConfigError unless `seconds` is a number or a timedelta of 0 or more.
+        """
+        state = self._accessed()
+        at, longest = state.authenticated, DURATION("require_fresh", seconds)
+        if at is None or state.context.clock() - at > longest:
+            raise NotFresh(
+                "the user must sign in again before this: call `login` after checking who it is"
+            )
+
+    def _accessed(self) -> SessionState:
+        """Return the state, and count as accessed."""
+        self._state.accessed = True
+        return self._state
+
+    # -- what the request asks for -----------------------------------------------------------
 
     def login(
         self,
@@ -67,63 +166,93 @@ class Session(Facts):
         about: a few words on where from, such as address and device, for lists of sessions.
         remember: seconds that the session and its cookie live on without being seen.
         """
-        self._touch_to_change()
+        state = self._changing()
         self._refuse_detached("login")
-        check_user(user)
+        user = checked_user(user)
         about = None if about is None else checked_about(about)
         if remember is not None:
-            self.set_lifetime(remember, persistent=True)
-        stranger = self._user not in (None, user)
+            self._set_lifetime("remember", remember, persistent=True)
+        stranger = state.user not in (None, user)
         if stranger and remember is None:
-            self.set_lifetime(None, persistent=self._context.config.cookie_lifetime > 0)
+            self.set_lifetime(None, persistent=state.context.config.cookie_lifetime > 0)
         if stranger or not keep:
             self.clear()
-        self._user = user
-        self._authenticated = self._context.clock()
-        self._about = about
-        self._login = True
-        self._renew_id()
+        state.user = user
+        state.authenticated = state.context.clock()
+        state.about = about
+        state.signs_in = state.renews = True
 
     def logout(self) -> None:
         """Sign out: end the session, as `destroy`."""
         self.destroy()
 
     def destroy(self) -> None:
-        """End the session at release.  What is put afterwards begins a new one."""
-        self._touch_to_change()
-        self._doomed = self._origin or self._doomed
-        self._forget()
-        self._begin(None)
+        """End the session at release.  What is put afterwards begins a new one.
+
+        A session opened by its id has no client that could be given a new one: to put anything
+        into it afterwards raises SessionGone.
+        """
+        if not self._state.has_ended:
+            self._changing().end()
 
     def regenerate_id(self) -> None:
-        """Go on under a new token and id; the old ones are dead at once."""
-        self._touch_to_change()
+        """Go on under a new token and id; the old ones are dead at once.
+
+        The release gives one new id, however often a request asks for it.
+        """
+        state = self._changing()
         self._refuse_detached("regenerate_id")
-        self._renew_id()
+        state.renews = True
 
     def set_lifetime(self, seconds: float | timedelta | None, *, persistent: bool = False) -> None:
         """Let this session live `seconds` from when it was last seen; None is as configured.
 
-        persistent: whether its cookie outlives the browser.
+        persistent: whether its cookie outlives the browser.  Raises ConfigError unless `seconds`
+            is above 0, and at most `absolute_lifetime` and 1e10 (some 300 years).
         """
-        self._touch_to_change()
-        lifetime = None if seconds is None else seconds_of(seconds)
-        limit = self._context.config.absolute_lifetime
-        if lifetime is not None and not 0 < lifetime <= (limit or float("inf")):
-            raise ConfigError(
-                f"a lifetime of {lifetime!r} seconds: must be above 0 and at most "
-                f"absolute_lifetime, which is {limit!r}"
-            )
-        self._lifetime = lifetime
-        self._persistent = persistent
-        self._relived = True
+        self._changing()
+        self._set_lifetime("lifetime", seconds, persistent=persistent)
 
-    def _renew_id(self) -> None:
-        self._renew = True
-        self._pending = None
+    def on_release(self, function: Callable[[], object]) -> None:
+        """Call `function` once the changes of this request are stored: to start a job on the session.
+
+        It is called after the release, once; also if there was nothing to store, or the session was
+        ended.  It is not called if the changes were lost: the request or the release failed, the
+        session had ended before, or the store was down.  Several functions are called in the order
+        in which they were given.  What a function raises is logged, and the response is sent.
+
+        An `AsyncManager` awaits an `async` function; a `Manager` refuses one with ConfigError.
+        """
+        state = self._changing()
+        if not callable(function) or (iscoroutinefunction(function) and not state.context.awaits):
+            raise ConfigError(
+                f"on_release: {function!r:.80} must be a function without arguments, and under a "
+                "Manager no `async` one"
+            )
+        state.callbacks = (*state.callbacks, function)
+
+    def _set_lifetime(
+        self, name: str, seconds: float | timedelta | None, *, persistent: bool
+    ) -> None:
+        """Set the lifetime; `name` is that of the argument, for the error."""
+        state = self._state
+        lifetime: float | None = None if seconds is None else POSITIVE(name, seconds)
+        limit = state.context.config.absolute_lifetime
+        if lifetime is not None and limit is not None and lifetime > limit:
+            raise ConfigError(
+                f"{name}={seconds!r}: give at most absolute_lifetime, which is {limit!r} seconds"
+            )
+        state.lifetime = lifetime
+        state.persistent = persistent
+        state.sets_lifetime = True
 
     def _refuse_detached(self, verb: str) -> None:
-        if self._standing is Standing.DETACHED:
+        if self._state.standing is Standing.DETACHED:
             raise SessionError(
                 f"{verb}: a session opened by its id has no client to give a new token to"
             )
+
+
+def state_of(session: Session) -> SessionState:
+    """Return the state of a session, for the modules that decide about it."""
+    return session._state  # noqa: SLF001 - the one place where it is handed out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from pathlib import Path
@@ -12,6 +13,7 @@ from tests.architecture.pages import PAGES, ROOT, blocks_of, name_of, run_apart,
 
 SELF_SUFFICIENT = [page for page in PAGES if not servers_of(page)]
 """The others run in `tests/test_pages.py`: here there are no servers."""
+BY_NAME = re.compile(r"pip install[^\n`]*[ '\"]sojourn\b(?!\[?\w*\]? @)[^\n`]*")
 LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)")
 
 
@@ -45,6 +47,47 @@ def test_no_example_hides_from_these_tests(page: Path) -> None:
 def test_links_lead_somewhere(page: Path) -> None:
     targets = LINK.findall(page.read_text(encoding="utf-8"))
     assert [target for target in targets if not (page.parent / target).exists()] == []
+
+
+def losing_updates(source: str) -> list[str]:
+    """The statements that assign to a key of a session what is worked out from its value.
+
+    Of two requests that overlap one would lose its change; `apply` and changes in place do not.
+    """
+    found = []
+    value: ast.AST
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Subscript):
+            value, target = node, node.target
+        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Subscript):
+            value, target = node.value, node.targets[0]
+        else:
+            continue
+        mapping, key = ast.unparse(target.value), ast.unparse(target.slice)
+        reads = (f"{mapping}[{key}]", f"{mapping}.get({key}", f"{mapping}.pop({key}")
+        if re.search(r"session|current", mapping) and any(
+            read in ast.unparse(value) for read in reads
+        ):
+            found.append(ast.unparse(node))
+    return found
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_no_example_teaches_a_lost_update(page: Path) -> None:
+    assert [it for block in blocks_of(page, "python") for it in losing_updates(block.source)] == []
+
+
+def test_a_lost_update_is_recognized() -> None:
+    losing = ["session['n'] += 1", "request.session['n'] = request.session.get('n', 0) + 1"]
+    keeping = ["session['n'] = other['n'] + 1", "session['n'] = session['m']", "counts['n'] += 1"]
+    assert [losing_updates(source) for source in losing] == [[source] for source in losing]
+    assert [losing_updates(source) for source in keeping] == [[], [], []]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_sojourn_is_installed_from_a_checkout(page: Path) -> None:
+    """No package index has it yet.  What a stranger may put there under its name is not it."""
+    assert BY_NAME.findall(page.read_text(encoding="utf-8")) == []
 
 
 def test_the_readme_shows_an_example_that_runs() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tarfile
 from collections.abc import Iterator
 from email import message_from_string
 from email.message import Message
@@ -13,6 +14,7 @@ from zipfile import ZipFile
 
 import pytest
 
+import sojourn
 from tests.architecture.source import MODULES, ROOT, name_of
 
 
@@ -52,6 +54,44 @@ def test_the_core_needs_one_dependency(wheel: ZipFile) -> None:
 
 def test_the_wheel_is_of_the_version_installed_here(wheel: ZipFile) -> None:
     assert metadata_of(wheel)["Version"] == version("sojourn")
+
+
+def test_the_package_knows_its_version(wheel: ZipFile) -> None:
+    assert metadata_of(wheel)["Version"] == sojourn.__version__
+
+
+def test_one_extra_brings_all_others(wheel: ZipFile) -> None:
+    lines = [line.split("; extra == ") for line in metadata_of(wheel).get_all("Requires-Dist", [])]
+    extras = [(line[0], line[1].strip("'")) for line in lines if len(line) > 1]
+    others = {requirement for requirement, extra in extras if extra != "all"}
+    assert others
+    assert {requirement for requirement, extra in extras if extra == "all"} == others
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> dict[str, int]:
+    """The files of the source distribution, and their modes."""
+    folder = tmp_path_factory.mktemp("source")
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-d", str(folder)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=60)
+    [path] = folder.glob("*.tar.gz")
+    with tarfile.open(path) as opened:
+        return {member.name.partition("/")[2]: member.mode for member in opened if member.isfile()}
+
+
+def test_the_source_distribution_brings_all_that_the_makefile_runs(source: dict[str, int]) -> None:
+    files = ("Makefile", "CONTRIBUTING.md", "README.md", "bench/__main__.py", ".ci/run")
+    assert {*files} <= {*source}
+    assert source["scripts/need"] & 0o111
+
+
+def test_the_source_distribution_is_the_whole_checkout(source: dict[str, int]) -> None:
+    """So `make test` runs in it too, where this test has nothing to compare with."""
+    if (ROOT / ".git").exists():
+        command = ["git", "ls-files"]
+        listed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+        files = {name for name in listed.stdout.splitlines() if (ROOT / name).is_file()}
+        assert files - {*source} == set()
 
 
 def test_the_command_is_installed(wheel: ZipFile) -> None:

@@ -9,14 +9,14 @@ import pytest
 
 from tests.architecture.source import MODULES, Function, functions_of, name_of
 
-LINES_OF_A_FILE = 250
+LINES_OF_A_FILE = 400
 LINES_OF_THE_WEB = 120
 """A module of the web decides nothing, so it has little to say."""
 LINES_OF_A_FUNCTION = 40
 
 # A file that is longer, with the number of lines it may have and the reason.
 LONGER = {
-    "sojourn/manager.py": 405,  # the two managers, side by side
+    "sojourn/manager.py": 450,  # the two managers, side by side, of which each has half
 }
 
 

@@ -16,6 +16,8 @@ from tests.architecture.source import SRC
 # File, sync class, and the methods in which the two may differ.
 PAIRS: list[tuple[str, str, set[str]]] = [
     ("sojourn/manager.py", "Manager", set()),
+    ("sojourn/_running.py", "Runner", set()),
+    ("sojourn/_probing.py", "Prober", set()),
     ("sojourn/providers/whole.py", "WholeRecords", set()),
     ("sojourn/providers/redis/provider.py", "RedisProvider", {"__init__"}),
     ("sojourn/providers/redis/listing.py", "Lister", set()),
@@ -38,7 +40,9 @@ WORDS = {
     "aiter": "iter",
     "anext": "next",
     "async_provider_for": "provider_for",
+    "async_run": "run",
     "async_sleep": "sleep",
+    "async_undisturbed": "undisturbed",
     "asynccontextmanager": "contextmanager",
     "Lane": "Server",  # how tasks reach a Redis, and how threads do
     "AbstractAsyncContextManager": "AbstractContextManager",

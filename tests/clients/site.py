@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import parse_qsl
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -22,7 +23,8 @@ from sojourn.web._lifespan import App, Receive, Scope, Send
 from tests.clients.kinds import KINDS, name_of
 
 FOLDER = os.environ["FOLDER"]
-WHILE = 0.7  # seconds, for others to be quicker
+PATIENCE = 30.0  # seconds
+POLL = 0.01  # seconds
 
 Query = Mapping[str, str]
 
@@ -69,6 +71,16 @@ def answer(request: Request) -> tuple[list[tuple[str, str]], bytes]:
     return headers, body.encode()
 
 
+def told_to_go_on(request: Request) -> Iterator[None]:
+    """Let a request `slowly` wait until there is a file `until`; a file beside it says that it does."""
+    if request.deed == "slowly":
+        gate = Path(request.query["until"])
+        gate.with_suffix(".reached").touch()
+        deadline = time.monotonic() + PATIENCE
+        while not gate.exists() and time.monotonic() < deadline:
+            yield
+
+
 def way(path: str) -> list[str]:
     """The kind and the deed."""
     return [*path.split("/"), ""][1:3]
@@ -89,8 +101,8 @@ def pages(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[b
         environ.get("HTTP_ORIGIN"),
         environ["sojourn.session"],
     )
-    if request.deed == "slowly":
-        time.sleep(WHILE)
+    for _ in told_to_go_on(request):
+        time.sleep(POLL)
     headers, body = answer(request)
     start_response("200 OK", headers)
     return [body]
@@ -123,8 +135,8 @@ async def async_pages(scope: Scope, receive: Receive, send: Send) -> None:
         came.get("origin"),
         scope["session"],
     )
-    if request.deed == "slowly":
-        await asyncio.sleep(WHILE)
+    for _ in told_to_go_on(request):
+        await asyncio.sleep(POLL)
     headers, body = answer(request)
     raw = [(name.encode(), value.encode()) for name, value in headers]
     await send({"type": "http.response.start", "status": 200, "headers": raw})

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from sojourn.providers.file import FileProvider
 from sojourn.providers.frame import pack, unpack
 from sojourn.testing import AsyncProviderContract, ProviderContract
+from tests.hard.disk_faults import Faults
 
 
 class Files(ProviderContract):
@@ -22,7 +26,8 @@ class Files(ProviderContract):
         return FileProvider(self.place)
 
     def break_store(self) -> None:
-        self.place.rename(self.folder / "moved")
+        if self.place.exists():  # the first session makes it
+            self.place.rename(self.folder / "moved")
         self.place.touch()
 
     def corrupt(self, id: str, field: bytes | None = None) -> None:
@@ -35,6 +40,17 @@ class Files(ProviderContract):
             data = pack(record._replace(fields={**record.fields, field: b"\xc1"}))
         file.write_bytes(data)
         os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+    def fail_at(self, step: int, *, done: bool) -> Callable[[], bool]:
+        stack = contextlib.ExitStack()
+        faults = Faults({step: errno.EIO}, after=done)
+        stack.enter_context(faults.injected())
+
+        def take_back() -> bool:
+            stack.close()
+            return bool(faults.hit)
+
+        return take_back
 
 
 class TestFile(Files):

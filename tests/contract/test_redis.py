@@ -16,6 +16,9 @@ from sojourn.testing import AsyncProviderContract, ProviderContract
 from tests.redis_server import PASSWORD, Redis, admit, fresh_prefix
 from tests.redis_servers import RedisCluster, Sentinels
 
+PATIENCE = 30.0
+"""Seconds that a server may take to answer: none has to be quick here."""
+
 
 class OnRedis(ProviderContract):
     """One server, by TCP."""
@@ -31,7 +34,7 @@ class OnRedis(ProviderContract):
         self.url = url(self.user)
 
     def make(self) -> RedisProvider | AsyncRedisProvider:
-        return RedisProvider(self.url, prefix=self.prefix)
+        return RedisProvider(self.url, prefix=self.prefix, timeout=PATIENCE)
 
     def again(self) -> RedisProvider | AsyncRedisProvider:
         return self.make()
@@ -53,7 +56,7 @@ class OnRedis(ProviderContract):
 
 class OnAsyncRedis(OnRedis, AsyncProviderContract):
     def make(self) -> RedisProvider | AsyncRedisProvider:
-        return AsyncRedisProvider(self.url, prefix=self.prefix)
+        return AsyncRedisProvider(self.url, prefix=self.prefix, timeout=PATIENCE)
 
 
 class BySocket(OnRedis):

@@ -60,7 +60,7 @@ class Deed(NamedTuple):
 
     @property
     def headers(self) -> dict[str, str]:
-        return {"Cookie": f"sid={self.token}"} if self.token else {}
+        return {"Cookie": f"session={self.token}"} if self.token else {}
 
 
 class Vanished(Exception):

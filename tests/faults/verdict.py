@@ -73,5 +73,5 @@ class Verdict:
             self._lack(self.missing, story.saved[item], f"{story.name}/{item}")
 
     def _open(self, token: str) -> Session | None:
-        session = self._manager.start({"Cookie": f"sid={token}"})
+        session = self._manager.start({"Cookie": f"session={token}"})
         return None if session.is_new else session

@@ -6,6 +6,7 @@ import contextlib
 import select
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from typing import Self
 
@@ -15,8 +16,10 @@ PIECE = 1 << 16
 class Cable:
     """Leads from a port of its own to another one of this machine."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, delay: float = 0.0) -> None:
+        """Let each answer take `delay` seconds longer, as from a store that is further away."""
         self._there = port
+        self._delay = delay
         self._door = socket.create_server(("127.0.0.1", 0))
         self._ends: set[socket.socket] = set()
         self._threads: list[threading.Thread] = []
@@ -73,4 +76,6 @@ class Cable:
                     if not data:
                         self._ends -= {here, there}
                         return
+                    if end is there:
+                        time.sleep(self._delay)
                     other[end].sendall(data)

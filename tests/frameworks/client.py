@@ -30,7 +30,11 @@ class Answer(NamedTuple):
 
 
 class Refused(Exception):
-    """A WebSocket was not opened."""
+    """A WebSocket was not opened; these are the headers of the answer."""
+
+    def __init__(self, headers: Headers) -> None:
+        super().__init__(headers)
+        self.headers = headers
 
 
 class Talk(Protocol):
@@ -71,7 +75,7 @@ class Wire:
         try:
             line = connect(url, additional_headers=dict(headers))
         except InvalidStatus as error:
-            raise Refused(error.response.status_code) from None
+            raise Refused(list(error.response.headers.raw_items())) from None
         with line:
             yield _Line(line)
 

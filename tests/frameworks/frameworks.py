@@ -50,7 +50,9 @@ class Framework:
     """The status of a response whose session had ended before it was released."""
     after_first_byte: str = "SessionReleased"
     """What a change raises then."""
-    no_store: tuple[str, ...] = ("no-store",)
+    short_ids: bool = False
+    """Whether ids and tokens have 40 characters."""
+    no_store: tuple[str, ...] = ("no-store, private",)
     """What Cache-Control says beside a cookie."""
     own_cookies: bool = False
     """Whether the framework reads and writes the cookie itself: of several it reads one, and the
@@ -59,6 +61,11 @@ class Framework:
     """Whether the cookie is decided on after the release, when it is known that nothing is left."""
     taken_without: frozenset[str] = frozenset()
     """What the cookie is not said to be when it is taken away."""
+
+    @property
+    def token_length(self) -> int:
+        """How many characters a token has."""
+        return 40 if self.short_ids else 43
 
     def application(self, plan: Plan) -> Any:
         """An application in that framework."""
@@ -73,7 +80,11 @@ def _asgi(app: str, **promises: Any) -> Framework:
     return Framework(app=app, kind=Kind.ASGI, **promises)
 
 
-_DJANGO: dict[str, Any] = {"settings_of_the_process": True, "only_requests": True}
+_DJANGO: dict[str, Any] = {
+    "settings_of_the_process": True,
+    "only_requests": True,
+    "short_ids": True,
+}
 
 FRAMEWORKS = {
     "wsgi": _wsgi("wsgi_app"),

@@ -149,7 +149,7 @@ class _Talk:
         said.tell("websocket.connect")
         accepted = said.hear()
         if accepted["type"] != "websocket.accept":
-            raise Refused(accepted)
+            raise Refused(_text(accepted))
         self.headers = _text(accepted)
 
     def send(self, text: str) -> None:

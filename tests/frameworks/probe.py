@@ -24,6 +24,9 @@ JSON but where a route says otherwise.
     /ws                       a WebSocket (ASGI, aiohttp): puts "socket": "open" before it accepts,
                               then sends "accepted"; each text that comes is appended to "words"
                               by `open_id`, and "kept", or "gone" for SessionGone, is sent back
+    /refuse/<deed>?how=&...   a WebSocket (ASGI, aiohttp): the deed, and then, as `how` says, it is
+                              closed before it is accepted ("close"), or RuntimeError is raised
+                              ("raise"); in aiohttp, which cannot close it then, it is denied
 """
 
 from __future__ import annotations

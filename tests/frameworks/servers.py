@@ -20,6 +20,8 @@ COMMANDS = {
     "uvicorn": f"uvicorn {ENTRY} --port {{port}}",
     "hypercorn": f"hypercorn {ENTRY} --access-logfile - --bind 127.0.0.1:{{port}}",
     "granian": f"granian {ENTRY} --interface asgi --access-log --port {{port}}",
+    "granian-wsgi": f"granian {ENTRY} --interface wsgi --blocking-threads 16 --access-log "
+    "--port {port}",
     "aiohttp": "tests.frameworks.serve {port}",
 }
 """What starts each of them, as a module of Python."""

@@ -74,7 +74,7 @@ def site_of(
     name: str, store: Store, door: Door, log: Callable[[], str], server: str | None = None
 ) -> Iterator[Site]:
     plan = Plan(store.provider, store.witness, SETTINGS)
-    with closing(plan.manager()) as manager:
+    with closing(plan.manager(short_ids=FRAMEWORKS[name].short_ids)) as manager:
         yield Site(FRAMEWORKS[name], store, door, log, manager, server)
 
 

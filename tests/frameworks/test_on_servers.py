@@ -25,6 +25,8 @@ BESIDES = [
     ("granian", "fastapi", "redis"),
     ("granian", "litestar", "file"),
     ("granian", "falcon-asgi", "mysql"),
+    ("granian-wsgi", "flask", "file"),
+    ("granian-wsgi", "bottle", "redis"),
     ("gunicorn-aiohttp", "aiohttp", "mysql"),
 ]
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import copy
 import random
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext, suppress
 from typing import Any, NamedTuple
 
 from hypothesis import strategies as st
 
-from sojourn import Session
+from sojourn import Session, SessionGone
 from tests.hard.model import Visit
 
 Deed = tuple[Callable[..., None], *tuple[Any, ...]]
@@ -31,7 +32,9 @@ class Request(NamedTuple):
 
     def do(self, deeds: list[Deed]) -> Request:
         for deed, *arguments in deeds:
-            deed(self, *arguments)
+            ended = self.visit.standing == "job" and self.visit.doomed is not None
+            with suppress(SessionGone) if ended else nullcontext():
+                deed(self, *arguments)
         return self
 
 

@@ -66,7 +66,7 @@ class Application:
             assert dict(self.manager.start(self.headers(token))) == data
         assert self.manager.active_count() == len(self.acknowledged)
         assert len(list(self.manager.sessions())) == len(self.acknowledged)
-        assert not list(self.folder.rglob(".new"))
+        assert not list(self.folder.rglob(".new*"))
 
     def fill(self) -> None:
         """Begin sessions until the store refuses."""
@@ -152,12 +152,30 @@ def read_only(folder: Path) -> None:
     application.check()
 
 
-def denied(_: Path) -> None:
+def give_up_privileges() -> None:
     """Modes hold for those without privileges only."""
     if os.geteuid() == 0:
         os.setgroups([])
         os.setgid(NOBODY)
         os.setuid(NOBODY)
+
+
+def odd_umasks(_: Path) -> None:
+    """Even one that takes the owner's own rights away."""
+    give_up_privileges()
+    for umask in (0o000, 0o077, 0o277, 0o477, 0o777):
+        with tempfile.TemporaryDirectory() as name:
+            os.umask(umask)
+            application = Application(Path(name) / "sessions")
+            application.change(application.begin())
+            application.change(application.begin("ada"))
+            application.check()
+            os.umask(0o077)
+            application.check()
+
+
+def denied(_: Path) -> None:
+    give_up_privileges()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "sessions"
         application = Application(folder)
@@ -238,6 +256,7 @@ SCENARIOS: list[Callable[[Path], None]] = [
     full_for_changes,
     read_only,
     denied,
+    odd_umasks,
     no_descriptors,
 ]
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 from urllib.parse import quote_from_bytes
 
-LOOKED_UP = 3
+LOOKED_UP = 8
 """How many tokens of one request are looked up at most."""
 
 TRAVERSALS = [
@@ -32,7 +32,10 @@ INJECTIONS = [
 ]  # fmt: skip
 LOOK_ALIKES = "АВЕЅαβоｅＡ𝐀０٠"
 """Letters and digits that are none of ASCII's."""
-OTHER_NAMES = [b"Sid", b"SID", b"sid2", b"xsid", b"sid%20", b"__Host-sid", b"s\xd1\x96d", b"sid[]"]
+OTHER_NAMES = [
+    b"Session", b"SESSION", b"session2", b"xsession", b"session%20", b"__Host-session",
+    b"sess\xd1\x96on", b"session[]",
+]  # fmt: skip
 
 
 class Hostile(NamedTuple):
@@ -84,13 +87,19 @@ def garbage(dice: random.Random, token: str) -> bytes:
 def one_cookie(dice: random.Random, token: str) -> Hostile:
     value = garbage(dice, token)
     quoted = b'"' + value + b'"'
-    spelled = dice.choice([b"sid=%s", b"a=b; sid=%s", b"sid = %s ;c", b"sid=%s;"])
+    spelled = dice.choice([b"session=%s", b"a=b; session=%s", b"session = %s ;c", b"session=%s;"])
     return Hostile(spelled % dice.choice([value, quoted]))
 
 
 def unknown_token(dice: random.Random, token: str) -> Hostile:
     text = token.encode()
-    shapes = [b"sid=%s", b'sid="%s"', b" sid = %s ; x", b"a=1;sid=%s;b=2", b";;sid=%s"]
+    shapes = [
+        b"session=%s",
+        b'session="%s"',
+        b" session = %s ; x",
+        b"a=1;session=%s;b=2",
+        b";;session=%s",
+    ]
     spelled = dice.choice(shapes)
     return Hostile(spelled % text, (token,))
 
@@ -99,7 +108,7 @@ def many_tokens(dice: random.Random, token: str) -> Hostile:
     tokens = [token, *(token_of(dice) for _ in range(dice.randrange(1, 40)))]
     if dice.random() < 0.3:
         tokens = [token] * 50
-    return Hostile(b"; ".join(b"sid=" + each.encode() for each in tokens), tuple(tokens))
+    return Hostile(b"; ".join(b"session=" + each.encode() for each in tokens), tuple(tokens))
 
 
 def other_name(dice: random.Random, token: str) -> Hostile:
@@ -108,15 +117,15 @@ def other_name(dice: random.Random, token: str) -> Hostile:
 
 def no_pair(dice: random.Random, token: str) -> Hostile:
     text = token.encode()
-    shapes = [b"sid", b"=" + text, b"sid:" + text, b"sid==" + text, b"sid=;" + text, b";" * 999,
-              b"$Version=1; sid2=" + text, b"sid=sid=" + text, b"\0sid=" + text, b"sid\0=" + text]  # fmt: skip
+    shapes = [b"session", b"=" + text, b"session:" + text, b"session==" + text, b"session=;" + text, b";" * 999,
+              b"$Version=1; session2=" + text, b"session=session=" + text, b"\0session=" + text, b"session\0=" + text]  # fmt: skip
     return Hostile(dice.choice(shapes))
 
 
 def enormous(dice: random.Random, token: str) -> Hostile:
     size = dice.choice([5_000, 70_000, 1_000_000])
-    shapes = [b"sid=" + b"A" * size, b"sid=a; " * (size // 7), b"sid=" + b'"' * size,
-              b"x=" + b"y" * size, b"sid" + b" " * size + b"=", b"=" * size]  # fmt: skip
+    shapes = [b"session=" + b"A" * size, b"session=a; " * (size // 7), b"session=" + b'"' * size,
+              b"x=" + b"y" * size, b"session" + b" " * size + b"=", b"=" * size]  # fmt: skip
     return Hostile(dice.choice(shapes))
 
 

@@ -132,8 +132,8 @@ class Sessions(RuleBasedStateMachine):
         return self.begin(tokens).do(deeds)
 
     def begin(self, tokens: list[str]) -> Request:
-        session = self.manager.start([("Cookie", f"sid={token}") for token in tokens])
-        candidates = [self.issued.get(token, "") for token in list(dict.fromkeys(tokens))[:3]]
+        session = self.manager.start([("Cookie", f"session={token}") for token in tokens])
+        candidates = [self.issued.get(token, "") for token in dict.fromkeys(tokens)]
         found = (self.model.visit(id, self.clock()) for id in candidates)
         visit = next((visit for visit in found if visit is not None), Visit())
         assert dict(session) == visit.mine
@@ -187,7 +187,7 @@ class Sessions(RuleBasedStateMachine):
 
     def compare(self, request: Request, verdict: Verdict) -> str | None:
         """Check the answer and what stands now; return the token that was handed out."""
-        release, visit = request.session.released, request.visit
+        release = request.session.released
         assert release is not None
         assert release.outcome == verdict.outcome
         assert ("Set-Cookie" in dict(release.headers)) == verdict.cookie
@@ -195,8 +195,7 @@ class Sessions(RuleBasedStateMachine):
         if release.token is not None and verdict.life is not None:
             assert release.token not in self.issued
             self.issued[release.token] = id = request.session.id
-            old = visit.origin if verdict.outcome == "renewed" else None
-            self.model.begin(id, verdict.life, old, self.clock())
+            self.model.begin(id, verdict.life, verdict.former, self.clock())
         if verdict.life is not None:
             self.compare_record(request.session.id, verdict.life)
         return release.token
@@ -231,7 +230,8 @@ class Sessions(RuleBasedStateMachine):
     def destroy_user(self, user: str, token: str | None) -> None:
         keep = None if token is None else self.issued[token]
         live = self.model.live(self.clock())
-        theirs = [id for id, life in live.items() if life.user == user and id != keep]
+        kept = self.model.kept(keep)
+        theirs = [id for id, life in live.items() if life.user == user and id not in kept]
         assert self.manager.destroy_user(user, keep=keep) == len(theirs)
         for id in theirs:
             self.model.end(id)

@@ -59,6 +59,8 @@ class Visit:
     login: bool = False
     relived: bool = False
     doomed: str | None = None
+    moved_to: str | None = None
+    """Of a retired one: where the session of its token went."""
 
     def __post_init__(self) -> None:
         self.mine = copy.deepcopy(self.base)
@@ -163,9 +165,12 @@ class Visit:
         if key in self.steps:
             return applied(key, theirs, self.steps[key])
         base = self.begun.get(key, self.base.get(key))
+        mine = self.mine[key]
+        if key in self.assigned and base is None and not self.cleared:
+            return firsts(mine, theirs)
         if key in self.assigned or theirs is None or base is None:
-            return self.mine[key]
-        return both(base, self.mine[key], theirs)
+            return mine
+        return both(base, mine, theirs)
 
 
 def spelled(value: Any) -> Any:
@@ -177,6 +182,13 @@ def applied(key: str, value: Any, items: list[int]) -> Any:
     if key == "count":
         return (value or 0) + len(items)
     return (value or ()) + tuple(items)
+
+
+def firsts(mine: Any, theirs: Any) -> Any:
+    """What two requests put under a key that was empty: containers begin as if empty."""
+    if type(mine) is not type(theirs) or spelled(mine) == spelled(theirs):
+        return mine
+    return both(type(mine)(), mine, theirs) if isinstance(mine, list | dict | set) else mine
 
 
 def both(base: Any, mine: Any, theirs: Any) -> Any:
@@ -205,6 +217,8 @@ class Verdict(NamedTuple):
     life: Life | None = None
     """What stands afterwards: under the id of the token that is handed out, if one is."""
     cookie: bool = False
+    former: str | None = None
+    """The id that is given up."""
 
 
 class Model:
@@ -219,7 +233,7 @@ class Model:
         if life is None or life.expires <= now:
             return None
         if life.successor is not None:
-            return Visit(standing="retired")
+            return Visit(standing="retired", moved_to=life.successor)
         base = copy.deepcopy(life.fields)
         return Visit(id, "known", life.seen, base, life.user, life.lifetime, life.persistent)
 
@@ -230,6 +244,15 @@ class Model:
             if id is None:
                 return True
         return False
+
+    def kept(self, id: str | None) -> set[str]:
+        """The ids under which the session with this id went on."""
+        found = set[str]()
+        while id is not None and id not in found:
+            found.add(id)
+            life = self.lives.get(id)
+            id = None if life is None else life.successor
+        return found
 
     def live(self, now: float) -> dict[str, Life]:
         return {id: life for id, life in self.lives.items() if life.is_live(now)}
@@ -251,7 +274,8 @@ class Model:
                 return Verdict("ended")
             return self._born(visit, now) or Verdict("ended", cookie=True)
         if visit.origin is None:
-            return self._born(visit, now) or Verdict("unchanged")
+            fallback = self._born(visit, now) or Verdict("unchanged")
+            return self._taken_over(visit, visit.moved_to, now) or fallback
         return self._go_on(visit, visit.origin, now)
 
     def _born(self, visit: Visit, now: float) -> Verdict | None:
@@ -267,7 +291,23 @@ class Model:
         """Law 5: a sign-in that came late begins with what it said itself, and nothing else."""
         if not visit.relived:
             visit.lifetime, visit.persistent = None, False
-        return self._born(visit, now) or Verdict("late")
+        return (
+            self._taken_over(visit, visit.origin, now) or self._born(visit, now) or Verdict("late")
+        )
+
+    def _taken_over(self, visit: Visit, former: str | None, now: float) -> Verdict | None:
+        """Law 5: a second sign-in takes the place of the session that the first one began."""
+        while former in self.lives and self.lives[former].expires > now:
+            life = self.lives[former]
+            if life.successor is None:
+                if life.user != visit.user:
+                    return None
+                expires = min(now + (visit.lifetime or IDLE), life.created + ABSOLUTE)
+                times = life.created, max(life.seen, now), expires
+                born = Life(visit.own(), visit.user, *times, visit.lifetime, visit.persistent)
+                return Verdict("created", born, cookie=True, former=former)
+            former = life.successor
+        return None
 
     def _go_on(self, visit: Visit, origin: str, now: float) -> Verdict:
         changed, touch = visit.changed(), self._touch_due(visit, now)
@@ -286,7 +326,7 @@ class Model:
         if visit.renew:
             born = copy.copy(life)
             born.user = user
-            return Verdict("renewed", born, cookie=True)
+            return Verdict("renewed", born, cookie=True, former=origin)
         outcome = "saved" if changed or visit.relived else "touched"
         lasting = visit.standing != "job" and (visit.persistent or visit.relived)
         return Verdict(outcome, life, cookie=moves and lasting)

@@ -64,6 +64,10 @@ def test_what_may_not_be_read_is_no_absent_session(tmp_path: Path) -> None:
     run("denied", tmp_path, before=[])
 
 
+def test_an_odd_umask_loses_nothing(tmp_path: Path) -> None:
+    run("odd_umasks", tmp_path, before=[])
+
+
 def test_a_process_without_descriptors_loses_nothing(tmp_path: Path) -> None:
     run("no_descriptors", tmp_path, before=[])
 

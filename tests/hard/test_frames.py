@@ -103,10 +103,10 @@ class Broken:
         for call in (self.visit, self.count, self.list, self.sweep, self.count, self.visit):
             call()
             self.clock.advance(1)
-        assert self.manager.start({"Cookie": f"sid={self.sound}"})["a"] == 1
+        assert self.manager.start({"Cookie": f"session={self.sound}"})["a"] == 1
 
     def visit(self) -> None:
-        session = self.manager.start({"Cookie": f"sid={self.token}"})
+        session = self.manager.start({"Cookie": f"session={self.token}"})
         session["b"] = 1
         self.manager.release(session)
 

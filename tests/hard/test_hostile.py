@@ -146,7 +146,7 @@ def check_no_echo(answer: Answer, hostile: Hostile) -> None:
 
 def token_in(value: bytes) -> str:
     """The token of a Set-Cookie, or of our header."""
-    return value.decode().partition(";")[0].removeprefix("sid=")
+    return value.decode().partition(";")[0].removeprefix("session=")
 
 
 async def attack(site: Site, hostile: Iterator[Hostile], name: bytes, given: bytes) -> set[str]:
@@ -198,8 +198,11 @@ async def test_a_real_token_counts_among_hostile_ones(make: type[Site], watch: W
     for request in cookies(300, seed=4):
         if request.tokens:
             continue
-        copies = b"; ".join([b"sid=" + real] * dice.choice([1, 2, 50]))
-        for joined in (request.cookie + b"; " + copies, b'sid="' + real + b'"; ' + request.cookie):
+        copies = b"; ".join([b"session=" + real] * dice.choice([1, 2, 50]))
+        for joined in (
+            request.cookie + b"; " + copies,
+            b'session="' + real + b'"; ' + request.cookie,
+        ):
             answer = await site.ask("/write", [(b"Cookie", joined)])
             assert site.trips.taken() == ["read", "update"]
             assert answer.values(b"Set-Cookie") == []

@@ -40,7 +40,7 @@ class Ruins:
             self.of_others |= stories
 
     def open(self, token: str) -> Session | None:
-        session = self.manager.start({"Cookie": f"sid={token}"})
+        session = self.manager.start({"Cookie": f"session={token}"})
         return None if session.is_new else session
 
     def files(self) -> list[Path]:

@@ -34,7 +34,7 @@ class Aftermath:
 
     def open(self, token: str) -> Session | None:
         """The living session that a token opens."""
-        session = self.manager.start({"Cookie": f"sid={token}"})
+        session = self.manager.start({"Cookie": f"session={token}"})
         return None if session.is_new else session
 
     def let_die(self, first: int, dice: random.Random) -> None:

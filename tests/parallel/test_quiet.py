@@ -25,11 +25,11 @@ def without(dice: random.Random) -> dict[str, str]:
 
 def never_issued(dice: random.Random) -> dict[str, str]:
     token = base64.urlsafe_b64encode(dice.randbytes(32)).rstrip(b"=").decode()
-    return {"Cookie": f"sid={token}"}
+    return {"Cookie": f"session={token}"}
 
 
 def malformed(dice: random.Random) -> dict[str, str]:
-    return {"Cookie": f"sid={dice.choice(MALFORMED)}"}
+    return {"Cookie": f"session={dice.choice(MALFORMED)}"}
 
 
 VISITS = {"no cookie": (without, 0), "never issued": (never_issued, 1), "malformed": (malformed, 0)}

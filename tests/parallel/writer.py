@@ -89,7 +89,7 @@ class Writer:
         tell(f"{tense} {verb} {name} {item}")
 
     def _start(self, token: str) -> Session:
-        return self._manager.start({"Cookie": f"sid={token}"})
+        return self._manager.start({"Cookie": f"session={token}"})
 
     def _release(self, session: Session) -> str:
         token = self._manager.release(session).token

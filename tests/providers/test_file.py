@@ -11,8 +11,10 @@ import pytest
 
 from sojourn.errors import ConfigError, CorruptRecord, StoreUnavailable
 from sojourn.providers.file import FileProvider
-from sojourn.providers.leaf import NEW, Leaf
+from sojourn.providers.leaf import NEW
+from sojourn.providers.tree import Tree
 from sojourn.record import Changes, Move, Outcome, Record
+from tests.forks import FORKS, child_of, wait_for
 
 A = "ab" + "0" * 62
 B = "ab" + "1" * 62
@@ -199,7 +201,7 @@ def test_a_folder_deleted_under_the_application(tmp_path: Path) -> None:
 def test_a_file_in_the_way_is_a_fault_and_not_an_absence(tmp_path: Path) -> None:
     provider = FileProvider(tmp_path)
     (tmp_path / "a").write_text("in the way")
-    with pytest.raises(StoreUnavailable, match="Not a directory"):
+    with pytest.raises(StoreUnavailable, match="a must be a folder"):
         provider.read(A)
     with pytest.raises(StoreUnavailable):
         provider.create(record())
@@ -250,7 +252,8 @@ def test_fsync_waits_for_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_a_second_writer_waits_for_the_lock(tmp_path: Path) -> None:
     provider = FileProvider(tmp_path)
     provider.create(record())
-    with Leaf(str(tmp_path / "a" / "b")), pytest.MonkeyPatch.context() as patch:
+    held = Tree(str(tmp_path), fsync=False).open("a/b").locked()
+    with held, pytest.MonkeyPatch.context() as patch:
         patch.setattr("sojourn.providers.leaf.PATIENCE", 0.05)
         with pytest.raises(StoreUnavailable, match="held the lock"):
             provider.destroy(A)
@@ -266,7 +269,7 @@ def test_a_path_that_is_none(path: object) -> None:
 
 def test_a_path_that_is_a_file(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(ConfigError, match="it is no folder"):
+    with pytest.raises(ConfigError, match="is no folder"):
         FileProvider(tmp_path / "file")
 
 
@@ -300,3 +303,21 @@ def test_a_session_that_moves_while_others_are_listed_is_not_missed(
     assert sorted(seen) == sorted([seen[0], *(i.replace("0", "f") for i in ids if i != seen[0])])
     again = [one.id for one in provider.find(user, 1100.0)]
     assert sorted(again) == sorted(seen)
+
+
+@pytest.mark.parametrize("fork", FORKS)
+def test_a_child_holds_no_lock_of_its_parent(tmp_path: Path, fork: str) -> None:
+    """A lock belongs to the open folder, which the child has too, and never closes."""
+    provider = FileProvider(tmp_path)
+    provider.create(record())
+    reading, writing = os.pipe()
+    with Tree(str(tmp_path), fsync=False).open("a/b").locked():
+        child = child_of(lambda: os.read(reading, 1), fork)
+    change = Changes(1100.0, put={b"k": b"w"})
+    try:
+        assert provider.update(record(), change) is Outcome.APPLIED
+    finally:
+        os.write(writing, b".")
+        wait_for(child)
+        os.close(reading)
+        os.close(writing)

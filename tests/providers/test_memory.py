@@ -8,6 +8,7 @@ import pytest
 
 from sojourn.providers.memory import WIDTH, MemoryProvider
 from sojourn.record import Changes, Move, Record
+from tests.forks import FORKS, in_child
 
 
 def record(number: int, expires: float, user: str | None = None) -> Record:
@@ -104,3 +105,21 @@ def test_who_reads_during_a_move_sees_before_or_after() -> None:
     move = Move(f"{2:064x}", "ada", 1100.0, None, 1110.0)
     provider.update(old, Changes(1100.0, move=move))
     assert provider.saw == [None, None, None, move.id]
+
+
+@pytest.mark.parametrize("fork", FORKS)
+def test_a_child_waits_for_no_thread_of_its_parent(fork: str) -> None:
+    """Which may have been in the middle of a change: the child's lists are made anew then."""
+    provider = MemoryProvider()
+    provider.create(record(1, 1100.0, "ada"))
+    provider.create(record(2, 1900.0, "ada"))
+
+    def work() -> None:
+        assert provider.create(record(3, 1900.0))
+        assert len(list(provider.find("ada", 1000.0))) == 1
+        assert provider.gc(1500.0, 10) == 0
+        assert provider.count(1000.0) == 2
+
+    with provider._lock():
+        del provider._frames[bytes.fromhex(record(1, 0).id)]
+        in_child(work, fork)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import threading
@@ -10,13 +9,17 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sojourn.errors import StoreUnavailable
 from sojourn.providers.pool import Pool
+from tests.forks import FORKS, as_in_a_child
+from tests.servers import BUSY
 
+ROOT = Path(__file__).parents[2]
 TIMEOUT = 0.3
 
 
@@ -95,7 +98,7 @@ def test_who_finds_none_free_is_told_in_time() -> None:
     began = time.monotonic()
     with pytest.raises(StoreUnavailable, match=r"all 2 connections .* 0\.3 seconds: give `pool`"):
         pool.take()
-    assert TIMEOUT <= time.monotonic() - began < TIMEOUT + 0.5
+    assert TIMEOUT <= time.monotonic() - began < TIMEOUT + BUSY
 
 
 def give(pool: Pool[Connection], connection: Connection) -> None:
@@ -191,6 +194,17 @@ def test_draining_closes_what_is_idle_alone() -> None:
     assert {pool.take(), pool.take()} & {busy, idle} == {busy}
 
 
+def test_only_those_that_lay_idle_before_are_dropped() -> None:
+    pool = pool_of(2)
+    old, new = pool.take(), pool.take()
+    pool.put(old)
+    moment = time.monotonic()
+    time.sleep(0.001)
+    pool.put(new)
+    pool.drop_idle(moment + 0.0005)
+    assert (old.is_open, new.is_open) == (False, True)
+
+
 def test_no_two_threads_have_the_same_and_there_are_never_more() -> None:
     counter, shared = Counter(), list[int]()
     pool = pool_of(3, connect=counter.connect, close=counter.close, timeout=30.0)
@@ -219,8 +233,8 @@ def test_after_a_fork_no_thread_gets_what_the_parent_has() -> None:
             parents = {pool.take(), pool.take(), pool.take()}
             for connection in parents:
                 pool.put(connection)
-            assert pool._changed.acquire()  # another thread had it, which is no more
-            pool.forget()  # as in a child
+            assert pool._shelf.known.changed.acquire()  # by a thread that the child has not
+            as_in_a_child(pool._shelf)
             taken = taken_at_once(pool, 8)
             assert len({*taken}) == 8
             assert not {*taken} & parents
@@ -245,26 +259,51 @@ def taken_at_once(pool: Pool[Connection], count: int) -> list[Connection]:
 
 
 FORK = """
-import os, threading
+import os, sys, threading
 from sojourn.providers.pool import Pool
+from tests.forks import FORKS
 
 pool = Pool(connect=object, close=id, is_stale=lambda one: False, size=1, timeout=0.2)
 mine = pool.take()
 pool.put(mine)
 held = pool.take()
-locked = pool._changed.acquire()  # another thread had it when the process was forked
-child = os.fork()
+locked = pool._shelf.known.changed.acquire()  # another thread had it at the fork
+child = FORKS[sys.argv[1]]()
 if child == 0:
     its = pool.take()
     pool.put(its)
     os._exit(its is mine or pool.take() is not its)
-pool._changed.release()
+pool._shelf.known.changed.release()
 assert os.waitpid(child, 0)[1] == 0
 pool.put(held)
 assert pool.take() is mine
 """
 
 
-def test_a_child_begins_with_none_and_the_parent_keeps_its_own() -> None:
-    assert hasattr(os, "fork")
-    subprocess.run([sys.executable, "-c", FORK], check=True, timeout=30)
+@pytest.mark.parametrize("fork", FORKS)
+def test_a_child_begins_with_none_and_the_parent_keeps_its_own(fork: str) -> None:
+    subprocess.run([sys.executable, "-c", FORK, fork], check=True, timeout=30, cwd=ROOT)
+
+
+LATE = """
+import os, sys
+from sojourn.providers.pool import Pool
+from tests.forks import FORKS
+
+told = []
+pool = Pool(connect=object, close=id, is_stale=id, size=1, timeout=1, forget=told.append)
+mine = pool.take()
+pool.put(mine)
+child = FORKS[sys.argv[1]]()
+if child == 0:
+    import atexit
+    atexit._run_exitfuncs()
+    os._exit(told != [mine])
+assert os.waitpid(child, 0)[1] == 0
+assert told == []
+"""
+
+
+@pytest.mark.parametrize("fork", FORKS)
+def test_a_child_that_asks_for_none_lays_those_of_its_parent_aside_as_it_ends(fork: str) -> None:
+    subprocess.run([sys.executable, "-c", LATE, fork], check=True, timeout=30, cwd=ROOT)

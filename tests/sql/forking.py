@@ -12,9 +12,14 @@ import os
 import sys
 from typing import Any
 
+from sqlalchemy import create_engine
+
+from sojourn.providers.sql import MySQLProvider, PostgresProvider
+from tests.forks import FORKS
 from tests.sql.stores import ASYNC, KINDS, id_of
 
 CHILDREN, TURNS = 4, 200
+ENGINE = "engine "
 
 
 def read(store: Any, number: int, turns: int) -> None:
@@ -41,28 +46,36 @@ def work(store: Any, way: str, number: int, turns: int) -> None:
 
 def at_hand(store: Any, way: str) -> Any:
     """The connection that would be used next; each event loop has its own."""
-    if way in ASYNC:
+    if way in ASYNC or way.startswith(ENGINE):
         return None
     connection = store._link._source.take()
     store._link._source.put(connection)
     return connection
 
 
-def child(store: Any, way: str, number: int, parents: object) -> int:
+def child(store: Any, way: str, number: int, parents: object, fork: str) -> int:
     """Fork; the child ends as a worker does, with its finalizers."""
-    pid = os.fork()
+    pid = FORKS[fork]()
     if pid == 0:
-        assert way in ASYNC or at_hand(store, way) is not parents
+        assert parents is None or at_hand(store, way) is not parents
         work(store, way, number, TURNS)
         sys.exit(0)
     return pid
 
 
-def main(way: str, address: str, table: str) -> None:
-    store = KINDS[way](address, table=table)
+def opened(way: str, address: str, table: str) -> Any:
+    if not way.startswith(ENGINE):
+        return KINDS[way](address, table=table)
+    _, dialect = way.split()
+    engine = create_engine(f"{dialect}{address[address.index(':') :]}")
+    return (PostgresProvider if "postgres" in dialect else MySQLProvider)(engine, table=table)
+
+
+def main(way: str, address: str, table: str, fork: str) -> None:
+    store = opened(way, address, table)
     work(store, way, 0, 1)
     parents = at_hand(store, way)
-    pids = [child(store, way, number, parents) for number in range(1, CHILDREN + 1)]
+    pids = [child(store, way, number, parents, fork) for number in range(1, CHILDREN + 1)]
     work(store, way, 0, TURNS)
     ends = [os.waitpid(pid, 0)[1] for pid in pids]
     assert ends == [0] * CHILDREN, ends

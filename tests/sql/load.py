@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from tests.faults import load, verdict
 from tests.faults.load import COLOURS
+from tests.servers import BUSY
 from tests.sql.stores import KINDS
 from tests.sql_servers import MariaDB, Postgres, fresh_table
 
@@ -17,8 +18,6 @@ LOG = logging.getLogger(__name__)
 TIMEOUT = 1.0
 CONNECTING = 2.0
 """Seconds that psycopg waits for a connection at least."""
-SLACK = 1.0
-"""Seconds that a busy machine may add."""
 
 
 class Pair(NamedTuple):
@@ -40,7 +39,7 @@ class Load(load.Load):
         super().__init__(filler=filler)
         self.settings = {"timeout": TIMEOUT, "table": fresh_table()}
         self.pair, self.url = pair, url
-        self.bound = max(TIMEOUT + 1.0, CONNECTING) + SLACK
+        self.bound = max(TIMEOUT + 1.0, CONNECTING) + BUSY
         """One answer that does not come, or one connection: after a silence nobody asks again."""
 
     def provider(self) -> Any:

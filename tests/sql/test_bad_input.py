@@ -220,7 +220,14 @@ def test_a_table_with_other_columns_is_no_absent_session(
         lambda: store.create(record_of()),
         lambda: list(store.find(None, 0.0)),
     ):
-        refused(work, "head", kind=StoreError)
+        refused(work, "head", table, kind=StoreError)
+
+
+def test_a_view_in_the_place_of_the_table_is_named(make: Make, server: Server, table: str) -> None:
+    server.sql(f"CREATE VIEW {qualified(server, table)} AS SELECT 1 AS id")
+    store = make(server.url())
+    for work in (lambda: store.read(record_of().id), lambda: store.create(record_of())):
+        refused(work, table, "`table`", kind=StoreError)
 
 
 def test_a_table_that_was_dropped_is_made_again(

@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, NamedTuple, cast
+from urllib.parse import urlsplit
 
 import pytest
 import sqlalchemy
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from sojourn.errors import ConfigError
+from sojourn.errors import ConfigError, OutcomeUnknown, StoreUnavailable
 from sojourn.providers.base import Provider
 from sojourn.providers.sql.mysql import AsyncMySQLProvider, MySQLProvider
 from sojourn.providers.sql.postgres import AsyncPostgresProvider, PostgresProvider
-from sojourn.record import Changes, Move, Outcome
+from sojourn.record import Changes, Move, Outcome, Record
 from sojourn.testing._bridge import Blocking, Bridge
-from tests.sql.stores import Server, id_of, record_of, witness_of
-from tests.sql_servers import MariaDB, Postgres
+from tests.faults import lines
+from tests.faults.proxy import Cut, Proxy
+from tests.sql.stores import Server, id_of, record_of, through, witness_of
+from tests.sql_servers import MariaDB
 
 SYNC = {
     "mysql+mysqldb": MySQLProvider,
     "mysql+pymysql": MySQLProvider,
+    "mysql+mysqlconnector": MySQLProvider,
     "postgresql+psycopg": PostgresProvider,
+    "postgresql+psycopg2": PostgresProvider,
+    "postgresql+pg8000": PostgresProvider,
 }
 ASYNC = {
     "mysql+asyncmy": AsyncMySQLProvider,
@@ -44,30 +51,49 @@ class Lent(NamedTuple):
         return int(self.engine.pool.checkedout())
 
 
-def url(server: Server, scheme: str) -> str:
-    return server.url().replace(server.scheme, scheme, 1)
+BOTH = [*SYNC, *(f"async {scheme}" for scheme in ASYNC)]
+Lending = Callable[..., AbstractContextManager[Lent]]
+"""Takes the URL of the server, and what SQLAlchemy takes."""
 
 
-@pytest.fixture(
-    params=[*(("sync", name) for name in SYNC), *(("async", name) for name in ASYNC)],
-    ids=" ".join,
-)
-def lent(
-    request: pytest.FixtureRequest, mariadb: MariaDB, postgres: Postgres, table: str
-) -> Iterator[Lent]:
-    colour, scheme = request.param
-    server: Server = mariadb if scheme.startswith("mysql") else postgres
-    settings = {"pool_size": SIZE, "max_overflow": 0, "pool_timeout": 2}
-    with asyncio.Runner() as runner:
-        if colour == "sync":
-            engine: Any = sqlalchemy.create_engine(url(server, scheme), **settings)
-            yield Lent(engine, cast("Provider", SYNC[scheme](engine, table=table)), server)
-            engine.dispose()
-        else:
-            engine = create_async_engine(url(server, scheme), **settings)
-            provider = Blocking(ASYNC[scheme](engine, table=table), Bridge(runner))
-            yield Lent(engine, cast("Provider", provider), server)
-            runner.run(engine.dispose())
+@pytest.fixture(params=BOTH)
+def scheme(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def server(request: pytest.FixtureRequest, scheme: str) -> Server:
+    server: Server = request.getfixturevalue("mariadb" if "mysql" in scheme else "postgres")
+    return server
+
+
+@pytest.fixture
+def lending(scheme: str, server: Server, table: str) -> Lending:
+    """Lends an engine to a provider, for one block."""
+    name = scheme.removeprefix("async ")
+    usual: dict[str, Any] = {"pool_size": SIZE, "max_overflow": 0, "pool_timeout": 2}
+
+    @contextmanager
+    def lend(url: str, **settings: Any) -> Iterator[Lent]:
+        url = url.replace(server.scheme, name, 1)
+        with asyncio.Runner() as runner:
+            if name == scheme:
+                engine: Any = sqlalchemy.create_engine(url, **usual, **settings)
+                yield Lent(engine, cast("Provider", SYNC[name](engine, table=table)), server)
+                engine.dispose()
+            else:
+                engine = create_async_engine(url, **usual, **settings)
+                provider = Blocking(ASYNC[name](engine, table=table), Bridge(runner))
+                yield Lent(engine, cast("Provider", provider), server)
+                runner.run(engine.dispose())
+
+    return lend
+
+
+@pytest.fixture
+def lent(lending: Lending, server: Server) -> Iterator[Lent]:
+    with lending(server.url()) as lent:
+        yield lent
 
 
 def test_every_verb_goes_through_it(lent: Lent, table: str) -> None:
@@ -116,6 +142,89 @@ def test_killed_connections_cost_no_failed_request(lent: Lent) -> None:
         change = Changes(record.seen, put={b"%d" % turn: b"1"})
         assert store.update(record, change) is Outcome.APPLIED
     assert lent.in_use == 0
+
+
+# -- lines that are cut --------------------------------------------------------------------------
+
+
+CUTS = {"unheard": Cut(0.0), "half heard": Cut(0.5), "untold": Cut(), "half told": Cut(told=1)}
+
+
+class Cuttable(NamedTuple):
+    """A lent engine whose line can be cut, and one who sees what is stored."""
+
+    lent: Lent
+    proxy: Proxy
+    witness: Provider
+
+    def move(self, cut: Cut) -> Outcome | Record | type[OutcomeUnknown]:
+        """What the caller hears of a new id, if the line is cut."""
+        self.proxy.cut(cut)
+        try:
+            return self.lent.provider.update(lines.RECORD, Changes(lines.NOW, move=lines.MOVE))
+        except OutcomeUnknown as error:
+            return type(error)
+
+    @property
+    def living(self) -> list[str]:
+        return [found.id for found in self.witness.find("ada", lines.NOW)]
+
+
+@pytest.fixture(params=[None, "AUTOCOMMIT", "SERIALIZABLE"])
+def isolation(request: pytest.FixtureRequest) -> str | None:
+    return cast("str | None", request.param)
+
+
+@pytest.fixture
+def cuttable(
+    lending: Lending, server: Server, table: str, isolation: str | None
+) -> Iterator[Cuttable]:
+    witness = witness_of(server, table)
+    assert witness.create(lines.RECORD)
+    with Proxy(server.port) as proxy:
+        port = urlsplit(proxy.url).port
+        assert port is not None
+        settings = {} if isolation is None else {"isolation_level": isolation}
+        with lending(through(server, port), **settings) as lent:
+            assert lent.provider.read(lines.ID) == lines.RECORD
+            yield Cuttable(lent, proxy, witness)
+        assert proxy.all_cuts_were_made()
+    witness.close()
+
+
+@pytest.mark.parametrize("cut", CUTS.values(), ids=CUTS)
+def test_a_new_id_is_given_once_whenever_the_line_is_cut(cuttable: Cuttable, cut: Cut) -> None:
+    is_mariadb = isinstance(cuttable.lent.server, MariaDB)
+    mark = b"UNION ALL" if is_mariadb else b"buried"
+    assert cuttable.move(cut._replace(mark=mark)) is Outcome.APPLIED
+    assert cuttable.living == [lines.NEW_ID]
+    assert cuttable.lent.in_use == 0
+
+
+@pytest.mark.parametrize("scheme", [scheme for scheme in BOTH if "mysql" in scheme])
+@pytest.mark.parametrize("cut", CUTS.values(), ids=CUTS)
+def test_what_breaks_as_a_connection_is_given_back_is_no_error(
+    cuttable: Cuttable, cut: Cut
+) -> None:
+    """SQLAlchemy sends a ROLLBACK then: the statement before it was done, and answered."""
+    assert cuttable.move(cut._replace(mark=b"ROLLBACK")) is Outcome.APPLIED
+    assert cuttable.living == [lines.NEW_ID]
+    assert cuttable.lent.in_use == 0
+
+
+@pytest.mark.parametrize("scheme", [scheme for scheme in BOTH if "postgresql" in scheme])
+def test_a_table_is_made_whole_or_not_at_all(lending: Lending, server: Server, table: str) -> None:
+    """The comment by which it is known comes last: without it the table would be no use."""
+    with Proxy(server.port) as proxy:
+        port = urlsplit(proxy.url).port
+        assert port is not None
+        with lending(through(server, port)) as lent:
+            proxy.cut(Cut(0.0, mark=b"COMMENT ON", meanwhile=proxy.shut))
+            with pytest.raises(StoreUnavailable):
+                lent.provider.count(lines.NOW)
+    witness = witness_of(server, table)
+    assert witness.create(lines.RECORD)
+    witness.close()
 
 
 def test_it_is_left_open(lent: Lent) -> None:

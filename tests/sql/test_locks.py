@@ -16,12 +16,13 @@ import pytest
 from sojourn.errors import StoreUnavailable
 from sojourn.providers.base import Provider
 from sojourn.record import Changes, Move, Outcome
-from tests.sql.stores import HOUR, WAYS, Make, Server, id_of, record_of
+from tests.servers import BUSY
+from tests.sql.stores import HOUR, ON_MARIADB, WAYS, Make, Server, id_of, record_of
 from tests.sql_servers import DATABASE, MariaDB
 
 TIMEOUT = 1.0
-GIVES_UP = 5.5
-"""Seconds: three of patience, the last lock's, and what a busy machine may take."""
+GIVES_UP = 4.0 + BUSY
+"""Seconds: those of the lock, and what a busy machine may take."""
 RECORD = record_of()
 
 
@@ -76,6 +77,27 @@ def test_a_write_gives_up_on_a_row_that_another_holds(
         assert store.read(RECORD.id) == RECORD
         assert store.create(record_of("another"))
     assert store.update(RECORD, WRITES[write]) is Outcome.APPLIED
+
+
+def lock_waits(server: Server) -> int:
+    """How often anybody has waited for a row of InnoDB."""
+    [(_, number)] = server.sql("SHOW GLOBAL STATUS LIKE 'Innodb_row_lock_waits'")
+    return int(number)
+
+
+@pytest.mark.parametrize(
+    ("way", "write"),
+    [*((way, "change") for way in ON_MARIADB), ("asyncmy", "touch"), ("mysqlclient", "move")],
+)
+def test_a_row_that_another_holds_is_waited_for_once(
+    store: Provider, server: Server, table: str, write: str
+) -> None:
+    """To wait again would take `timeout` again: MariaDB refuses after that time."""
+    with held(server, table, RECORD.id):
+        before = lock_waits(server)
+        with pytest.raises(StoreUnavailable):
+            store.update(RECORD, WRITES[write])
+        assert lock_waits(server) - before == 1
 
 
 def test_a_write_waits_for_a_row_that_is_let_go(

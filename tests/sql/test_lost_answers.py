@@ -130,6 +130,19 @@ def test_a_write_before_the_server_goes_is_in_doubt(store: Store, cut: Cut, verb
         getattr(store.provider, verb)(*arguments[verb])
 
 
+def test_a_touch_before_the_server_goes_is_in_doubt(store: Store, cut: Cut) -> None:
+    store.cut(cut._replace(meanwhile=store.proxy.shut))
+    with pytest.raises(OutcomeUnknown):
+        store.update(expires=LATER + 9.0)
+
+
+def test_a_sweep_before_the_server_goes_is_in_doubt(store: Store, cut: Cut) -> None:
+    assert store.provider.gc(NOW - 1.0, 10) == 0  # it is prepared
+    store.cut(cut._replace(meanwhile=store.proxy.shut))
+    with pytest.raises(OutcomeUnknown):
+        store.provider.gc(LATER + 1.0, 10)
+
+
 def test_an_end_that_was_not_heard_is_made(store: Store, before: Cut) -> None:
     store.cut(before)
     ended = store.provider.destroy(ID)

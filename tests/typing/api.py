@@ -43,6 +43,7 @@ from sojourn.providers.sql import (
     SQLiteProvider,
 )
 from sojourn.record import Merged, is_live, merge
+from sojourn.testing import async_signed_in, signed_in
 
 
 def managers() -> None:
@@ -54,20 +55,35 @@ def managers() -> None:
 
 
 def a_request(manager: Manager) -> None:
-    session = manager.start({"Cookie": "sid=..."}, https=True)
+    session = manager.start({"Cookie": "session=..."}, https=True)
     assert_type(session, Session)
     release = manager.release(session)
     assert_type(release, Release)
     assert_type(release.outcome, ReleaseOutcome)
     assert_type(release.headers, tuple[tuple[str, str], ...])
     assert_type(release.token, str | None)
-    with manager.open([(b"cookie", b"sid=...")]) as opened:
+    assert_type(manager.release(manager.start({}), headers=False), Release)
+    assert_type(manager.discard(manager.start({})), Release)
+    with manager.open([(b"cookie", b"session=...")]) as opened:
         assert_type(opened, Session)
     assert_type(opened.released, Release | None)
     with manager.open_id("4be7...") as resumed:
         assert_type(resumed, Session)
     assert_type((session.accessed, session.modified, session.persistent), tuple[bool, bool, bool])
     assert_type(session.lifetime, float)
+    assert_type(session.get_as("cart", list[str]), list[str] | None)
+    assert_type(session.get_as("cart", list[str], []), list[str])
+    assert_type(session.get_as("count", int, 0), int)
+    assert_type(session.issued_token, str)
+    session.on_release(lambda: session.id)
+    assert_type(session.copy(), dict[Any, Any])
+    assert_type(session | {"a": 1}, dict[Any, Any])
+
+
+async def visitors(manager: Manager, async_manager: AsyncManager) -> None:
+    assert_type(signed_in(manager, "ada").cookies, dict[str, str])
+    assert_type(signed_in(async_manager, None, {"cart": []}).headers, dict[str, str])
+    assert_type((await async_signed_in(async_manager, "ada")).cookie, tuple[str, str])
 
 
 class Shopping(Session):
@@ -81,10 +97,12 @@ def words_of_ones_own(manager: Manager) -> None:
 
 
 async def an_async_request(manager: AsyncManager) -> None:
-    session = await manager.start({"Cookie": ["sid=...", "sid=..."]}, https=True)
+    session = await manager.start({"Cookie": ["session=...", "session=..."]}, https=True)
     assert_type(session, Session)
     assert_type(await manager.release(session), Release)
-    async with manager.open([(b"cookie", b"sid=...")]) as opened:
+    assert_type(await manager.release(await manager.start({}), headers=False), Release)
+    assert_type(manager.discard(await manager.start({})), Release)
+    async with manager.open([(b"cookie", b"session=...")]) as opened:
         assert_type(opened, Session)
     assert_type(opened.released, Release | None)
     async with manager.open_id("4be7...") as resumed:
@@ -227,7 +245,9 @@ def providers() -> None:
         AsyncOwn(),
     ]
     register("own", own_factory)
-    register("own", own_factory, lambda _: AsyncOwn())
+    register("own", own_factory, lambda _: AsyncOwn(), replace=True)
+    register("memory again", MemoryProvider())
+    register("asynchronous", AsyncOwn())
     for store in stores:
         assert_type(Manager(store), Manager)
         assert_type(AsyncManager(store), AsyncManager)

@@ -16,6 +16,7 @@ from sojourn.providers.memory import MemoryProvider
 from sojourn.web import aiohttp as in_aiohttp
 from sojourn.web import asgi, django, wsgi
 from sojourn.web import flask as in_flask
+from sojourn.web import flask_login as in_flask_login
 from sojourn.web import quart as in_quart
 from sojourn.web.fastapi import CurrentSession
 from sojourn.web.litestar import SessionPlugin
@@ -25,6 +26,7 @@ from sojourn.web.pyramid import PyramidSession, SessionFactory
 def of_flask(app: flask.Flask) -> None:
     assert_type(in_flask.install(app, MemoryProvider(), gc_interval=60), Manager)
     assert_type(in_flask.install(app, "file", provider_config="./sessions"), Manager)
+    in_flask_login.install(app)
     assert_type(in_flask.session, in_flask.FlaskSession)
     assert_type(in_flask.session.permanent, bool)
     in_flask.session.permanent = True

@@ -1,9 +1,14 @@
-"""Two applications for real servers, with the same pages.  FOLDER in the environment is theirs."""
+"""Applications for real servers, with the same pages.  FOLDER in the environment is theirs, COOKIE
+the name of their cookie.
+
+As a program it serves on the port that is its argument, by wsgiref or by aiohttp's own server.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -111,14 +116,29 @@ async def socket(scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "websocket.send", "bytes": data})
 
 
-settings = {"max_lifetime": float(os.environ.get("LIFETIME", "3600")), "gc_interval": 0.05}
+settings = {
+    "max_lifetime": float(os.environ.get("LIFETIME", "3600")),
+    "gc_interval": 0.05,
+    "cookie_name": os.environ.get("COOKIE", "session"),
+}
 manager = Manager(FileProvider(FOLDER / "sessions"), settings)
 async_manager = AsyncManager(Told(FOLDER / "sessions"), settings)
 wsgi_app = wsgi.SessionMiddleware(pages, manager)
 asgi_app = asgi.SessionMiddleware(async_pages, async_manager)
 
-if __name__ == "__main__":
-    import sys
+if __name__ == "__main__" and sys.argv[2:] == ["aiohttp"]:
+    from aiohttp import web
+
+    from sojourn.web.aiohttp import get_session, setup
+
+    async def page(request: web.Request) -> web.Response:
+        return web.Response(body=PAGES[request.path](get_session(request)))
+
+    app = web.Application()
+    app.router.add_get("/{page}", page)
+    setup(app, async_manager)
+    web.run_app(app, host="127.0.0.1", port=int(sys.argv[1]))
+elif __name__ == "__main__":
     from socketserver import ThreadingMixIn
     from wsgiref.simple_server import WSGIServer, make_server
 

@@ -57,18 +57,35 @@ def note_into(events: list[str]) -> Callable[[str, str | None], Any]:
     return lambda name, id: events.append(name)
 
 
-# Headers of an application, and what has to stand beside a cookie: Vary, then Cache-Control.
+# Headers of an application, and what has to stand beside a cookie: Vary, then Cache-Control,
+# of which every directive stays that permits no cache anything.
+OURS = ["no-store, private"]
 MERGED: list[tuple[Pairs, list[str], list[str]]] = [
-    ([], ["Cookie"], ["no-store"]),
-    ([("Vary", "Accept")], ["Accept, Cookie"], ["no-store"]),
-    ([("vary", "accept, COOKIE")], ["accept, COOKIE"], ["no-store"]),
-    ([("Vary", "Accept"), ("VARY", "Accept , Origin")], ["Accept, Origin, Cookie"], ["no-store"]),
-    ([("Vary", "*")], ["*"], ["no-store"]),
-    ([("Vary", "Accept"), ("Vary", "*")], ["*"], ["no-store"]),
-    ([("Vary", "")], ["Cookie"], ["no-store"]),
-    ([("Cache-Control", "public, max-age=3600")], ["Cookie"], ["no-store"]),
-    ([("cache-control", "no-store")], ["Cookie"], ["no-store"]),
-    ([("Cache-Control", "private"), ("Cache-Control", "immutable")], ["Cookie"], ["no-store"]),
+    ([], ["Cookie"], OURS),
+    ([("Vary", "Accept")], ["Accept, Cookie"], OURS),
+    ([("vary", "accept, COOKIE")], ["accept, COOKIE"], OURS),
+    ([("Vary", "Accept"), ("VARY", "Accept , Origin")], ["Accept, Origin, Cookie"], OURS),
+    ([("Vary", "*")], ["*"], OURS),
+    ([("Vary", "Accept"), ("Vary", "*")], ["*"], OURS),
+    ([("Vary", "")], ["Cookie"], OURS),
+    ([("Cache-Control", "public, max-age=3600")], ["Cookie"], OURS),
+    ([("cache-control", "no-store")], ["Cookie"], OURS),
+    ([("Cache-Control", "private"), ("Cache-Control", "immutable")], ["Cookie"], OURS),
+    (
+        [("Cache-Control", "max-age=0, no-cache, no-store, must-revalidate, private")],
+        ["Cookie"],
+        ["no-store, private, max-age=0, no-cache, must-revalidate"],
+    ),
+    (
+        [("Cache-Control", 'S-MaxAge="0", Private="x, public", no-cache="a, b", must-understand')],
+        ["Cookie"],
+        ['no-store, private, S-MaxAge="0", no-cache="a, b"'],
+    ),
+    (
+        [("Cache-Control", "max-age=600, s-maxage=00, no-transform , stale-if-error=9, own=1")],
+        ["Cookie"],
+        ["no-store, private, no-transform, own=1"],
+    ),
 ]
 
 # What a handler may do without changing anything, and whether the response depends on it.

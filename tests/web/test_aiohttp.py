@@ -33,7 +33,7 @@ async def test_a_visitor_is_known_again(manager: AsyncManager) -> None:
     async with running(application(manager, count)) as site:
         first = await site.ask()
         assert (first.status, first.body) == (200, b"1")
-        assert values(first.headers, "Cache-Control") == ["no-store"]
+        assert values(first.headers, "Cache-Control") == ["no-store, private"]
         second = await site.ask(cookie=cookie(first.headers))
         assert second.body == b"2"
         assert values(second.headers, "Set-Cookie") == []
@@ -105,7 +105,7 @@ async def test_every_response_carries_the_cookie(
         answer = await site.ask(method=method)
     assert answer.status == status
     lines = values(answer.headers, "Set-Cookie")
-    [ours] = [line for line in lines if line.startswith("sid=")]
+    [ours] = [line for line in lines if line.startswith("session=")]
     assert len(lines) == 1 + (handler is with_a_cookie_of_its_own)
     assert await stored(manager, ours.partition(";")[0]) == {"late": True}
 

@@ -86,7 +86,7 @@ def test_the_cart_is_kept_through_a_sign_in(port: int) -> None:
     assert "Hello, Ada &amp; co" in page
     assert "<p>apple</p><p>&lt;pear&gt;</p>" in page
     page = visitor.act("end", id=ids(page, "Sign out")[0])
-    assert visitor.cookie == "sid="
+    assert visitor.cookie == "session="
     assert "Hello, stranger" in page
     assert "apple" not in page
 

@@ -38,8 +38,8 @@ async def everything(page: ModuleType) -> TestClient[Any, Any]:
 
 
 async def stored(page: ModuleType, client: TestClient[Any, Any]) -> Any:
-    token = client.session.cookie_jar.filter_cookies(client.make_url("/"))["sid"].value
-    return await page.manager.start({"Cookie": f"sid={token}"})
+    token = client.session.cookie_jar.filter_cookies(client.make_url("/"))["session"].value
+    return await page.manager.start({"Cookie": f"session={token}"})
 
 
 async def post(client: TestClient[Any, Any], path: str, **form: str) -> int:

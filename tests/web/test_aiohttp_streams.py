@@ -43,7 +43,7 @@ async def test_a_stream_takes_the_cookie_along_and_stays_a_stream(manager: Async
         assert await response.content.readexactly(5) == b"first"
         headers = [*response.headers.items()]
         assert values(headers, "Vary") == ["Accept, Cookie"]
-        assert values(headers, "Cache-Control") == ["no-store"]
+        assert values(headers, "Cache-Control") == ["no-store, private"]
         assert await stored(manager, cookie(headers)) == {"n": 1}
         go.set()
         assert await response.read() == b" second"

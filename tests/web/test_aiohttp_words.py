@@ -56,7 +56,7 @@ async def test_code_against_aiohttp_session_runs() -> None:
             await site.ask("/basket", visitor)
         assert await stored(manager, visitor) == {"visits": 2, "basket": ["apple", "apple"]}
         left = await site.ask("/leave", visitor)
-        assert cookie(left.headers) == "sid="
+        assert cookie(left.headers) == "session="
         assert (await site.ask("/visit", visitor)).body == b"[true, 1, null]"
 
 

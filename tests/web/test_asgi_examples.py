@@ -37,12 +37,12 @@ def test_the_cart_is_kept_through_a_sign_in(visitors: Visitors) -> None:
     client = visitors()
     for item in ("apple", "pear"):
         client.post("/cart", params={"item": item})
-    token = client.cookies["sid"]
+    token = client.cookies["session"]
     client.post("/login", params={"name": "ada"})
-    assert client.cookies["sid"] != token
+    assert client.cookies["session"] != token
     assert client.get("/cart").json() == ["apple", "pear"]
     client.post("/logout")
-    assert "sid" not in client.cookies
+    assert "session" not in client.cookies
     assert client.get("/cart").json() == []
 
 
@@ -101,7 +101,7 @@ def test_uvicorn_runs_it(name: str, tmp_path: Path) -> None:
             connection.request("POST", path, "name=ada")
             answer = connection.getresponse()
             assert answer.status in {200, 201, 303}
-            assert answer.headers["Set-Cookie"].startswith("sid=")
+            assert answer.headers["Set-Cookie"].startswith("session=")
     assert list((tmp_path / "sessions").rglob("*")) != []
 
 

@@ -82,7 +82,7 @@ def found(page: Any, client: TestClient) -> dict[str, Any]:
     """What is stored for a browser."""
 
     async def read() -> dict[str, Any]:
-        async with page.manager.open({"Cookie": f"sid={client.cookies['sid']}"}) as session:
+        async with page.manager.open({"Cookie": f"session={client.cookies['session']}"}) as session:
             return dict(session)
 
     return asyncio.run(read())
@@ -96,7 +96,7 @@ def test_starlette_streams_and_mounts(page: Any) -> None:
     client = TestClient(page.app)
     assert [client.get("/report").text for _ in range(2)] == ["first, number 1", "first, number 2"]
     assert client.get("/staff/").json() == {"seen": True}
-    assert {cookie.name for cookie in client.cookies.jar} == {"sid", "staff"}
+    assert {cookie.name for cookie in client.cookies.jar} == {"session", "staff"}
 
 
 @pytest.mark.parametrize("page", ["starlette"], indirect=True)
@@ -110,7 +110,7 @@ def test_fastapi_counts_at_the_end_of_the_function(page: Any, browser: Browser) 
 def test_litestars_verbs_end_in_a_new_beginning(page: Any, browser: Browser) -> None:
     client = browser()
     client.post("/cart?item=apple")
-    assert client.post("/verbs").headers["set-cookie"].startswith("sid=;")
+    assert client.post("/verbs").headers["set-cookie"].startswith("session=;")
     assert [client.get("/report").text for _ in range(2)] == ["first, number 1", "first, number 2"]
 
 

@@ -86,7 +86,7 @@ def test_bottles_own_cookies_stay(manager: Manager) -> None:
 
     answer = site(page, manager).get("/")
     names = {line.partition("=")[0] for line in values(answer.headerlist, "Set-Cookie")}
-    assert names == {"theme", "sid"}
+    assert names == {"theme", "session"}
     assert values(answer.headerlist, "Vary") == ["Accept, Cookie"]
 
 

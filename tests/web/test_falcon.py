@@ -70,15 +70,15 @@ def test_every_response_carries_the_cookie(
 ) -> None:
     answer = site(responder, manager).simulate_get("/")
     assert answer.status_code == status
-    assert answer.cookies.keys() >= {"sid"}
-    assert stored(manager, f"sid={answer.cookies['sid'].value}") == {"n": 1}
+    assert answer.cookies.keys() >= {"session"}
+    assert stored(manager, f"session={answer.cookies['session'].value}") == {"n": 1}
 
 
 def test_falcons_own_headers_stay(manager: Manager) -> None:
     answer = site(with_a_cookie, manager).simulate_get("/")
-    assert answer.cookies.keys() == {"theme", "sid"}
+    assert answer.cookies.keys() == {"theme", "session"}
     assert answer.headers["Vary"] == "Accept, Cookie"
-    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["Cache-Control"] == "no-store, private"
 
 
 def test_falcon_makes_a_page_of_an_error_and_a_page_saves(manager: Manager) -> None:
@@ -88,7 +88,7 @@ def test_falcon_makes_a_page_of_an_error_and_a_page_saves(manager: Manager) -> N
 
     answer = site(broken, manager).simulate_get("/")
     assert answer.status_code == 500
-    assert stored(manager, f"sid={answer.cookies['sid'].value}") == {"n": 1}
+    assert stored(manager, f"session={answer.cookies['session'].value}") == {"n": 1}
 
 
 def test_a_component_may_change_the_session_after_the_responder(manager: Manager) -> None:
@@ -97,7 +97,7 @@ def test_a_component_may_change_the_session_after_the_responder(manager: Manager
             session(req)["ok"] = ok
 
     answer = site(count, manager, Component()).simulate_get("/")
-    assert stored(manager, f"sid={answer.cookies['sid'].value}") == {"n": 1, "ok": True}
+    assert stored(manager, f"session={answer.cookies['session'].value}") == {"n": 1, "ok": True}
 
 
 def test_a_stream_makes_its_changes_before_its_first_part(manager: Manager) -> None:
@@ -114,7 +114,7 @@ def test_a_stream_makes_its_changes_before_its_first_part(manager: Manager) -> N
 
     answer = site(stream, manager).simulate_get("/")
     assert answer.text == "onetwo"
-    assert stored(manager, f"sid={answer.cookies['sid'].value}") == {"n": 1}
+    assert stored(manager, f"session={answer.cookies['session'].value}") == {"n": 1}
 
 
 def test_what_cannot_be_stored_goes_to_the_server(manager: Manager) -> None:
@@ -132,4 +132,4 @@ def test_an_outage_is_a_503_whatever_falcons_error_handlers_say() -> None:
     store.down = {"create"}
     answer = site(count, Manager(store)).simulate_get("/")
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
-    assert "sid" not in answer.cookies
+    assert "session" not in answer.cookies

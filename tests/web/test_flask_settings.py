@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from flask.sessions import SecureCookieSessionInterface
 
 from sojourn import AsyncManager, ConfigError, Manager
 from sojourn.providers.file import FileProvider
 from sojourn.providers.memory import MemoryProvider
 from sojourn.providers.redis import AsyncRedisProvider
 from sojourn.web import _versions
-from sojourn.web.flask import install, session
+from sojourn.web.flask import SessionInterface, install, session
 from tests.web.pallets import cookies, keep, page, put
 
 DAY = 86_400
@@ -138,6 +139,87 @@ def test_a_provider_may_be_given_by_name(tmp_path: Path) -> None:
     assert (tmp_path / "sessions").is_dir()
     assert manager.active_count() == 1
     assert app.extensions["sojourn"] is manager
+
+
+# -- what is said after `install` -------------------------------------------------------------
+
+LATE = {
+    "SESSION_COOKIE_NAME": "__Host-shop",
+    "SESSION_COOKIE_SECURE": True,
+    "SESSION_COOKIE_SAMESITE": "Strict",
+    "PERMANENT_SESSION_LIFETIME": 600,
+}
+
+
+def test_what_is_said_after_install_counts() -> None:
+    app, manager = installed({}, gc_interval=60)
+    app.config.update(LATE)
+    page(app, "/", put("n", 1), keep)
+    [line] = cookies(app.test_client().get("/", base_url="https://localhost"))
+    pair, *given = line.split("; ")
+    assert pair.startswith("__Host-shop=")
+    assert {"Secure", "SameSite=Strict", "Max-Age=600"} <= {*given}
+    assert (manager.config.max_lifetime, manager.config.gc_interval) == (600, 60)
+
+
+def test_what_is_said_after_the_first_request_counts_as_it_does_in_flask() -> None:
+    app, _ = installed({})
+    page(app, "/", put("n", 1))
+    assert "Lax" in cookies(app.test_client().get("/"))[0]
+    app.config["SESSION_COOKIE_SAMESITE"] = "Strict"
+    assert "Strict" in cookies(app.test_client().get("/"))[0]
+
+
+def test_what_the_first_request_says_counts_for_its_own_cookie() -> None:
+    """As in Flask, which reads its settings when it saves the session."""
+    app, _ = installed({})
+    app.before_request(lambda: app.config.update(SESSION_COOKIE_SECURE=True))
+    page(app, "/", put("n", 1))
+    [line] = cookies(app.test_client().get("/"))
+    assert "Secure" in line.split("; ")
+
+
+def test_a_session_that_a_test_prepares_has_the_late_settings_too() -> None:
+    app, _ = installed({})
+    app.config["SESSION_COOKIE_NAME"] = "shop"
+    client = app.test_client()
+    with client.session_transaction() as prepared:
+        prepared["n"] = 1
+    assert client.get_cookie("shop") is not None
+
+
+def test_what_was_said_to_the_manager_itself_stays() -> None:
+    app, manager = installed({})
+    manager.set_secure(value=True)
+    app.config["SESSION_COOKIE_SAMESITE"] = "Strict"
+    page(app, "/", put("n", 1))
+    [line] = cookies(app.test_client().get("/"))
+    assert {"Secure", "SameSite=Strict"} <= {*line.split("; ")}
+
+
+def test_a_wrong_setting_that_comes_late_is_refused_at_each_request() -> None:
+    app, _ = installed({})
+    app.config["SESSION_COOKIE_SAMESITE"] = "Some"
+    for _ in range(2):
+        with pytest.raises(ConfigError, match="SESSION_COOKIE_SAMESITE='Some': give 'Lax'"):
+            app.test_client().get("/")
+
+
+def test_another_session_interface_is_noticed_at_the_first_request() -> None:
+    app, _ = installed({})
+    app.session_interface = SecureCookieSessionInterface()
+    with pytest.raises(ConfigError, match=r"flask\.sessions\.SecureCookieSessionInterface was put"):
+        app.test_client().get("/")
+
+
+def test_a_session_interface_may_be_derived_from_ours() -> None:
+    class Own(SessionInterface):
+        """What an application adds to it."""
+
+    app, _ = installed({})
+    app.session_interface.__class__ = Own
+    page(app, "/", put("n", 1))
+    assert len(cookies(app.test_client().get("/"))) == 1
 
 
 # -- what is refused --------------------------------------------------------------------------

@@ -7,13 +7,16 @@ from typing import Any
 import pytest
 from flask import Flask, Response
 from flask import request as flask_request
+from flask.sessions import SessionMixin
 from flask.testing import FlaskClient
+from freezegun import freeze_time
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.test import Client
 
 from sojourn import Manager, SessionReleased
 from sojourn.providers.memory import MemoryProvider
+from sojourn.testing import FakeClock
 from sojourn.web import wsgi
 from sojourn.web.flask import FlaskSession, install, session
 from tests.web.pallets import cookies, page, put, sent_back
@@ -47,6 +50,38 @@ def test_what_a_transaction_puts_reaches_the_application(app: Flask, client: Fla
         prepared["cart"].append("plum")
         prepared.login("ada")
     assert client.get("/").text == "('ada', {'cart': ['pear', 'plum']})"
+
+
+def test_it_is_a_session_mixin(client: FlaskClient) -> None:
+    """By which extensions know a session of Flask."""
+    with client.session_transaction() as prepared:
+        assert isinstance(prepared, SessionMixin)
+
+
+def test_time_passes_as_a_test_says(app: Flask) -> None:
+    clock = FakeClock()
+    app.config["PERMANENT_SESSION_LIFETIME"] = 1800
+    install(app, MemoryProvider(), clock=clock)
+    page(app, "/put", put("n", 1))
+    page(app, "/", lambda: session.get("n"))
+    client = app.test_client()
+    client.get("/put")
+    assert client.get("/").text == "1"
+    clock.advance(1801)
+    assert client.get("/").text == "None"
+
+
+def test_time_may_be_frozen(app: Flask) -> None:
+    app.config["PERMANENT_SESSION_LIFETIME"] = 1800
+    install(app, MemoryProvider())
+    page(app, "/put", put("n", 1))
+    page(app, "/", lambda: session.get("n"))
+    client = app.test_client()
+    with freeze_time("2027-03-01 12:00"):
+        client.get("/put")
+        assert client.get("/").text == "1"
+    with freeze_time("2027-03-01 13:00"):
+        assert client.get("/").text == "None"
 
 
 def test_a_transaction_sees_what_the_application_put(app: Flask, client: FlaskClient) -> None:
@@ -122,7 +157,7 @@ def test_a_test_context_releases_into_the_response_that_it_processes(
         answer = app.process_response(Response(headers={"Vary": "Accept"}))
     assert len(cookies(answer)) == 1
     assert values(answer.headers, "Vary") == ["Accept, Cookie"]
-    assert values(answer.headers, "Cache-Control") == ["no-store"]
+    assert values(answer.headers, "Cache-Control") == ["no-store, private"]
     assert manager.active_count() == 1
 
 

@@ -51,7 +51,7 @@ def test_what_takes_its_place_is_warned_of(path: str, caplog: pytest.LogCaptureF
 def test_what_the_session_itself_holds_is_stored_all_the_same() -> None:
     client = client_of()
     client.get("/replace")
-    assert "sid" in client.cookies
+    assert "session" in client.cookies
 
 
 def test_other_sessions_inside_of_ours_are_warned_of(caplog: pytest.LogCaptureFixture) -> None:

@@ -50,7 +50,10 @@ def client_of(*handlers: Any, **options: Any) -> TestClient[Litestar]:
 def test_a_visitor_is_known_again() -> None:
     client = client_of()
     first = client.get("/count")
-    assert (first.headers["vary"], first.headers["cache-control"]) == ("Cookie", "no-store")
+    assert (first.headers["vary"], first.headers["cache-control"]) == (
+        "Cookie",
+        "no-store, private",
+    )
     again = client.get("/count")
     assert (again.json(), "set-cookie" in again.headers) == (2, False)
     assert client.get("/show").json() == {"n": 2}
@@ -158,10 +161,10 @@ VERBS = (set_session, set_model, clear, renew, set_wrong)
 def test_what_is_put_in_the_sessions_place_goes_into_it(path: str, stored: dict[str, Any]) -> None:
     client = client_of(*VERBS)
     client.get("/count")
-    token = client.cookies["sid"]
+    token = client.cookies["session"]
     assert client.get(path).status_code == (500 if path == "/wrong" else 200)
     assert client.get("/show").json() == stored
-    assert (client.cookies.get("sid") == token) == (path not in {"/clear", "/renew"})
+    assert (client.cookies.get("session") == token) == (path not in {"/clear", "/renew"})
 
 
 def test_a_session_put_in_its_own_place_changes_nothing() -> None:
@@ -181,10 +184,10 @@ def test_clear_session_signs_out() -> None:
     manager = AsyncManager("memory")
     client = client_of(*VERBS, manager=manager)
     client.get("/login")
-    stolen = client.cookies["sid"]
+    stolen = client.cookies["session"]
     answer = client.get("/clear")
-    assert answer.headers["set-cookie"].startswith("sid=; Path=/; Max-Age=0")
-    client.cookies.set("sid", stolen)
+    assert answer.headers["set-cookie"].startswith("session=; Path=/; Max-Age=0")
+    client.cookies.set("session", stolen)
     assert client.get("/count").json() == 1  # of a new session: the old one is gone
 
 
@@ -257,7 +260,7 @@ def test_an_outage_is_503(verb: str, fault: type[Exception]) -> None:
 
     store = Failing()
     client = client_of(ask_the_store, manager=AsyncManager(store))
-    client.cookies.set("sid", "A" * 43)
+    client.cookies.set("session", "A" * 43)
     store.down.add(verb)
     answer = client.get("/" if verb == "handler" else "/count")
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")

@@ -5,16 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from litestar import Controller, Litestar, Response, Router, get
+from litestar import Controller, Litestar, Request, Response, Router, get
 from litestar.config.compression import CompressionConfig
 from litestar.config.csrf import CSRFConfig
 from litestar.connection import ASGIConnection
+from litestar.di import NamedDependency, Provide
 from litestar.exceptions import NotAuthorizedException
 from litestar.handlers import BaseRouteHandler
 from litestar.middleware import (
     AbstractAuthenticationMiddleware,
     AuthenticationResult,
 )
+from litestar.params import FromPath, FromQuery
 from litestar.plugins.flash import FlashConfig, FlashPlugin, flash, get_flashes
 from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.response import Template
@@ -98,10 +100,10 @@ def test_compression_csrf_and_the_response_cache_keep_their_headers() -> None:
     first = client.get("/cached")
     assert first.headers["content-encoding"] == "gzip"
     assert {name.strip() for name in first.headers["vary"].lower().split(",")} >= {"cookie"}
-    assert {cookie.name for cookie in client.cookies.jar} == {"sid", "csrftoken"}
+    assert {cookie.name for cookie in client.cookies.jar} == {"session", "csrftoken"}
     client.cookies.clear()
     second = client.get("/cached")  # from the cache: somebody else's session is not in it
-    assert (second.text, "sid" in second.headers.get("set-cookie", "")) == ("x" * 1000, False)
+    assert (second.text, "session" in second.headers.get("set-cookie", "")) == ("x" * 1000, False)
 
 
 def test_flash_messages_work() -> None:
@@ -145,7 +147,7 @@ def test_an_excluded_path_has_no_session_and_reads_none() -> None:
     store = Failing()
     excluding = SessionPlugin(AsyncManager(store), exclude=["^/static/"])
     client = client_of(static, skipped, asks, plugins=[excluding], raise_server_exceptions=False)
-    client.cookies.set("sid", "A" * 43)
+    client.cookies.set("session", "A" * 43)
     store.down.add("read")
     assert client.get("/count").status_code == 503
     assert [client.get(path).json() for path in ("/static/a", "/skipped")] == [False, False]
@@ -162,3 +164,49 @@ def test_an_excluded_handler_that_asks_is_told_why() -> None:
     plugins = [plugin(exclude="^/static/")]
     client_of(asks, plugins=plugins, exception_handlers={ConfigError: tell}).get("/static/asks")
     assert told == ["no session stands under 'session': this path is excluded from it"]
+
+
+# -- the name of the parameter ----------------------------------------------------------------
+
+
+def test_the_parameter_may_have_another_name() -> None:
+    """So that `session` is free for what an application calls so: a meeting, a lecture."""
+
+    @get("/meetings/{session:str}")
+    async def meeting(session: FromPath[str], visitor: CurrentSession) -> str:
+        visitor["seen"] = session
+        return session
+
+    @get("/search")
+    async def search(session: FromQuery[str]) -> str:
+        return session
+
+    @get("/seen")
+    async def seen(request: Request[Any, Any, Any]) -> str:
+        return str(request.session["seen"])
+
+    plugins = [plugin(parameter="visitor")]
+    with create_test_client([meeting, search, seen], plugins=plugins) as client:
+        assert client.get("/meetings/monday").text == "monday"
+        assert client.get("/search?session=tuesday").text == "tuesday"
+        assert client.get("/seen").text == "monday"
+
+
+@pytest.mark.filterwarnings("ignore:.*Inferred dependency field")
+@pytest.mark.parametrize("annotation", [str, FromQuery[str]])
+def test_a_parameter_of_the_query_does_not_receive_the_session_instead(annotation: Any) -> None:
+    async def search(session: Any) -> str:
+        return str(session)
+
+    search.__annotations__["session"] = annotation
+    with pytest.raises(ConfigError, match=r"'session' is a str, .*parameter='visitor'"):
+        client_of(get("/search")(search))
+
+
+def test_a_dependency_of_the_handlers_own_may_have_the_name() -> None:
+    @get("/own", dependencies={"session": Provide(lambda: "own", sync_to_thread=False)})
+    async def own(session: NamedDependency[str]) -> str:
+        return session
+
+    with client_of(own) as client:
+        assert client.get("/own").text == "own"

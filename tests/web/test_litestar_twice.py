@@ -33,7 +33,7 @@ def test_two_managers_have_keys_and_parameters_of_their_own() -> None:
     client = client_of(both, of_staff, plugins=[plugin(), staff])
     client.get("/both")
     assert (client.get("/show").json(), client.get("/staff").json()) == ({"n": 1}, {"m": 2})
-    assert {cookie.name for cookie in client.cookies.jar} == {"sid", "staff"}
+    assert {cookie.name for cookie in client.cookies.jar} == {"session", "staff"}
 
 
 @pytest.mark.parametrize("order", [1, -1])

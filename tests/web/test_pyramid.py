@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from pyramid.config import Configurator
-from pyramid.events import NewResponse
+from pyramid.events import NewRequest, NewResponse
 from pyramid.httpexceptions import HTTPForbidden, HTTPFound, HTTPNotModified
 from pyramid.request import Request
 from pyramid.response import Response
 
 from sojourn import Manager, Session, SessionReleased
 from sojourn.web.pyramid import SessionFactory
-from tests.web.pyramid_site import View, ask, count, site, stored
+from tests.web.pyramid_site import View, ask, count, site, stored, visit
 from tests.web.stores import MERGED, READS, Failing, Pairs, cookie, values
 
 
@@ -29,7 +29,7 @@ def test_a_visitor_is_known_again(manager: Manager) -> None:
     app = site(count, manager)
     first = ask(app)
     assert first.text == "1"
-    assert values(first.headerlist, "Cache-Control") == ["no-store"]
+    assert values(first.headerlist, "Cache-Control") == ["no-store, private"]
     second = ask(app, cookie(first.headerlist))
     assert second.text == "2"
     assert values(second.headerlist, "Set-Cookie") == []
@@ -95,7 +95,7 @@ def test_a_page_that_does_not_ask_for_the_session_asks_no_store() -> None:
     store = Failing()
     store.down = {"read"}
     app = site(lambda request: Response("quiet"), Manager(store))
-    assert ask(app, "sid=" + "A" * 43).text == "quiet"
+    assert ask(app, "session=" + "A" * 43).text == "quiet"
 
 
 def test_the_token_may_travel_in_a_header() -> None:
@@ -205,3 +205,69 @@ def test_the_body_comes_too_late(manager: Manager) -> None:
     answer = ask(site(view, manager))
     assert answer.body == b"onetwo"
     assert stored(manager, cookie(answer.headerlist)) == {"n": 1}
+
+
+# -- who asks for the session when the response is complete -----------------------------------
+
+
+def test_a_body_that_is_the_first_to_ask_can_read_and_not_change(manager: Manager) -> None:
+    def view(request: Request) -> Response:
+        def parts() -> Iterator[bytes]:
+            yield str(request.session["n"]).encode()
+            with pytest.raises(SessionReleased):
+                request.session["n"] = 2
+
+        return Response(app_iter=parts())
+
+    visitor = visit(manager, n=1)
+    assert ask(site(view, manager), visitor).body == b"1"
+    assert stored(manager, visitor) == {"n": 1}
+
+
+def finished(config: Configurator) -> None:
+    config.add_subscriber(
+        lambda event: event.request.add_finished_callback(lambda r: put("late")(r, None)),
+        NewRequest,
+    )
+
+
+def completed(config: Configurator) -> None:
+    config.add_subscriber(lambda event: put("late")(event.request, event), NewResponse)
+
+
+def idle(request: Request) -> Response:
+    return Response("done")
+
+
+@pytest.mark.parametrize("include", [finished, completed])
+def test_what_comes_after_the_response_is_stored_where_that_needs_no_cookie(
+    include: Callable[[Configurator], None],
+    manager: Manager,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    visitor = visit(manager, n=1)
+    ask(site(idle, manager, include), visitor)
+    assert stored(manager, visitor) == {"n": 1, "late": True}
+    assert caplog.records == []
+    ask(site(idle, manager, include))
+    assert manager.active_count() == 1
+    assert "Ask for it in the view" in caplog.text
+
+
+def test_an_outage_after_the_response_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    store = Failing()
+    manager = Manager(store)
+    visitor = visit(manager, n=1)
+    store.down.add("update")
+    assert ask(site(idle, manager, completed), visitor).text == "done"
+    assert "Ask for it in the view" in caplog.text
+
+
+def test_an_error_saves_nothing_of_a_finished_callback(manager: Manager) -> None:
+    def view(request: Request) -> Response:
+        raise LookupError
+
+    visitor = visit(manager, n=1)
+    with pytest.raises(LookupError):
+        ask(site(view, manager, finished), visitor)
+    assert stored(manager, visitor) == {"n": 1}

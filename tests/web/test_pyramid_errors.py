@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 from pyramid.config import Configurator
+from pyramid.events import NewResponse
 from pyramid.httpexceptions import HTTPFound, HTTPServiceUnavailable
 from pyramid.interfaces import ISessionFactory
 from pyramid.request import Request
 from pyramid.response import Response
+from pyramid.tweens import INGRESS
 from zope.interface.verify import verifyObject
 
 from sojourn import AsyncManager, ConfigError, EncodeError, Manager, Session, StoreError
@@ -156,7 +158,7 @@ def test_a_view_for_exceptions_leaves_our_503_alone() -> None:
     def include(config: Configurator) -> None:
         config.add_exception_view(lambda request: Response("sorry"), context=Exception)
 
-    assert is_unavailable(ask(site(count, Manager(store), include), "sid=" + "A" * 43))
+    assert is_unavailable(ask(site(count, Manager(store), include), "session=" + "A" * 43))
 
 
 def test_an_application_may_have_a_page_of_its_own_for_an_outage() -> None:
@@ -168,7 +170,7 @@ def test_an_application_may_have_a_page_of_its_own_for_an_outage() -> None:
             lambda request: Response("back soon", status=503), context=HTTPServiceUnavailable
         )
 
-    answer = ask(site(count, Manager(store), include), "sid=" + "A" * 43)
+    answer = ask(site(count, Manager(store), include), "session=" + "A" * 43)
     assert (answer.status_int, answer.text) == (503, "back soon")
 
 
@@ -180,13 +182,71 @@ def test_a_page_for_an_outage_that_asks_for_the_session_fails_itself() -> None:
         config.add_exception_view(count, context=HTTPServiceUnavailable)
 
     with pytest.raises(HTTPServiceUnavailable):
-        ask(site(count, Manager(store), include), "sid=" + "A" * 43)
+        ask(site(count, Manager(store), include), "session=" + "A" * 43)
+
+
+def in_a_callback(request: Request) -> Response:
+    request.add_response_callback(lambda request, _: count(request))
+    return Response("never sent")
+
+
+def in_a_subscriber(config: Configurator) -> None:
+    config.add_subscriber(lambda event: count(event.request), NewResponse)
+
+
+def counting(handler: View, registry: object) -> View:
+    """A tween that asks before any exception view listens."""
+
+    def tween(request: Request) -> Response:
+        count(request)
+        return handler(request)
+
+    return tween
+
+
+def in_a_tween(config: Configurator) -> None:
+    config.add_tween(f"{__name__}.counting", under=INGRESS)
+
+
+def answering(environ: Any, router: Any) -> Any:
+    """The execution policy of docs/pyramid.md."""
+    with router.request_context(environ) as request:
+        try:
+            return router.invoke_request(request)
+        except HTTPServiceUnavailable as unavailable:
+            return unavailable
+
+
+def with_the_policy(config: Configurator) -> None:
+    config.set_execution_policy(answering)
+
+
+@pytest.mark.parametrize(
+    ("view", "include"),
+    [
+        (in_a_callback, lambda config: None),
+        (lambda request: Response("never sent"), in_a_subscriber),
+        (lambda request: Response("never sent"), in_a_tween),
+    ],
+    ids=["callback", "subscriber", "tween"],
+)
+def test_where_no_exception_view_listens_an_execution_policy_answers_503(
+    view: View, include: Callable[[Configurator], None]
+) -> None:
+    store = Failing()
+    store.down = {"read"}
+    manager, visitor = Manager(store), "session=" + "A" * 43
+    with pytest.raises(HTTPServiceUnavailable):
+        ask(site(view, manager, include), visitor)
+    assert is_unavailable(ask(site(view, manager, include, with_the_policy), visitor))
+    anonymous = Manager(store, on_outage="anonymous")
+    assert ask(site(view, anonymous, include), visitor).status_int == 200
 
 
 def test_the_request_may_go_on_without_a_store() -> None:
     store = Failing()
     store.down = {"read", "create", "update"}
-    answer = ask(site(count, Manager(store, on_outage="anonymous")), "sid=" + "A" * 43)
+    answer = ask(site(count, Manager(store, on_outage="anonymous")), "session=" + "A" * 43)
     assert (answer.status_int, answer.text) == (200, "1")
     assert values(answer.headerlist, "Set-Cookie") == []
 

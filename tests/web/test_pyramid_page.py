@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from pyramid.authentication import SessionAuthenticationHelper
 from pyramid.config import Configurator
 from pyramid.request import Request
 from pyramid.response import Response
@@ -63,7 +64,7 @@ def test_a_cart_and_a_sign_in(page: ModuleType) -> None:
     client = client_of(page)
     client.post("/cart", {"item": "pear"})
     client.post("/login", {"name": "ada"})
-    stored = page.manager.start({"Cookie": f"sid={client.cookies['sid']}"})
+    stored = page.manager.start({"Cookie": f"session={client.cookies['session']}"})
     assert (stored["cart"], stored.user) == (["pear"], "ada")
     assert client.get("/report").text == "first, for ada"
     client.get("/logout")
@@ -96,14 +97,33 @@ def test_a_fault_in_a_view_is_answered_with_503(page: ModuleType) -> None:
     assert answer.headers["Retry-After"] == "5"
 
 
-def test_a_signed_cookie_is_carried_over_and_goes(page: ModuleType) -> None:
+def test_a_signed_cookie_is_carried_over_and_replaced(page: ModuleType) -> None:
     old, new = site(count, page.before), site(count, page.carry_over)
     before = cookie(ask(old).headerlist)
     first = ask(new, before)
     assert first.text == "2"
-    gone, ours = sorted(values(first.headerlist, "Set-Cookie"))
-    assert gone.startswith("session=; Max-Age=0")
-    assert ask(new, f"{before}; {ours.partition(';')[0]}").text == "3"
+    [ours] = values(first.headerlist, "Set-Cookie")
+    assert ours.startswith("session=")
+    assert ask(new, ours.partition(";")[0]).text == "3"
+
+
+def test_who_is_signed_in_stays_so(page: ModuleType) -> None:
+    helper = SessionAuthenticationHelper()
+
+    def sign_in(request: Request) -> Response:
+        helper.remember(request, 7)
+        return Response("signed in")
+
+    def who(request: Request) -> Response:
+        return Response(f"{helper.authenticated_userid(request)} {request.session.user}")
+
+    visitor = cookie(ask(site(sign_in, page.before)).headerlist)
+    new = site(who, page.carry_over)
+    first = ask(new, visitor)
+    assert first.text == "7 7"
+    [ours] = values(first.headerlist, "Set-Cookie")
+    assert ask(new, ours.partition(";")[0]).text == "7 7"
+    assert [info.user for info in page.manager.sessions()] == ["7"]
 
 
 def test_the_page_of_bottle_and_falcon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

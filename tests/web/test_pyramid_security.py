@@ -128,10 +128,10 @@ def test_a_security_policy_knows_who_it_is(manager: Manager, policy: Any) -> Non
     app = TestApp(config.make_wsgi_app(), lint=True)
     assert app.get("/").text == "None"
     app.get("/in")
-    before = app.cookies["sid"]
+    before = app.cookies["session"]
     assert app.get("/").text == "ada"
     app.get("/in")
-    assert app.cookies["sid"] != before
+    assert app.cookies["session"] != before
     app.get("/out")
     assert app.get("/").text == "None"
     assert manager.active_count() == 0

@@ -128,7 +128,7 @@ def test_when_the_last_message_was_shown_nothing_is_left(manager: Manager) -> No
     visitor = end(manager, session)
     session = begin(manager, visitor)
     session.pop_flash()
-    assert end(manager, session) == "sid="
+    assert end(manager, session) == "session="
     session = begin(manager)
     session.flash("shown at once")
     session.pop_flash()
@@ -141,3 +141,14 @@ def test_other_keys_are_no_messages(manager: Manager) -> None:
     session.update({1: "int", b"_f_": "bytes", ("_f_", 1): "tuple", "_f_": "text", "x/y": "text"})
     assert session.pop_flash() == []
     assert len(session) == 5
+
+
+def test_messages_keep_their_order_while_the_clock_stands_still(
+    manager: Manager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a test with a frozen clock, and where the clock is a coarse one."""
+    monkeypatch.setattr("time.time_ns", lambda: 1_700_000_000_000_000_000)
+    session = begin(manager)
+    for number in range(20):
+        session.flash(number)
+    assert session.pop_flash() == [*range(20)]

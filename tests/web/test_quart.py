@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Any
+from importlib.metadata import version
+from typing import Any, cast
 
 import pytest
 from markupsafe import Markup
@@ -13,11 +14,13 @@ from quart import (
     flash,
     get_flashed_messages,
     render_template_string,
+    request,
     stream_with_context,
 )
 from quart.typing import TestClientProtocol as Client
 
 from sojourn import AsyncManager, SessionReleased, StoreUnavailable
+from sojourn.providers.memory import MemoryProvider
 from sojourn.web.quart import install, session
 from tests.web.pallets import async_page, async_put, cookies
 from tests.web.stores import FAULTS, Failing, values
@@ -169,6 +172,7 @@ async def test_an_error_that_leaves_quart_saves_nothing(
     app: Quart, client: Client, manager: AsyncManager
 ) -> None:
     app.config["PROPAGATE_EXCEPTIONS"] = True
+    app.testing = version("quart").startswith("0.20.")  # there an error leaves it in tests alone
     async_page(app, "/", async_put("n", 1), lambda: session.login("ada"), lambda: 1 / 0)
     with pytest.raises((ZeroDivisionError, ExceptionGroup)):
         await client.get("/")
@@ -222,3 +226,22 @@ async def test_a_view_that_finds_the_store_down_answers_the_same(
 def test_outside_a_request_quart_says_what_is_wrong(manager: AsyncManager) -> None:
     with pytest.raises(RuntimeError, match="Not within a request nor websocket context"):
         session.get("n")
+
+
+async def test_a_context_of_a_kept_scope_has_a_session_of_its_own() -> None:
+    """Whoever keeps the scope of a request, and opens it again when that is over."""
+    app = Quart(__name__)
+    sessions = install(app, MemoryProvider())
+    kept: list[Any] = []
+    async_page(
+        app, "/", async_put("n", 1), lambda: kept.append(cast("Any", request)._get_current_object())
+    )
+    client = app.test_client()
+    await client.get("/")
+    await client.get("/")
+    async with app.request_context(kept[1]):
+        assert session["n"] == 1
+    [stored] = [info async for info in sessions.sessions()]
+    await sessions.destroy(stored.id)
+    async with app.request_context(kept[1]):
+        assert session.get("n") is None

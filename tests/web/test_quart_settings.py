@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from quart import Quart, request
+from quart.sessions import SecureCookieSessionInterface, SessionMixin
 
 from sojourn import AsyncManager, ConfigError, Manager
 from sojourn.providers.file import FileProvider
 from sojourn.providers.memory import MemoryProvider
+from sojourn.testing import FakeClock
 from sojourn.web import _versions, asgi
 from sojourn.web.quart import install, session
 from tests.web.pallets import Told, async_page, async_put, cookies
@@ -41,6 +43,45 @@ async def test_the_cookie_is_as_quart_says(app: Quart) -> None:
     pair, *given = line.split("; ")
     assert pair.startswith("shop=")
     assert set(given) == {"Path=/a", "HttpOnly", "Secure", "SameSite=Strict", "Partitioned"}
+
+
+async def test_what_is_said_after_install_counts(app: Quart, manager: AsyncManager) -> None:
+    app.config.update(SESSION_COOKIE_SAMESITE="Strict", PERMANENT_SESSION_LIFETIME=600)
+
+    @app.before_request
+    async def say() -> None:
+        app.config["SESSION_COOKIE_SECURE"] = True
+
+    async_page(app, "/", async_put("n", 1))
+    [line] = cookies(await app.test_client().get("/"))
+    assert {"Secure", "SameSite=Strict"} <= {*line.split("; ")}
+    assert manager.config.max_lifetime == 600
+
+
+async def test_time_passes_as_a_test_says(app: Quart) -> None:
+    clock = FakeClock()
+    app.config["PERMANENT_SESSION_LIFETIME"] = 1800
+    install(app, MemoryProvider(), clock=clock)
+    async_page(app, "/put", async_put("n", 1))
+    async_page(app, "/", lambda: (session.get("n"), isinstance_of_mixin()))
+    client = app.test_client()
+    await client.get("/put")
+    assert await (await client.get("/")).get_data(as_text=True) == "(1, True)"
+    clock.advance(1801)
+    assert await (await client.get("/")).get_data(as_text=True) == "(None, True)"
+
+
+def isinstance_of_mixin() -> bool:
+    return isinstance(cast("Any", session)._get_current_object(), SessionMixin)
+
+
+@pytest.mark.usefixtures("manager")
+async def test_another_session_interface_is_noticed_at_the_first_request(app: Quart) -> None:
+    app.session_interface = SecureCookieSessionInterface()
+    async_page(app, "/", async_put("n", 1))
+    app.testing = True
+    with pytest.raises(ConfigError, match=r"quart\.sessions\.SecureCookieSessionInterface was put"):
+        await app.test_client().get("/")
 
 
 async def test_a_second_manager_has_a_key_of_its_own(app: Quart, manager: AsyncManager) -> None:

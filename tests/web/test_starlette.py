@@ -42,7 +42,10 @@ async def put(request: Request) -> Response:
 def test_a_visitor_is_known_again() -> None:
     client = TestClient(app_of(AsyncManager("memory"), Route("/put", put)))
     first = client.get("/put")
-    assert (first.headers["vary"], first.headers["cache-control"]) == ("Cookie", "no-store")
+    assert (first.headers["vary"], first.headers["cache-control"]) == (
+        "Cookie",
+        "no-store, private",
+    )
     assert "set-cookie" not in client.get("/put").headers
     assert client.get("/show").json() == {"items": ["apple", "apple"]}
 
@@ -68,7 +71,7 @@ def test_a_test_may_sign_a_visitor_in() -> None:
         return PlainTextResponse(request.scope["session"].user)
 
     client = TestClient(app_of(manager, Route("/me", me)))
-    client.cookies.set("sid", asyncio.run(sign_in()))
+    client.cookies.set("session", asyncio.run(sign_in()))
     assert client.get("/me").text == "ada"
 
 
@@ -127,7 +130,7 @@ def test_a_handler_of_everything_stands_outside_of_all_middlewares() -> None:
 def test_an_outage_is_503(verb: str) -> None:
     store = Failing()
     client = TestClient(app_of(AsyncManager(store), Route("/put", put)))
-    client.cookies.set("sid", "A" * 43)
+    client.cookies.set("session", "A" * 43)
     store.down.add(verb)
     answer = client.get("/put")
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")

@@ -128,7 +128,7 @@ def test_a_mounted_application_may_have_a_manager_of_its_own() -> None:
     assert client.get("/staff/").json() == {"n": 11}
     assert client.get("/show").json() == {"n": 1}
     assert {(cookie.name, cookie.path) for cookie in client.cookies.jar} == {
-        ("sid", "/"),
+        ("session", "/"),
         ("staff", "/staff"),
     }
 

@@ -1,1 +1,1 @@
-"""Providers: the stores, one module each."""
+"""The providers: one module for each store, and the modules that they share."""

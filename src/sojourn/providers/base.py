@@ -1,74 +1,85 @@
-"""What a store must do: the contract, for sync and for async ones."""
+"""The contract between a session manager and a store, in a sync and an async form.
+
+A provider stores records and makes no decisions about them.  The manager computes times, ids and
+expiries and passes them in; the provider's part is to apply each change in one atomic step.
+"""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Protocol
 
-from sojourn.record import Changes, Outcome, Record
+from sojourn.record import MOVES, Changes, Outcome, Record
 
 
 class Provider(Protocol):
-    """A store of records.
+    """A store of session records.
 
-    It decides nothing: times, ids and merges come from above, and it reads no clock.  It makes
-    each verb atomic: whoever reads at the same time sees the record of before or of after.
-    Absent is None, False or GONE; a fault of the store raises StoreError (StoreUnavailable if
-    nothing was written) and is never reported as absent.
+    A provider does not choose times or ids and does not read a clock: both are arguments.  Each
+    method is atomic: a concurrent reader sees the record either before or after the change, never
+    in between.  An absent record is reported as None, False or GONE.  An error of the store raises
+    StoreError (StoreUnavailable if nothing was written) and is never reported as an absent record.
+    Times are seconds since the epoch.
     """
 
     def read(self, id: str) -> Record | None:
-        """Return what stands under `id`, whole; None if nothing does.
+        """Return the complete record that is stored under `id`, or None if there is none.
 
-        It may have expired, or be a tombstone: the caller checks.  Writes nothing.  Raises
-        CorruptRecord for a frame that cannot be read.
+        The record may have expired, or may be a tombstone (the record that a session leaves behind
+        under its old id): the caller checks both.  Reading writes nothing.  Raises CorruptRecord if
+        the stored bytes cannot be read.
         """
 
     def create(self, record: Record) -> bool:
-        """Store a new record; return False, and change nothing, if anything stands there."""
+        """Store a new record; return False, and change nothing, if the id is already in use."""
 
     def update(self, record: Record, changes: Changes) -> Outcome | Record:
-        """Apply `changes` to what stands under `record.id`, in one step with all checks.
+        """Apply `changes` to the record stored under `record.id`, in one step with all checks.
 
-        `record` is what the caller last saw there; it may be out of date.  Returns what
-        `sojourn.record.merge` would for what stands: APPLIED, EMPTIED (and the record is
-        gone), GONE (absent, a tombstone, or expired at `changes.now`; nothing is written), or
-        the Record that stands if it differs from `changes.expect` (nothing is written).
-        Fields that others wrote meanwhile stay.  With `changes.move` the result stands under
-        the new id and a tombstone under the old one.
+        `record` is the record as the caller last read it; it may be out of date.  The result is the
+        one that `sojourn.record.merge` gives for the record that is stored now:
+
+        - APPLIED: the changes are stored.
+        - EMPTIED: the changes left no fields, and the record was deleted.
+        - GONE: the record is absent, a tombstone, or expired at `changes.now`; nothing is written.
+        - a Record: the stored record, because it differs from `changes.expect`; nothing is written.
+
+        Fields that other requests stored meanwhile are kept.  With `changes.move` the result is
+        stored under the new id and a tombstone under the old one.
         """
 
     def destroy(self, id: str) -> Record | None:
-        """Take away the record or tombstone with its index entries, and return it.
+        """Delete a record or tombstone together with its index entries, and return it.
 
-        The fields may be left out of what is returned.  None if nothing stood there.  Of
-        several callers at once one gets the record.  A frame that cannot be read is taken away
-        if the store can do that, and otherwise raises CorruptRecord.
+        The returned record may lack its fields.  Returns None if nothing was stored under the id.
+        If several callers destroy the same record at once, exactly one of them gets it.  A record
+        that cannot be read is deleted if the store is able to do that; otherwise CorruptRecord is
+        raised.
         """
 
     def find(self, user: str | None, now: float) -> Iterator[Record]:
-        """Yield the living sessions of a user, or all; the fields may be left out.
+        """Yield the live sessions of a user, or of everybody if `user` is None.
 
-        None that was created before the call, and lives on, is missed.  What cannot be read is
-        passed by.
+        The records may lack their fields.  A session that was created before the call and stays
+        alive during it is never missed.  Records that cannot be read are skipped.
         """
 
     def count(self, now: float) -> int:
-        """Return how many sessions live; expired ones and tombstones do not count."""
+        """Return the number of live sessions; expired records and tombstones do not count."""
 
     def gc(self, now: float, limit: int) -> int:
-        """Take away at most `limit` expired records or tombstones, and return how many.
+        """Delete at most `limit` records and tombstones that expired by `now`; return the number.
 
-        Fewer than `limit` means that nothing expired is left.  A frame that cannot be read goes
-        by the time that the store itself knows of it.
+        A number below `limit` means that no expired record is left.  For a record that cannot be
+        read, the expiry that the store itself keeps beside it decides.
         """
 
     def close(self) -> None:
-        """Give back what it holds: connections, descriptors.  Stored sessions stay."""
+        """Release connections and file descriptors.  Stored sessions are kept."""
 
 
 class AsyncProvider(Protocol):
-    """The same contract for asyncio: each verb is a coroutine, `find` an async iterator."""
+    """The same contract for asyncio: each method is a coroutine, and `find` an async iterator."""
 
     async def read(self, id: str) -> Record | None:
         """As `Provider.read`."""
@@ -98,12 +109,16 @@ class AsyncProvider(Protocol):
 def followed(
     read: Callable[[str], Record | None], id: str, is_listed: Callable[[str], bool]
 ) -> Record | None:
-    """Return what stands under an id of a list that was made before.
+    """Return the record for an id from a list of ids that was made earlier.
 
-    A session that moved since then is found where it went, unless that is on the list itself:
-    so a list that is read one by one misses none, and names none twice.
+    If the session has moved since then, its successor is followed, unless the successor is on the
+    list itself.  A caller that reads such a list id by id therefore misses no session and yields
+    none twice.
     """
     record = read(id)
-    while record is not None and record.successor is not None and not is_listed(record.successor):
+    # The number of steps is bounded, since faulty data could hold tombstones in a circle.
+    for _ in range(MOVES):
+        if record is None or record.successor is None or is_listed(record.successor):
+            break
         record = read(record.successor)
     return record

@@ -1,241 +1,360 @@
-"""Sessions in files: `<path>/x/s/xsnk…`, two levels of folders from the id's first two digits.
+"""A provider that stores each session in a file: `<path>/x/s/xsnk…`.
 
-What the file holds is the truth.  Its mtime is a hint of its expiry, and a tombstone is a file
-that its owner may not write (mode 0400), so that gc and count open nothing.  An empty file
-`<path>/users/ab/<digest of the user>.<id>` marks whose session it is: it is written before the
-session and taken away after it, so that it may be one too many but is never missing.
+The two levels of folders are the first two hex digits of the id.  The file's content is
+authoritative.  Its mtime is a hint of the expiry, and a tombstone is marked by mode 0400, so that
+gc and count need not open files.  For a user's session there is also an empty marker file,
+`<path>/users/ab/<digest of the user>.<id>`.  It is written before the session and deleted after
+it, so a marker may exist without its session, but never the reverse.
 
-An old and a new id share their first two digits, so a move happens in one locked folder.  Folders
-are 0700 and files 0600; names come only from ids, which are hex digits.
+A session's old and new id share their first two digits, so a move happens in one locked folder:
+the new record is written, then the tombstone replaces the old record.  If the second step fails,
+the new record is deleted.  Once the last file is renamed or deleted, the change has happened;
+a failed cleanup after that is not an error.
+
+Folders have mode 0700 and files 0600.  Files whose name is not an id are skipped.  A symbolic link
+in the place of a folder or file is not followed; it affects only the sessions stored there.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
+import stat
 from collections.abc import Iterator
-from stat import S_IWUSR
 
-from sojourn.errors import CorruptRecord, StoreError
+from sojourn.errors import CorruptRecord, OutcomeUnknown, StoreError, StoreUnavailable
 from sojourn.providers.base import followed
 from sojourn.providers.frame import pack, unpack
-from sojourn.providers.leaf import (
-    NEW,
-    Leaf,
-    entries,
-    make_folder,
-    read,
-    statuses,
-    translated,
-    usable,
-)
+from sojourn.providers.leaf import NEW, Folder, InTheWay, read, refusal
 from sojourn.providers.markers import Markers
-from sojourn.record import Changes, Merged, Outcome, Record, is_live, merge
+from sojourn.providers.tree import Tree, translated, usable
+from sojourn.record import Changes, Merged, Outcome, Record, is_id, is_live, merge
 
 LIVE, TOMBSTONE = 0o600, 0o400
-LEAVES = [f"{a}/{b}" for a in "0123456789abcdef" for b in "0123456789abcdef"]
+DIGITS = "0123456789abcdef"
+LEAVES = [f"{a}/{b}" for a in DIGITS for b in DIGITS]
+"""The 256 folders that hold session files, relative to the provider's path."""
+USERS = "users"
+
+
+class Sweep:
+    """One batch of `gc`: how many files it deleted, and the first error, raised at the end."""
+
+    def __init__(self, now: float, limit: int, trouble: StoreError | None) -> None:
+        self.now = now
+        self.limit = limit
+        self.trouble = trouble
+        self.removed = 0
+
+    @contextlib.contextmanager
+    def noting(self, path: str) -> Iterator[None]:
+        """Record an error raised in the block, and continue.
+
+        A foreign file or folder in the way, or a file that vanished meanwhile, is not an error.
+        """
+        try:
+            yield
+        except (InTheWay, FileNotFoundError):
+            return
+        except OSError as error:
+            if self.trouble is None:
+                self.trouble = refusal(error, path)
+                self.trouble.__cause__ = error
+        except StoreError as error:
+            self.trouble = self.trouble or error
 
 
 class FileProvider:
-    """Keeps records as files in a folder; any number of processes may share it."""
+    """Stores records as files in a folder, which any number of processes may share."""
 
     def __init__(self, path: str | os.PathLike[str], *, fsync: bool = False) -> None:
-        """Open the folder, making it if it is not there; raise ConfigError if it is no use.
+        """Check the path, and create nothing: the folder is made when the first session is stored.
 
-        fsync: wait for the disk at each write, so that what was acknowledged survives a power
-            failure.  Without it, it survives the death of the process.
+        path: the folder for the sessions.  Raises ConfigError if it cannot hold any.
+        fsync: whether to wait for the disk at each write.  With it, acknowledged changes survive a
+            power failure; without it, they survive only the death of the process.
         """
         self._path = usable(path)
-        self._markers = Markers(f"{self._path}/users", fsync=fsync)
-        self._fsync = fsync
-        self._reached = 0.0, 0
+        self._tree = Tree(self._path, fsync=fsync)
+        self._markers = Markers(self._tree, USERS)
+        self._reached: tuple[float, int, StoreError | None] = 0.0, 0, None
+        """The last sweep: its `now`, the index of the folder it reached, and its first error."""
 
     @translated
     def read(self, id: str) -> Record | None:
-        """As the contract says; takes no lock."""
-        data = read(f"{self._path}/{id[0]}/{id[1]}/{id}")
+        """See `Provider.read`.  Takes no lock."""
+        try:
+            data = read(f"{self._path}/{id[0]}/{id[1]}/{id}")
+        except NotADirectoryError:
+            data = None
+        if not data:
+            # A foreign object in the place of a folder also makes the file look absent.  This must
+            # raise InTheWay: an absent session would log the visitor out.
+            self._tree.check(_leaf_of(id))
         return None if data is None else unpack(id, data)
 
     @translated
     def create(self, record: Record) -> bool:
-        """As the contract says."""
-        with self._leaf(record.id) as leaf:
+        """See `Provider.create`.  Writes the file and its marker, or neither."""
+        with self._tree.make(_leaf_of(record.id)).locked() as leaf:
             if leaf.has(record.id):
                 return False
-            self._put(leaf, record)
+            self._add(leaf, record)
             return True
 
     @translated
     def update(self, record: Record, changes: Changes) -> Outcome | Record:
-        """As the contract says: a merge under the folder's lock."""
+        """See `Provider.update`.  Merges under the lock of the folder."""
         id = record.id
         try:
-            leaf = Leaf(self._folder(id))
+            leaf = self._tree.open(_leaf_of(id)).locked()
         except FileNotFoundError:
             return Outcome.GONE
         with leaf:
-            stands = _record_in(leaf, id)
-            merged = merge(stands, changes)
-            if stands is None or not isinstance(merged, Merged):
+            stored = _record_in(leaf, id)
+            merged = merge(stored, changes)
+            if stored is None or not isinstance(merged, Merged):
                 return merged if isinstance(merged, Record) else Outcome.GONE
-            self._make_so(leaf, stands, merged)
+            self._store(leaf, stored, merged)
             return merged.outcome
 
     @translated
     def destroy(self, id: str) -> Record | None:
-        """As the contract says; what cannot be read is taken away too."""
+        """See `Provider.destroy`.  A file that cannot be read is deleted too."""
         try:
-            leaf = Leaf(self._folder(id))
+            leaf = self._tree.open(_leaf_of(id)).locked()
         except FileNotFoundError:
             return None
         with leaf:
             try:
                 record = _record_in(leaf, id)
             except CorruptRecord:
+                # The user of an unreadable record is unknown; `find` deletes the marker later.
                 record = Record(id, {}, 0.0, 0.0, 0.0)
             if record is not None:
-                self._take(leaf, record)
+                self._delete(leaf, record)
             return record
 
     def find(self, user: str | None, now: float) -> Iterator[Record]:
-        """As the contract says."""
-        for ids in map(self._names, LEAVES) if user is None else [self._marked(user)]:
+        """See `Provider.find`.  Skips sessions whose folder is blocked by a foreign file."""
+        for ids in map(self._ids, LEAVES) if user is None else [self._marked(user)]:
             for id in ids:
                 try:
                     record = followed(self.read, id, ids.__contains__)
-                except CorruptRecord:
+                except (CorruptRecord, InTheWay):
                     continue
                 if record is not None and is_live(record, now) and user in (None, record.user):
                     yield record
                 elif user is not None and (record is None or record.user != user):
-                    self._unmark(user, id)
+                    self._repair(user, id)
 
     @translated
     def count(self, now: float) -> int:
-        """As the contract says, by the hints."""
+        """See `Provider.count`.  Relies on the hints in mode and mtime, and opens no file."""
         live = 0
         for leaf in LEAVES:
-            for name, status in statuses(f"{self._path}/{leaf}"):
-                is_session = name != NEW and bool(status.st_mode & S_IWUSR)
-                live += is_session and status.st_mtime > now
+            for name, status in self._statuses(leaf):
+                if stat.S_ISREG(status.st_mode) and status.st_mode & stat.S_IWUSR:
+                    # A file without the owner's write permission is a tombstone.
+                    live += status.st_mtime > now and _belongs(name, leaf)
         return live
 
-    @translated
     def gc(self, now: float, limit: int) -> int:
-        """As the contract says; a sweep in batches, all for one `now`, goes around once."""
-        swept_for, reached = self._reached
-        removed = 0
-        for number in range(reached if swept_for == now else 0, len(LEAVES)):
-            removed += self._sweep(LEAVES[number], now, limit - removed)
-            if removed >= limit:
-                self._reached = now, number  # there may be more in this folder
-                return removed
-        self._reached = now, 0
-        return removed
+        """See `Provider.gc`.  Calls with the same `now` form one sweep over all folders.
 
+        An error in one folder does not keep the sweep from the others; it is raised at the end.
+        """
+        swept_for, reached, trouble = self._reached
+        if swept_for != now:
+            reached, trouble = 0, None
+        sweep = Sweep(now, limit, trouble)
+        for number in range(reached, len(LEAVES)):
+            with sweep.noting(self._path):
+                self._sweep(LEAVES[number], sweep)
+            if sweep.removed >= limit:  # the limit may have left expired files in this folder
+                self._reached = now, number, sweep.trouble
+                return sweep.removed
+        self._reached = now, 0, None
+        if sweep.trouble is not None:
+            raise sweep.trouble
+        return sweep.removed
+
+    @translated
     def check(self) -> list[str]:
-        """Say what is unsafe about the folder."""
-        mode = os.stat(self._path).st_mode
-        if mode & 0o022:
-            return [f"{self._path} can be written by others: chmod 0700 it"]
-        return []
+        """Return warnings about unsafe permissions, and about foreign files among the folders."""
+        unsafe = []
+        with contextlib.suppress(FileNotFoundError):  # nothing was written yet
+            if os.stat(self._path).st_mode & 0o022:
+                unsafe.append(f"{self._path} can be written by others: chmod 0700 it")
+        in_the_way = set[str]()
+        for folder in [USERS, *DIGITS, *LEAVES]:
+            try:
+                self._tree.open(folder).close()
+            except FileNotFoundError:
+                continue
+            except InTheWay as error:
+                in_the_way.add(str(error))
+        return [*unsafe, *sorted(in_the_way)]
 
     def close(self) -> None:
-        """Nothing is held open between calls."""
+        """Do nothing: no descriptor is held open between calls."""
 
-    # -- files -------------------------------------------------------------------------------
-
-    def _folder(self, id: str) -> str:
-        return f"{self._path}/{id[0]}/{id[1]}"
-
-    def _leaf(self, id: str) -> Leaf:
-        """The locked folder of an id, made if it is not there."""
-        path = self._folder(id)
-        try:
-            return Leaf(path)
-        except FileNotFoundError:
-            for folder in (self._path, os.path.dirname(path), path):
-                make_folder(folder, fsync=self._fsync)
-            return Leaf(path)
+    # -- reading --------------------------------------------------------------------------------
 
     @translated
-    def _names(self, leaf: str) -> set[str]:
-        found = entries(f"{self._path}/{leaf}")
-        return {entry.name for entry in found if entry.name != NEW}
+    def _ids(self, leaf: str) -> set[str]:
+        return {name for name, _ in self._statuses(leaf) if _belongs(name, leaf)}
 
     @translated
     def _marked(self, user: str) -> set[str]:
         return self._markers.of(user)
 
-    def _put(self, leaf: Leaf, record: Record) -> None:
-        if record.user is not None:
-            self._markers.add(record.user, record.id)
-        mode = LIVE if record.successor is None else TOMBSTONE
-        leaf.write(record.id, pack(record), mode, record.expires, fsync=self._fsync)
+    def _statuses(self, leaf: str) -> Iterator[tuple[str, os.stat_result]]:
+        """Yield name and status of each file in a folder; yield nothing if it is not a folder."""
+        with contextlib.suppress(InTheWay):
+            yield from self._tree.statuses(leaf)
 
-    def _take(self, leaf: Leaf, record: Record) -> None:
+    @translated
+    def _repair_locked(self, user: str, id: str) -> None:
+        """Delete a marker, unless its session exists and belongs to the user."""
+        # A writer adds the marker before the record, with this lock held.  Without the lock, the
+        # marker of a session that is being created could be deleted here.
+        with self._tree.make(_leaf_of(id)).locked() as leaf:
+            record = _record_in(leaf, id)
+            if record is None or record.user != user:
+                self._markers.remove(user, id)
+
+    def _repair(self, user: str, id: str) -> None:
+        """Delete a marker that a killed process left, unless a session is about to use it."""
+        with contextlib.suppress(StoreError, CorruptRecord):
+            self._repair_locked(user, id)
+
+    # -- writing --------------------------------------------------------------------------------
+
+    def _store(self, leaf: Folder, old: Record, merged: Merged) -> None:
+        """Write the result of a merge: delete the record, replace it, or move it."""
+        if merged.record is None:
+            self._delete(leaf, old)
+        elif merged.tombstone is None:
+            _write(leaf, merged.record)
+            leaf.settle()
+        else:
+            self._move(leaf, old, merged.record, merged.tombstone)
+
+    def _add(self, leaf: Folder, record: Record) -> None:
+        """Write a new record and its marker, or neither."""
+        try:
+            if record.user is not None:
+                self._markers.add(record.user, record.id)
+            _write(leaf, record)
+            leaf.settle()
+        except (OSError, StoreUnavailable):
+            self._unmark(record)
+            raise
+        except OutcomeUnknown as error:
+            # The file may or may not be there; deleting it makes sure that nothing is stored.
+            self._take_back(leaf, record, error)
+            raise StoreUnavailable(str(error)) from error
+
+    def _move(self, leaf: Folder, old: Record, new: Record, tombstone: Record) -> None:
+        """Write the new record, then replace the old one by its tombstone; or change nothing."""
+        # Both files must be in the one folder whose lock is held.
+        if new.id[:2] != old.id[:2]:
+            raise StoreError("a session moves only to an id with the same first two digits")
+        # `_add` leaves nothing behind if it fails, so the old record is still valid then.
+        self._add(leaf, new)
+        try:
+            _write(leaf, tombstone)
+        except OSError as error:
+            self._take_back(leaf, new, error)
+            raise
+        leaf.settle()
+        self._unmark(old)
+
+    def _take_back(self, leaf: Folder, record: Record, error: Exception) -> None:
+        """Delete a new record after an error.
+
+        Raises OutcomeUnknown if deleting it fails too.  The record then remains and is listed until
+        it expires, although no client has a token for it.
+        """
+        try:
+            leaf.withdraw(record.id)
+            leaf.settle()
+        except (OSError, StoreError) as another:
+            raise OutcomeUnknown(
+                f"{leaf.path} refused a change, and then to undo it ({another}): "
+                f"the session {record.id}, of which nobody has the token, may stay until it expires"
+            ) from error
+        self._unmark(record)
+
+    def _delete(self, leaf: Folder, record: Record) -> None:
+        # The file goes first: a marker without a session is harmless, the reverse is not.
         leaf.remove(record.id)
-        if self._fsync:
-            os.fsync(leaf.fd)
+        leaf.settle()
+        self._unmark(record)
+
+    def _unmark(self, record: Record) -> None:
         if record.user is not None:
             self._markers.remove(record.user, record.id)
 
-    def _make_so(self, leaf: Leaf, old: Record, merged: Merged) -> None:
-        if merged.record is None:
-            self._take(leaf, old)
-        elif merged.tombstone is None:
-            mode, expires = LIVE, merged.record.expires
-            leaf.write(old.id, pack(merged.record), mode, expires, fsync=self._fsync)
-        else:
-            if merged.record.id[:2] != old.id[:2]:
-                raise StoreError("a session moves only to an id with the same first two digits")
-            self._put(leaf, merged.record)
-            self._put(leaf, merged.tombstone)
-            if old.user is not None:
-                self._markers.remove(old.user, old.id)
+    # -- gc -------------------------------------------------------------------------------------
 
-    def _sweep(self, name: str, now: float, limit: int) -> int:
-        """Take away what has expired in one folder, and what a killed writer left."""
-        path = f"{self._path}/{name}"
-        found = statuses(path)
-        due = [id for id, status in found if id == NEW or status.st_mtime <= now]
+    def _sweep(self, name: str, sweep: Sweep) -> None:
+        """Delete the expired files in a folder, and temporary files that killed writers left."""
+        # Looked up without the lock, so that a folder with nothing to delete is not locked at all.
+        due = self._due(name, sweep.now)
         if not due:
-            return 0
-        removed = 0
-        with Leaf(path) as leaf:
+            return
+        with self._tree.open(name).locked() as leaf:
             for id in due:
-                if id == NEW:
-                    leaf.remove(NEW)
-                elif removed < limit:
-                    removed += self._sweep_one(leaf, id, now)
-        return removed
+                if id.startswith(NEW):
+                    leaf.remove(id)
+                elif sweep.removed < sweep.limit:
+                    with sweep.noting(leaf.path):
+                        sweep.removed += self._sweep_one(leaf, id, sweep.now)
 
-    def _sweep_one(self, leaf: Leaf, id: str, now: float) -> bool:
-        """Take one away if it has expired indeed; if the hint was wrong, put it right."""
+    def _due(self, name: str, now: float) -> list[str]:
+        """Return the files that seem expired by their mtime, and leftover temporary files."""
+        due = []
+        for id, status in self._statuses(name):
+            hinted = status.st_mtime <= now and _belongs(id, name)
+            if (hinted or id.startswith(NEW)) and not stat.S_ISDIR(status.st_mode):
+                due.append(id)
+        return due
+
+    def _sweep_one(self, leaf: Folder, id: str, now: float) -> bool:
+        """Delete a file if its record has expired; if only the mtime says so, correct the mtime."""
         try:
             record = _record_in(leaf, id)
         except CorruptRecord:
-            leaf.remove(id)  # its time by the hint, which is all there is
+            leaf.remove(id)  # its content is unreadable, so its mtime decides
             return True
         if record is None:
             return False
         if record.expires > now:
             leaf.set_mtime(id, record.expires)
             return False
-        self._take(leaf, record)
+        self._delete(leaf, record)
         return True
 
-    @translated
-    def _unmark(self, user: str, id: str) -> None:
-        """Take a marker away that a killed process left, unless it is about to be used."""
-        with self._leaf(id) as leaf:
-            try:
-                record = _record_in(leaf, id)
-            except CorruptRecord:
-                return
-            if record is None or record.user != user:
-                self._markers.remove(user, id)
+
+def _leaf_of(id: str) -> str:
+    """Return the folder in which the session with this id is stored."""
+    return f"{id[0]}/{id[1]}"
 
 
-def _record_in(leaf: Leaf, id: str) -> Record | None:
+def _belongs(name: str, leaf: str) -> bool:
+    """Whether a file of this name could be a session stored in that folder."""
+    return is_id(name) and _leaf_of(name) == leaf
+
+
+def _record_in(leaf: Folder, id: str) -> Record | None:
+    """Return the record in a folder, or None if there is none."""
     data = leaf.read(id)
     return None if data is None else unpack(id, data)
+
+
+def _write(leaf: Folder, record: Record) -> None:
+    """Write a record, with mode and mtime as the hints for `count` and `gc`."""
+    mode = LIVE if record.successor is None else TOMBSTONE
+    leaf.write(record.id, pack(record), mode, record.expires)

@@ -1,32 +1,37 @@
-"""A whole record as bytes, for stores that keep one value under an id.
+"""The encoding of a whole record as bytes, for stores that keep one value per id.
 
-A MessagePack array: the form, the times, then the rest of `Record`; the id is the key it lies
-under and stands outside.  The form says how to read what follows, and changes with every change
-of the layout.  The times stand at fixed places, so that an expiry is read without the rest.
+A frame is a MessagePack array: the number of its layout, the times, then the other attributes of
+`Record`.  The id is left out, since it is the key of the frame in the store.  The layout number
+changes with every change of the layout.  The times have fixed positions, so that the expiry can be
+read without decoding the rest.
 """
 
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping
 from types import NoneType
 
 import ormsgpack
 
 from sojourn.errors import CorruptRecord
-from sojourn.record import Record
+from sojourn.record import Record, is_id
 
 FORM = 1
-"""The layout that this release writes."""
+"""The number of the layout that this release writes."""
 
 LATEST = 1e11
-"""The last second that a clock of ours can show, some 3,000 years from now."""
+"""The largest time that a frame may hold, in seconds: some 3,000 years from now."""
 
-_BYTES, _TEXT = {bytes}, {str, NoneType}
-_OPTION = ormsgpack.OPT_NON_STR_KEYS  # the fields' keys are bytes
+LATEST_VERSION = 2**62
+"""The largest version that a frame may hold.  It leaves room for every store to count further."""
+
+_BYTES, _STR, _TEXT = {bytes}, {str}, {str, NoneType}
+_OPTION = ormsgpack.OPT_NON_STR_KEYS  # the keys of the fields are bytes
 _record = Record._make
 _pack, _unpack = ormsgpack.packb, ormsgpack.unpackb
 _expires = struct.Struct(">d").unpack_from
-_EXPIRES_AT = 21  # array head, form, two floats of nine bytes, and the third one's type byte
+_EXPIRES_AT = 21  # array head, layout, two floats of nine bytes, and the type byte of the third
 
 
 def pack(record: Record) -> bytes:
@@ -35,9 +40,10 @@ def pack(record: Record) -> bytes:
 
 
 def unpack(id: str, data: bytes) -> Record:
-    """Return the record that `data` is; raise CorruptRecord if it is none."""
+    """Return the record in a frame.  Raises CorruptRecord if it cannot be read."""
     try:
         record = unpack_own(id, data)
+        # Byte 0 is the head of the array, byte 1 the layout.
         if data[1] == FORM and _is_sound(record):
             return record
     except (ValueError, TypeError, IndexError, AttributeError, KeyError):
@@ -46,38 +52,57 @@ def unpack(id: str, data: bytes) -> Record:
 
 
 def unpack_own(id: str, data: bytes) -> Record:
-    """Return the record of a frame that nobody else can have touched."""
+    """Return the record in a frame that this process wrote itself; nothing is checked."""
     record = _unpack(data, option=_OPTION)
-    record[0] = id  # in the place of the form
+    record[0] = id  # the layout number is replaced by the id
     record.insert(1, record.pop())
     return _record(record)
 
 
 def expiry(data: bytes) -> float:
-    """Return when the record that `data` is expires."""
+    """Return the expiry of the record in a frame, without decoding the rest."""
     expires: float = _expires(data, _EXPIRES_AT)[0]
     return expires
 
 
 def _is_sound(record: Record) -> bool:
-    """Whether everything is of its type, so that nothing else stumbles over it."""
+    """Whether each attribute has its type and range, so that later code can rely on them."""
     fields = record.fields
     return (
+        # Exact types and `issuperset` with `map` are several times faster than a loop of
+        # isinstance.
         type(fields) is dict
         and _BYTES.issuperset(map(type, fields))
         and _BYTES.issuperset(map(type, fields.values()))
         and _is_number(record.created)
         and _is_number(record.seen)
         and _is_number(record.expires)
-        and (record.lifetime is None or _is_number(record.lifetime))
+        and (record.lifetime is None or (_is_number(record.lifetime) and record.lifetime > 0.0))
         and (record.authenticated is None or _is_number(record.authenticated))
         and type(record.user) in _TEXT
-        and type(record.successor) in _TEXT
-        and (record.about is None or type(record.about) is dict)
+        and (record.successor is None or _is_way_on(record))
+        and (record.about is None or _is_text(record.about))
         and type(record.persistent) is bool
         and type(record.version) is int
+        and 0 <= record.version <= LATEST_VERSION
+    )
+
+
+def _is_way_on(record: Record) -> bool:
+    """Whether the successor has the form of an id and differs from the record's own id."""
+    successor = record.successor
+    return type(successor) is str and is_id(successor) and successor != record.id
+
+
+def _is_text(about: Mapping[str, str]) -> bool:
+    """Whether `about` is a dict of str to str."""
+    return (
+        type(about) is dict
+        and _STR.issuperset(map(type, about))
+        and _STR.issuperset(map(type, about.values()))
     )
 
 
 def _is_number(seconds: float) -> bool:
+    """Whether a time is a float in the valid range, which excludes NaN and infinity."""
     return type(seconds) is float and 0.0 <= seconds <= LATEST

@@ -1,214 +1,323 @@
-"""One folder of records under its lock: whole files in, whole files out.
+"""An open folder of the file provider, with its files, which are read and written whole.
 
-Writers of a folder exclude each other by flock on the folder itself; threads too, since each
-opens it anew.  A file is written beside its place and renamed into it, so that readers, who take
-no lock, see it as of before or of after.  Only the holder of the lock writes the temporary file:
-one that stands there while we hold the lock was left by a writer that was killed.
+Writers exclude each other with flock on the folder itself.  Threads of one process do too, since
+each opens the folder anew.  A file is written under a temporary name and then renamed, so readers,
+who take no lock, see either the old or the new content.  Only the holder of the lock writes the
+temporary file; one that exists when the lock is taken was left by a writer that was killed.
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
-import functools
 import os
-import tempfile
+import stat
 import time
-from collections.abc import Callable, Iterator
-from typing import ParamSpec, Self, TypeVar
+from typing import Self
 
-from sojourn.errors import ConfigError, StoreUnavailable
+from sojourn.errors import ConfigError, OutcomeUnknown, StoreError, StoreUnavailable
+from sojourn.providers.owners import whose
 
-P = ParamSpec("P")
-T = TypeVar("T")
+try:
+    import fcntl
+except ImportError:  # Windows
+    raise ConfigError(
+        "the provider 'file' works on Linux and macOS alone, since it needs their locks and modes of "
+        "folders: on Windows take 'sqlite', which keeps sessions in a file too, or 'redis'"
+    ) from None
 
 NEW = ".new"
-"""The temporary file's name."""
+"""The name of the temporary file, and the prefix of its other names."""
 PATIENCE = 5.0
 """Seconds to wait for the lock."""
 
-_READ = os.O_RDONLY | os.O_NOFOLLOW
+# Without O_NONBLOCK, opening a FIFO would block until another process opens it for writing.
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
+# O_EXCL fails for a name that exists, even for a symbolic link, so nothing is ever overwritten.
 _WRITE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-_FOLDER = os.O_RDONLY | os.O_NOFOLLOW | os.O_DIRECTORY
+LIST = os.O_RDONLY | os.O_DIRECTORY
+FOLDER = LIST | os.O_NOFOLLOW
 _CHUNK = 65536
 
-
-def translated(verb: Callable[P, T]) -> Callable[P, T]:
-    """Turn what the system refuses into StoreUnavailable."""
-
-    @functools.wraps(verb)
-    def call(*args: P.args, **kwargs: P.kwargs) -> T:
-        try:
-            return verb(*args, **kwargs)
-        except OSError as error:
-            raise StoreUnavailable(
-                f"the session folder refused: {error.strerror or error}"
-            ) from error
-
-    return call
+NO_FOLDER = {errno.ENOTDIR, errno.ELOOP}
+_FOREIGN = {errno.ELOOP, errno.EISDIR, errno.ENXIO, errno.ENODEV, errno.EOPNOTSUPP, errno.EAGAIN}
+"""The errors from reading a symbolic link, a folder, a socket, a device or a FIFO."""
 
 
-class Leaf:
-    """A folder that is locked; use it as a context manager."""
+class InTheWay(StoreUnavailable):
+    """Something else, such as a file or a link, is in the place of one of the store's folders."""
 
-    __slots__ = ("fd",)
 
-    def __init__(self, path: str) -> None:
-        """Open and lock; raise FileNotFoundError if there is no such folder."""
-        self.fd = os.open(path, _FOLDER)
-        try:
-            _lock(self.fd)
-        except BaseException:
-            os.close(self.fd)
-            raise
+def refusal(error: OSError, folder: str) -> StoreUnavailable:
+    """Return a StoreUnavailable that names the path which the system refused.
+
+    A relative name in the error is taken as relative to `folder`.  For a permission error the
+    message also names the owner of the path.
+    """
+    name = error.filename
+    path = os.path.join(folder, name) if isinstance(name, str) else folder
+    owner = whose(path) if isinstance(error, PermissionError) else ""
+    return StoreUnavailable(f"the file system refused {path}: {error.strerror or error}{owner}")
+
+
+class Folder:
+    """An open folder and the files in it; a context manager that closes it at the end.
+
+    An OSError that leaves the block is raised as a StoreUnavailable that names the file or folder.
+    FileNotFoundError is passed on unchanged, since the caller may have an answer to it.
+    """
+
+    __slots__ = ("fd", "fsync", "is_locked", "path")
+
+    def __init__(self, fd: int, path: str, *, fsync: bool) -> None:
+        """Take over an open descriptor; the path is for messages.
+
+        fsync: whether to wait for the disk after writing.
+        """
+        self.fd = fd
+        self.path = path
+        self.fsync = fsync
+        self.is_locked = False
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        os.close(self.fd)  # and with it the lock
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        self.close()
+        if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
+            raise refusal(error, self.path) from error
+
+    def close(self) -> None:
+        """Release the lock and close the folder."""
+        # Closing alone would not release the lock: a child that was forked meanwhile has inherited
+        # the descriptor, and the lock lasts until all copies of it are closed.
+        if self.is_locked:
+            self.is_locked = False
+            with contextlib.suppress(OSError):
+                fcntl.flock(self.fd, fcntl.LOCK_UN)
+        if self.fd >= 0:
+            close_quietly(self.fd)
+            self.fd = -1
+
+    def locked(self) -> Self:
+        """Wait for the lock, and hold it until the folder is closed; return the folder.
+
+        Raises StoreUnavailable if another process holds the lock for longer than `PATIENCE`.
+        """
+        try:
+            _lock(self.fd, self.path)
+        except OSError as error:
+            self.close()
+            raise refusal(error, self.path) from error
+        except BaseException:
+            self.close()
+            raise
+        self.is_locked = True
+        return self
 
     def read(self, name: str) -> bytes | None:
-        """Return what the file holds; None if there is none."""
+        """Return the content of a file; see the function `read`."""
         return read(name, self.fd)
 
     def has(self, name: str) -> bool:
-        """Whether anything stands under the name."""
+        """Whether anything exists under the name."""
         try:
             os.stat(name, dir_fd=self.fd, follow_symlinks=False)
         except FileNotFoundError:
             return False
         return True
 
-    def write(self, name: str, data: bytes, mode: int, mtime: float, *, fsync: bool) -> None:
-        """Put a whole file in the place of what stands there."""
-        fd = self._open_new(mode)
+    def write(self, name: str, data: bytes, mode: int, mtime: float) -> None:
+        """Write a whole file, replacing an existing one.
+
+        Raises OSError if nothing was changed, and OutcomeUnknown if the system does not tell
+        whether the file was replaced.  The write is durable only after `settle`.
+        """
+        temporary, fd = self._open_new(name, mode)
         try:
             try:
                 _write_all(fd, data)
+                # Everything is set before the rename: readers and gc must never see a file that has
+                # its new name, but not yet its mode and its mtime.
                 os.utime(fd, (mtime, mtime))
-                if fsync:
+                if os.fstat(fd).st_mode & mode != mode:  # an unusual umask removed some bits
+                    os.fchmod(fd, mode)
+                if self.fsync:
                     os.fsync(fd)
             finally:
                 os.close(fd)
-            os.rename(NEW, name, src_dir_fd=self.fd, dst_dir_fd=self.fd)
+            self._rename(temporary, name)
         except BaseException:
-            self.remove(NEW)
+            with contextlib.suppress(OSError, StoreError):
+                self.remove(temporary)
             raise
-        if fsync:
-            os.fsync(self.fd)
 
     def remove(self, name: str) -> None:
-        """Take a file away, if it is there."""
-        with contextlib.suppress(FileNotFoundError):
+        """Delete a file if it exists.  Raises the same errors as `write`."""
+        try:
             os.unlink(name, dir_fd=self.fd)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            if self._has_after(error, name):
+                raise
+
+    def withdraw(self, name: str) -> None:
+        """Delete a file; if that fails, give it the temporary name, which nobody reads."""
+        try:
+            self.remove(name)
+        except (OSError, OutcomeUnknown):
+            with contextlib.suppress(FileNotFoundError):
+                os.rename(name, NEW, src_dir_fd=self.fd, dst_dir_fd=self.fd)
+
+    def settle(self) -> None:
+        """With `fsync`, wait until the renames and deletions in this folder are on disk.
+
+        Raises OutcomeUnknown if the system reports an error, since they may or may not be on disk.
+        """
+        if self.fsync:
+            try:
+                os.fsync(self.fd)
+            except OSError as error:
+                raise _unknown(error, self.path) from error
 
     def set_mtime(self, name: str, mtime: float) -> None:
-        """Correct a file's time."""
+        """Set a file's modification time, in seconds since the epoch."""
         os.utime(name, (mtime, mtime), dir_fd=self.fd, follow_symlinks=False)
 
-    def _open_new(self, mode: int) -> int:
+    def mark(self, name: str) -> None:
+        """Create an empty file, unless something exists under the name."""
+        with contextlib.suppress(FileExistsError):
+            os.close(os.open(name, _WRITE, 0o600, dir_fd=self.fd))
+        if self.fsync:
+            os.fsync(self.fd)
+
+    def make(self, name: str) -> None:
+        """Create a folder in this one, with access for its owner only, unless it exists."""
         try:
-            return os.open(NEW, _WRITE, mode, dir_fd=self.fd)
-        except FileExistsError:  # left by a writer that was killed
-            self.remove(NEW)
-            return os.open(NEW, _WRITE, mode, dir_fd=self.fd)
+            os.mkdir(name, 0o700, dir_fd=self.fd)
+        except FileExistsError:
+            return
+        try:
+            status = os.stat(name, dir_fd=self.fd, follow_symlinks=False)
+            if status.st_mode & 0o700 != 0o700:  # an unusual umask removed some bits
+                os.chmod(name, 0o700, dir_fd=self.fd)
+            if self.fsync:
+                os.fsync(self.fd)
+        except OSError:
+            # Otherwise the next writer would take the folder for complete.
+            with contextlib.suppress(OSError):
+                os.rmdir(name, dir_fd=self.fd)
+            raise
+
+    def inner(self, name: str) -> Folder:
+        """Open a folder in this one.
+
+        Raises InTheWay if a symbolic link or something other than a folder is in its place.
+        """
+        path = os.path.join(self.path, name)
+        try:
+            fd = os.open(name, FOLDER, dir_fd=self.fd)
+        except OSError as error:
+            if error.errno in NO_FOLDER:
+                raise InTheWay(
+                    f"{path} must be a folder, and no symbolic link: take away what is there"
+                ) from error
+            raise
+        return Folder(fd, path, fsync=self.fsync)
+
+    def _open_new(self, name: str, mode: int) -> tuple[str, int]:
+        """Create a temporary file; return its name and its descriptor."""
+        try:
+            return NEW, os.open(NEW, _WRITE, mode, dir_fd=self.fd)
+        except FileExistsError:
+            temporary = NEW
+        try:
+            self.remove(NEW)  # a writer that was killed left it
+        except OSError:  # a folder has this name, and is left alone
+            temporary = f"{NEW}.{name}"
+            self.remove(temporary)
+        return temporary, os.open(temporary, _WRITE, mode, dir_fd=self.fd)
+
+    def _rename(self, temporary: str, name: str) -> None:
+        try:
+            os.rename(temporary, name, src_dir_fd=self.fd, dst_dir_fd=self.fd)
+        except OSError as error:
+            if self._has_after(error, temporary):
+                raise
+
+    def _has_after(self, error: OSError, name: str) -> bool:
+        """Whether a file still exists after a failed rename or deletion of it.
+
+        If it does not, the operation succeeded in spite of the error.  Raises OutcomeUnknown if
+        this cannot be found out.
+        """
+        try:
+            return self.has(name)
+        except OSError:
+            raise _unknown(error, self.path) from error
 
 
 def read(path: str, dir_fd: int | None = None) -> bytes | None:
-    """Return what a file holds; None if there is none.  Follows no symbolic link."""
+    """Return the content of a file, None if it does not exist, b"" if it is not a regular file.
+
+    A symbolic link as the last part of the path is not followed, and the call never blocks on a
+    FIFO or a device.
+    """
     try:
         fd = os.open(path, _READ, dir_fd=dir_fd)
     except FileNotFoundError:
         return None
     except OSError as error:
-        if error.errno == errno.ELOOP:
-            return b""  # something foreign: no record
+        if error.errno in _FOREIGN:
+            return b""
         raise
     try:
         data = os.read(fd, _CHUNK)
-        if len(data) == _CHUNK:
+        if len(data) == _CHUNK and stat.S_ISREG(os.fstat(fd).st_mode):  # a device may never end
             chunks = [data]
             while chunk := os.read(fd, _CHUNK):
                 chunks.append(chunk)
             data = b"".join(chunks)
-    except IsADirectoryError:
-        return b""
+    except OSError as error:
+        if error.errno in _FOREIGN:
+            return b""
+        raise
     finally:
-        os.close(fd)
+        close_quietly(fd)
     return data
 
 
-def entries(path: str) -> Iterator[os.DirEntry[str]]:
-    """Yield what is in a folder; nothing if there is no such folder."""
-    try:
-        fd = os.open(path, _FOLDER)
-    except FileNotFoundError:
-        return
-    try:
-        with os.scandir(fd) as found:  # beside an open folder a file's status costs less
-            yield from found
-    finally:
+def _unknown(error: OSError, path: str) -> OutcomeUnknown:
+    """Return the error for an operation that may or may not have happened."""
+    return OutcomeUnknown(
+        f"the file system does not say whether {path} was changed: {error.strerror or error}"
+    )
+
+
+def close_quietly(fd: int) -> None:
+    """Close a descriptor of a folder, or of a file that was only read, and ignore errors.
+
+    The descriptor is closed even if the system reports an error.
+    """
+    try:  # noqa: SIM105 - every read and write closes two: this costs a microsecond less
         os.close(fd)
-
-
-def statuses(path: str) -> Iterator[tuple[str, os.stat_result]]:
-    """Yield what is in a folder, each with its status; what is taken away meanwhile is not."""
-    for entry in entries(path):
-        try:
-            status = entry.stat(follow_symlinks=False)
-        except FileNotFoundError:
-            continue
-        yield entry.name, status
-
-
-def make_folder(path: str, *, fsync: bool) -> None:
-    """Make a folder that only its owner can enter, if it is not there; its parent is."""
-    try:
-        os.mkdir(path, 0o700)
-    except FileExistsError:
-        return
-    if fsync:
-        sync_folder(os.path.dirname(path))
-
-
-def sync_folder(path: str) -> None:
-    """Wait until the disk knows what is in a folder."""
-    fd = os.open(path, _FOLDER)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-
-
-def usable(path: object) -> str:
-    """Return a folder for sessions as an absolute path; ConfigError if it cannot hold any."""
-    if not isinstance(path, str | os.PathLike) or not os.fspath(path):
-        raise ConfigError(
-            f"provider_config: {path!r} must be the path of a folder, such as './sessions'"
-        )
-    folder = os.path.abspath(os.fsdecode(path))
-    try:
-        os.makedirs(folder, mode=0o700, exist_ok=True)
-        tempfile.TemporaryFile(dir=folder).close()
-    except OSError as error:
-        reason = "it is no folder" if isinstance(error, FileExistsError) else error.strerror
-        raise ConfigError(
-            f"provider_config: {folder!r} cannot hold sessions: {reason}. "
-            "Name a folder in which this process may write"
-        ) from error
-    return folder
+    except OSError:
+        pass
 
 
 def _write_all(fd: int, data: bytes) -> None:
+    """Write all of the data; os.write itself may write only a part."""
     written = os.write(fd, data)
     while written < len(data):
         written += os.write(fd, memoryview(data)[written:])
 
 
-def _lock(fd: int) -> None:
-    """Take the lock.  Asks again and again, since a wait in flock itself has no bound."""
+def _lock(fd: int, path: str) -> None:
+    """Take the lock; raise StoreUnavailable after `PATIENCE` seconds.
+
+    The lock is polled, since a blocking flock has no timeout.
+    """
     pause, deadline = 0.0001, 0.0
     while True:
         try:
@@ -218,7 +327,7 @@ def _lock(fd: int) -> None:
             deadline = deadline or now + PATIENCE
             if now > deadline:
                 raise StoreUnavailable(
-                    f"another process held the lock of a session folder for {PATIENCE} seconds"
+                    f"another process held the lock of {path} for {PATIENCE} seconds"
                 ) from None
             time.sleep(pause)
             pause = min(pause * 2, 0.005)

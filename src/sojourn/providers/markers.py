@@ -1,7 +1,9 @@
-"""Which sessions are whose, for the file provider: an empty file for each.
+"""Markers of the file provider: one empty file for each session of a user.
 
-`<path>/ab/<digest of the user>.<id>`: the user's name could be anything, so its digest stands for
-it, and spreads the markers over folders.  A marker is a hint; the session's own file is the truth.
+The name is `<path>/ab/<digest of the user>.<id>`.  A user's name may contain any character, so its
+digest is used instead, which also spreads the markers over folders.  A marker is a hint: the
+session's own file says which user it belongs to.  A marker may exist without such a session, but
+every session of a user has its marker.
 """
 
 from __future__ import annotations
@@ -10,37 +12,37 @@ import contextlib
 import hashlib
 import os
 
-from sojourn.providers.leaf import entries, make_folder, sync_folder
+from sojourn.providers.tree import Tree
+from sojourn.record import is_id
 
 
 class Markers:
-    """The markers in a folder of their own."""
+    """The markers below one folder of a tree."""
 
-    def __init__(self, path: str, *, fsync: bool) -> None:
-        self._path = path
-        self._fsync = fsync
+    def __init__(self, tree: Tree, folder: str) -> None:
+        self._tree = tree
+        self._folder = folder
 
     def add(self, user: str, id: str) -> None:
-        """Mark a session as the user's."""
-        path = self._marker(user, id)
-        folder = os.path.dirname(path)
-        make_folder(self._path, fsync=self._fsync)
-        make_folder(folder, fsync=self._fsync)
-        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600))
-        if self._fsync:
-            sync_folder(folder)
+        """Create the marker of a user's session."""
+        folder, prefix = self._place(user)
+        with self._tree.make(folder) as markers:
+            markers.mark(prefix + id)
 
     def remove(self, user: str, id: str) -> None:
-        """Take the mark away, if it is there."""
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(self._marker(user, id))
+        """Delete a marker.  If the system refuses, the marker stays, which does no harm."""
+        folder, prefix = self._place(user)
+        with contextlib.suppress(OSError):
+            os.unlink(f"{self._tree.root}/{folder}/{prefix}{id}")
 
     def of(self, user: str) -> set[str]:
-        """Return the ids of the sessions marked as the user's."""
-        folder, prefix = os.path.split(self._marker(user, ""))
-        names = (entry.name for entry in entries(folder))
-        return {name[len(prefix) :] for name in names if name.startswith(prefix)}
+        """Return the ids of the sessions that are marked as the user's."""
+        folder, prefix = self._place(user)
+        names = (entry.name for entry in self._tree.entries(folder))
+        ids = {name[len(prefix) :] for name in names if name.startswith(prefix)}
+        return set(filter(is_id, ids))
 
-    def _marker(self, user: str, id: str) -> str:
+    def _place(self, user: str) -> tuple[str, str]:
+        """Return the folder of a user's markers, and the prefix of their names."""
         digest = hashlib.sha256(user.encode()).hexdigest()
-        return f"{self._path}/{digest[:2]}/{digest}.{id}"
+        return f"{self._folder}/{digest[:2]}", f"{digest}."

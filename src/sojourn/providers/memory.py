@@ -1,8 +1,9 @@
-"""Sessions in the memory of one process: gone with it, and never evicted while they live.
+"""A provider that keeps sessions in the memory of one process.
 
-A session is one bytes object under a bytes key, so that a million of them are no work for
-Python's collector, which passes dicts of bytes by.  Beside them stand three indexes, kept exact
-under one lock: which sessions expire when, which tombstones, and whose sessions are whose.
+Sessions are lost when the process ends, and are never evicted before they expire.  Each session is
+one bytes object under a bytes key: Python's garbage collector does not track dicts of bytes, so
+even a million sessions add nothing to its work.  Three indexes are kept beside the sessions and
+are updated under one lock: sessions by expiry, tombstones by expiry, and session ids by user.
 """
 
 from __future__ import annotations
@@ -12,43 +13,42 @@ from collections.abc import Iterator
 from itertools import islice
 from threading import Lock
 
+from sojourn._processes import PerProcess
 from sojourn.providers.base import followed
 from sojourn.providers.frame import expiry, pack, unpack_own
 from sojourn.record import Changes, Merged, Outcome, Record, is_live, merge
 
 WIDTH = 8.0
-"""Seconds of expiry that share a bucket of the schedule."""
+"""Seconds of expiry time that share one bucket of a schedule."""
 
 
 class MemoryProvider:
-    """Keeps records in this process; its threads and managers may share one."""
+    """Stores records in this process's memory; its threads and managers may share an instance."""
 
     blocking = False
-    """No call waits for anything: an AsyncManager calls it without a thread."""
+    """False: no method waits for I/O, so an AsyncManager calls it directly, not in a thread."""
 
     def __init__(self) -> None:
         self._frames: dict[bytes, bytes] = {}
-        self._sessions = _Schedule()
-        self._tombstones = _Schedule()
-        self._users: dict[str, dict[bytes, None]] = {}
-        self._lock = Lock()
+        self._lock = PerProcess(Lock, self._take_over)
+        self._index()
 
     def read(self, id: str) -> Record | None:
-        """As the contract says; without the lock, since a frame is replaced in one step."""
+        """See `Provider.read`.  Takes no lock, since a record is replaced in one step."""
         frame = self._frames.get(bytes.fromhex(id))
         return None if frame is None else unpack_own(id, frame)
 
     def create(self, record: Record) -> bool:
-        """As the contract says."""
-        with self._lock:
+        """See `Provider.create`."""
+        with self._lock():
             if bytes.fromhex(record.id) in self._frames:
                 return False
             self._add(record)
             return True
 
     def update(self, record: Record, changes: Changes) -> Outcome | Record:
-        """As the contract says: a merge under the lock."""
-        with self._lock:
+        """See `Provider.update`.  Merges under the lock."""
+        with self._lock():
             stands = self.read(record.id)
             merged = merge(stands, changes)
             if stands is None or not isinstance(merged, Merged):
@@ -57,23 +57,25 @@ class MemoryProvider:
                 self._remove(stands)
             elif merged.tombstone is None:
                 self._replace(stands, merged.record)
-            else:  # who reads meanwhile finds the successor before the tombstone that names it
+            else:
+                # The successor is added first: `read` takes no lock, and a reader that finds the
+                # tombstone must also find the record that it names.
                 self._add(merged.record)
                 self._unlist(stands)
                 self._add(merged.tombstone)
             return merged.outcome
 
     def destroy(self, id: str) -> Record | None:
-        """As the contract says."""
-        with self._lock:
+        """See `Provider.destroy`."""
+        with self._lock():
             record = self.read(id)
             if record is not None:
                 self._remove(record)
             return record
 
     def find(self, user: str | None, now: float) -> Iterator[Record]:
-        """As the contract says: the ids of this moment, their records as they are asked for."""
-        with self._lock:
+        """See `Provider.find`.  Lists the ids at once, and reads each record when it is yielded."""
+        with self._lock():
             keys = dict.fromkeys(self._frames if user is None else self._users.get(user, ()))
         for key in keys:
             record = followed(self.read, key.hex(), lambda id: bytes.fromhex(id) in keys)
@@ -81,25 +83,43 @@ class MemoryProvider:
                 yield record
 
     def count(self, now: float) -> int:
-        """As the contract says: looks closely only at what expires within seconds of `now`."""
-        with self._lock:
+        """See `Provider.count`.  Looks only at sessions that expire within seconds of `now`."""
+        with self._lock():
             expired = sum(map(len, self._sessions.before(now)))
             expired += sum(1 for _ in self._expired(self._sessions.at(now), now))
             return len(self._frames) - self._tombstones.size - expired
 
     def gc(self, now: float, limit: int) -> int:
-        """As the contract says: costs what has expired, not what lives."""
-        with self._lock:
+        """See `Provider.gc`.  The cost grows with the number of expired records only."""
+        with self._lock():
             removed = 0
             for schedule in (self._sessions, self._tombstones):
                 for bucket in (*schedule.before(now), schedule.at(now)):
+                    # A list, since removing a key changes the bucket that the iterator walks.
                     for key in list(islice(self._expired(bucket, now), limit - removed)):
                         self._remove(unpack_own(key.hex(), self._frames[key]))
                         removed += 1
             return removed
 
     def close(self) -> None:
-        """Keep everything: the sessions end with the process."""
+        """Keep all sessions: they last as long as the process."""
+
+    def _take_over(self, lock: Lock) -> None:
+        """Rebuild the indexes in a forked child if a thread of the parent was changing them."""
+        # A thread of the parent held the lock during the fork, and does not exist in this child:
+        # the frames are complete, since each is set in one step, but the indexes may be half
+        # updated.
+        if lock.locked():
+            with self._lock():
+                self._index()
+
+    def _index(self) -> None:
+        """Build the indexes from the stored records."""
+        self._sessions = _Schedule()
+        self._tombstones = _Schedule()
+        self._users: dict[str, dict[bytes, None]] = {}
+        for key, frame in self._frames.items():
+            self._list(unpack_own(key.hex(), frame))
 
     def _expired(self, bucket: dict[bytes, None], now: float) -> Iterator[bytes]:
         return (key for key in bucket if expiry(self._frames[key]) <= now)
@@ -108,13 +128,17 @@ class MemoryProvider:
         return self._sessions if record.successor is None else self._tombstones
 
     def _add(self, record: Record) -> None:
+        self._frames[bytes.fromhex(record.id)] = pack(record)
+        self._list(record)
+
+    def _list(self, record: Record) -> None:
         key = bytes.fromhex(record.id)
-        self._frames[key] = pack(record)
         self._schedule_of(record).add(key, record.expires)
         if record.user is not None:
             self._users.setdefault(record.user, {})[key] = None
 
     def _replace(self, old: Record, new: Record) -> None:
+        """Store a changed record; reschedule it only if its expiry is in another bucket."""
         key = bytes.fromhex(old.id)
         self._frames[key] = pack(new)
         if old.expires // WIDTH != new.expires // WIDTH:
@@ -136,7 +160,10 @@ class MemoryProvider:
 
 
 class _Schedule:
-    """Keys by when they expire, in buckets of `WIDTH` seconds."""
+    """Keys ordered by expiry, in buckets that are `WIDTH` seconds wide.
+
+    A session that is used often gets a new expiry often; within one bucket that costs nothing.
+    """
 
     def __init__(self) -> None:
         self._buckets: dict[float, dict[bytes, None]] = {}
@@ -144,6 +171,7 @@ class _Schedule:
         self.size = 0
 
     def add(self, key: bytes, expires: float) -> None:
+        """Add a key that expires at `expires`."""
         number = expires // WIDTH
         if number not in self._buckets:
             self._buckets[number] = {}
@@ -152,6 +180,7 @@ class _Schedule:
         self.size += 1
 
     def discard(self, key: bytes, expires: float) -> None:
+        """Remove a key that was added with this expiry, or another one in the same bucket."""
         number = expires // WIDTH
         bucket = self._buckets[number]
         del bucket[key]
@@ -161,10 +190,10 @@ class _Schedule:
             del self._order[bisect_left(self._order, number)]
 
     def before(self, now: float) -> list[dict[bytes, None]]:
-        """The buckets in which everything has expired."""
+        """Return the buckets in which every key has expired."""
         past = self._order[: bisect_left(self._order, now // WIDTH)]
         return [self._buckets[number] for number in past]
 
     def at(self, now: float) -> dict[bytes, None]:
-        """The bucket in which some may have expired."""
+        """Return the bucket in which some keys may have expired."""
         return self._buckets.get(now // WIDTH, {})

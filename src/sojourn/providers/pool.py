@@ -1,29 +1,41 @@
-"""Connections of one process to a store: a bounded stack of idle ones, the last used on top.
+"""A pool of connections to a store: a bounded stack of idle ones, the last used on top.
 
-What the request path pays is one `list.pop` and one `list.append`, which are atomic; the lock is
-taken only where a connection is opened, closed or waited for.  An idle connection is looked at
-before it is used again: what is sent to a server that has closed it is lost, and nobody could tell
-whether it was heard.
+A request costs one `list.pop` and one `list.append`, which are atomic; the lock is taken only
+when a connection is opened, closed or waited for.  An idle connection is tested before it is used
+again: a command sent to a server that has closed the connection is lost, and the client could not
+tell whether the server had executed it.
 
-A child of `fork` begins with none, and leaves those of its parent as they are.
+A forked child starts with an empty pool, and leaves the connections of its parent untouched.
 """
 
 from __future__ import annotations
 
+import atexit
 import os
+import socket
 import weakref
 from collections.abc import Callable
+from functools import partial
+from math import inf
 from threading import Condition, Lock
 from time import monotonic
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
+from sojourn._processes import PerProcess
 from sojourn.errors import StoreUnavailable
 
 C = TypeVar("C")
 
+_KEEPALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 6}
+KEEPALIVE = {
+    getattr(socket, name): value for name, value in _KEEPALIVE.items() if hasattr(socket, name)
+}
+"""TCP keepalive options: after a minute of silence the system probes the other end.  Without that,
+firewalls and load balancers drop the connection after 4 minutes or more."""
+
 
 class Pool(Generic[C]):
-    """At most `size` connections, for any number of threads."""
+    """At most `size` connections per process, shared by any number of threads."""
 
     def __init__(
         self,
@@ -36,12 +48,16 @@ class Pool(Generic[C]):
         longest_idle: float | None = None,
         forget: Callable[[C], object] | None = None,
     ) -> None:
-        """Open none yet.
+        """Create the pool, without opening a connection.
 
-        is_stale: whether an idle connection has died, as far as can be seen from here.
-        timeout: seconds that who finds all in use waits for one.
-        longest_idle: seconds after which an idle one is closed rather than used.
-        forget: makes sure that the end of a connection, in a child, is none for its parent.
+        connect: opens a connection.
+        close: closes one.
+        is_stale: tells whether an idle connection is dead, as far as this end can see.
+        size: the largest number of open connections.
+        timeout: seconds to wait for a connection when all are in use.
+        longest_idle: seconds after which an idle connection is closed instead of used.
+        forget: called in a forked child with each idle connection of the parent; it must make sure
+            that dropping the connection in the child does not end it for the parent.
         """
         self._connect = connect
         self._close = close
@@ -49,64 +65,70 @@ class Pool(Generic[C]):
         self._size = size
         self._timeout = timeout
         self._longest_idle = longest_idle
-        self._forget = forget
-        self._begin()
-        forget_in_children(self)
+        self._shelf: PerProcess[_Shelf[C]] = PerProcess(_Shelf, partial(_leave, forget))
+        leave_in_children(self._shelf)
 
     def take(self) -> C:
-        """Return a connection that nobody else has; StoreUnavailable if none comes free."""
+        """Return a connection for exclusive use.
+
+        Raises StoreUnavailable if none becomes free within the timeout.
+        """
+        shelf = self._shelf()
         while True:
             try:
-                connection, since = self._idle.pop()
+                connection, since = shelf.idle.pop()
             except IndexError:
-                found = self._wait()
+                found = self._wait(shelf)
                 if found is None:
                     return self._one_more()
                 connection, since = found
             if not self._is_old(since) and not self._is_stale(connection):
                 return connection
+            # Other connections may be stale too: the loop takes the next one, or opens a new one.
             self.discard(connection)
 
     def put(self, connection: C) -> None:
-        """Take back a connection that is ready for whoever comes next."""
-        self._idle.append((connection, monotonic()))
-        if self._waiting:
-            with self._changed:
-                self._changed.notify()
+        """Take back a connection that is ready for its next use."""
+        shelf = self._shelf.known  # it exists: the connection was taken from it
+        shelf.idle.append((connection, monotonic()))
+        # Read without the lock: `_wait` increments the count before it looks at the stack, and this
+        # method appends before it looks at the count, so one of the two sees the other.
+        if shelf.waiting:
+            with shelf.changed:
+                shelf.changed.notify()
 
     def discard(self, connection: C) -> None:
-        """Close a connection of which nobody knows what it would answer next."""
+        """Close a connection whose state is unknown, such as one with an answer still to come."""
         try:
             self._close(connection)
         finally:
+            # Even if closing fails, the connection's place must become free.
             self._leave()
 
     def close(self) -> None:
-        """Close those that nobody uses."""
-        while self._idle:
+        """Close all idle connections."""
+        self.drop_idle(inf)
+
+    def drop_idle(self, since: float) -> None:
+        """Close the connections that were put back before `since` (monotonic time), oldest first.
+
+        Called after one connection broke: others that were idle as long are probably dead too,
+        since a load balancer drops connections by age without notice, and each would fail a
+        request.
+        """
+        idle = self._shelf().idle
+        for entry in [one for one in idle.copy() if one[1] < since]:
             try:
-                connection, _ = self._idle.pop()
-            except IndexError:  # somebody took it meanwhile
-                return
-            self.discard(connection)
-
-    def forget(self) -> None:
-        """Begin anew, in a child."""
-        for connection, _ in self._idle:
-            if self._forget is not None:
-                self._forget(connection)
-        leave_to_parent(self._idle)
-        self._begin()
-
-    def _begin(self) -> None:
-        self._idle: list[tuple[C, float]] = []
-        self._open = self._waiting = 0
-        self._changed = Condition(Lock())
+                idle.remove(entry)
+            except ValueError:  # another thread has taken it meanwhile
+                continue
+            self.discard(entry[0])
 
     def _is_old(self, since: float) -> bool:
         return self._longest_idle is not None and monotonic() - since >= self._longest_idle
 
     def _one_more(self) -> C:
+        """Open a connection, whose place in the pool is already counted."""
         try:
             return self._connect()
         except BaseException:
@@ -114,32 +136,52 @@ class Pool(Generic[C]):
             raise
 
     def _leave(self) -> None:
-        with self._changed:
-            self._open -= 1
-            self._changed.notify()
+        """Give up the place of one connection, and wake a thread that waits for one."""
+        shelf = self._shelf()
+        with shelf.changed:
+            shelf.open -= 1
+            shelf.changed.notify()
 
-    def _wait(self) -> tuple[C, float] | None:
-        """Wait for a connection, or for leave to open one: then None is returned."""
+    def _wait(self, shelf: _Shelf[C]) -> tuple[C, float] | None:
+        """Wait for an idle connection; return None if the caller may open a new one instead."""
         deadline = monotonic() + self._timeout
-        with self._changed:
-            self._waiting += 1  # before looking: who puts one back looks after putting
+        with shelf.changed:
+            shelf.waiting += 1  # counted before looking at the stack: see `put`
             try:
                 while True:
                     try:
-                        return self._idle.pop()
+                        return shelf.idle.pop()
                     except IndexError:
                         pass
-                    if self._open < self._size:
-                        self._open += 1
+                    if shelf.open < self._size:
+                        shelf.open += 1
                         return None
-                    if not self._changed.wait(deadline - monotonic()):
+                    if not shelf.changed.wait(deadline - monotonic()):
                         raise all_in_use(self._size, self._timeout)
             finally:
-                self._waiting -= 1
+                shelf.waiting -= 1
+
+
+class _Shelf(Generic[C]):
+    """The connections of one process."""
+
+    def __init__(self) -> None:
+        self.idle: list[tuple[C, float]] = []
+        """Each idle connection with the monotonic time when it was put back."""
+        self.open = 0
+        self.waiting = 0
+        self.changed = Condition(Lock())
+
+
+def _leave(forget: Callable[[C], object] | None, shelf: _Shelf[C]) -> None:
+    """Let go of the parent's idle connections in a forked child."""
+    if forget is not None:
+        for connection, _ in shelf.idle:
+            forget(connection)
 
 
 def all_in_use(size: int, timeout: float) -> StoreUnavailable:
-    """Return the error for who has waited in vain."""
+    """Return the error for a caller that has waited in vain for a connection."""
     return StoreUnavailable(
         f"all {size} connections to the store were in use for {timeout:g} seconds: give `pool` a"
         " greater number if the server has room for them"
@@ -148,32 +190,26 @@ def all_in_use(size: int, timeout: float) -> StoreUnavailable:
 
 # -- fork ------------------------------------------------------------------------------------------
 
+# `PerProcess` sees to it that a child uses no connection of its parent.  What follows sees to it
+# that those end without a word to the server, in a child that never asks for one.
 
-class Forgetful(Protocol):
-    """What holds connections of its process."""
-
-    def forget(self) -> None:
-        """Begin anew, in a child."""
-
-
-_pools: weakref.WeakSet[Forgetful] = weakref.WeakSet()
-_inherited: list[object] = []
+# `PerProcess` ensures that a child never uses a connection of its parent.  But even a child that
+# never uses the store closes inherited connections when its objects are collected, and a driver
+# may then send a goodbye that ends the parent's connection.  The code below prevents that.
+_shelves: weakref.WeakSet[PerProcess[Any]] = weakref.WeakSet()
 
 
-def forget_in_children(pool: Forgetful) -> None:
-    """Have it begin anew in each child, before any thread of that runs."""
-    _pools.add(pool)
+def leave_in_children(shelf: PerProcess[Any]) -> None:
+    """Register a shelf whose connections each forked child lets go of, at the latest at its end."""
+    _shelves.add(shelf)
 
 
-def leave_to_parent(connections: object) -> None:
-    """Never let go of them in this child: to do so might be to close them."""
-    _inherited.append(connections)
+def _leave_all() -> None:
+    """Let go of the connections that this process inherited from its parent."""
+    for shelf in _shelves:
+        shelf.leave_to_parent()
 
 
-def _forget() -> None:
-    for pool in _pools:
-        pool.forget()
-
-
+atexit.register(_leave_all)
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget)
+    os.register_at_fork(after_in_child=_leave_all)

@@ -1,4 +1,4 @@
-"""A base for stores that swap whole records: four methods make a provider."""
+"""Base classes for stores that swap whole records: a provider needs only four methods."""
 
 from __future__ import annotations
 
@@ -6,56 +6,113 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Iterator
 
-from sojourn.errors import StoreUnavailable
+from sojourn.errors import CorruptRecord, OutcomeUnknown, StoreError, StoreUnavailable
 from sojourn.record import Changes, Merged, Outcome, Record, is_live, merge
 
 PATIENCE = 5.0
-"""Seconds that an update goes on against others that swap the same record."""
+"""Seconds for which an update or deletion is repeated while others write the same record."""
 
 
 class WholeRecords(ABC):
-    """A provider for a store that swaps whole records: give it four methods.
+    """A base class for providers whose store swaps whole records; a subclass needs four methods.
 
-    A move is not one step here: the new record is created first, then the old one is swapped
-    for its tombstone, and if that fails the new one is taken away.  Cut off in between, the old
-    session goes on, and a record stays that no token opens and that expires by itself.  A store
-    that can do both in one step overrides `move`.
+    Here a move takes several steps: the new record is created, the old one is swapped for its
+    tombstone, and if that fails, the new record is deleted again.  If the process or the task ends
+    in between, the old session goes on, and the new record, for which no client has a token,
+    remains until it expires.  Override `move` if the store can do both in one step.
     """
 
     @abstractmethod
     def read(self, id: str) -> Record | None:
-        """Return what stands under `id`; None if nothing does."""
+        """Return the record stored under `id`, or None if there is none."""
 
     @abstractmethod
     def create(self, record: Record) -> bool:
-        """Store a new record; return False, and change nothing, if anything stands there."""
+        """Store a new record; return False, and change nothing, if the id is already in use."""
 
     @abstractmethod
     def swap(self, old: Record, new: Record | None) -> bool:
-        """Put `new` (None: nothing) in the place of `old`, if `old.version` still stands there.
+        """Replace `old` by `new`, or delete it if `new` is None, in one atomic step.
 
-        Return False, and change nothing, if it does not.  The check and the write are one step.
+        Returns False, and changes nothing, if the version of the stored record is not
+        `old.version`.
         """
 
     @abstractmethod
     def scan(self) -> Iterator[Record]:
-        """Yield every record and tombstone that can be read, expired ones too.
+        """Yield every record and tombstone that can be read, including expired ones.
 
-        As of one moment, where the store can: else a session that moves meanwhile may be missed.
+        They should be a snapshot of one moment if the store can give one; otherwise a session that
+        moves during the scan may be missed.
         """
 
     def move(self, old: Record, new: Record, tombstone: Record) -> bool:
-        """Put `new` under its own id and `tombstone` in the place of `old`, as `swap`."""
-        if not self.create(new):
-            return False
-        if self.swap(old, tombstone):
-            return True
-        self.swap(new, None)
-        return False
+        """Store `new` under its own id, and replace `old` by `tombstone`.
+
+        Returns False, and changes nothing, under the same condition as `swap`, or if the new id is
+        in use.  If the first step fails, its error is raised, after `new` is deleted if it may have
+        been stored.  If the swap fails, this method finds out whether the move was made: it returns
+        True if it was; otherwise it deletes `new` and raises StoreUnavailable.  It raises
+        OutcomeUnknown if the store does not answer that, or if `new` cannot be deleted.
+        """
+        try:
+            if not self.create(new):
+                return False
+        except StoreError as error:
+            # The record may have been created; after any other error it certainly was not.
+            if isinstance(error, OutcomeUnknown):
+                self._withdraw(new, error)
+            raise
+        try:
+            moved = self.swap(old, tombstone)
+        except StoreError as error:
+            if not self._has_moved(old, tombstone, error):
+                self._withdraw(new, error)
+                raise _undone(error) from error
+            moved = True
+        if not moved:
+            self._withdraw(new, None)
+        return moved
+
+    def _has_moved(self, old: Record, tombstone: Record, error: StoreError) -> bool:
+        """Whether the tombstone was stored although the swap raised an error.
+
+        If it was not, the stored record gets a new version before this returns False: the
+        delayed swap may still reach the store, and must then not find the version it expects.
+        """
+        deadline = time.monotonic() + PATIENCE
+        try:
+            while time.monotonic() < deadline:
+                stored = self.read(old.id)
+                if stored is not None and stored.successor == tombstone.successor:
+                    return True
+                if stored is None or stored.version != old.version:
+                    return False
+                # Only the version changes; that alone makes a delayed swap fail.
+                if self.swap(stored, stored._replace(version=stored.version + 1)):
+                    return False
+        except (StoreError, CorruptRecord) as another:
+            raise _unknown(error) from another
+        raise _unknown(error)
+
+    def _withdraw(self, new: Record, error: StoreError | None) -> None:
+        """Delete the record that a move created; try twice, since an outage may be short."""
+        for last in (False, True):
+            try:
+                self.destroy(new.id)
+            except (StoreError, CorruptRecord) as another:
+                if last:
+                    raise _left(new) from error or another
+            else:
+                return
 
     def update(self, record: Record, changes: Changes) -> Outcome | Record:
-        """Merge and swap until nobody came in between."""
+        """See `Provider.update`.  Merges and swaps, and repeats both while other writers interfere.
+
+        Raises StoreUnavailable after `PATIENCE` seconds of that.
+        """
         deadline = time.monotonic() + PATIENCE
+        # The caller's copy is usually current, so the first attempt saves the read.
         merged = merge(record, changes)
         while True:
             if isinstance(merged, Merged) and self._store(record, merged):
@@ -74,7 +131,7 @@ class WholeRecords(ABC):
         return self.swap(old, merged.record)
 
     def destroy(self, id: str) -> Record | None:
-        """Take away what stands, and return it."""
+        """See `Provider.destroy`.  Raises StoreUnavailable after `PATIENCE` seconds of conflict."""
         deadline = time.monotonic() + PATIENCE
         while True:
             record = self.read(id)
@@ -84,20 +141,23 @@ class WholeRecords(ABC):
                 raise _crowded()
 
     def find(self, user: str | None, now: float) -> Iterator[Record]:
-        """Look through all of them."""
+        """See `Provider.find`.  Scans all records: override it if the store has a user index."""
         for record in self.scan():
             if is_live(record, now) and user in (None, record.user):
                 yield record
 
     def count(self, now: float) -> int:
-        """Count all of them."""
+        """See `Provider.count`.  Scans all records."""
         live = 0
         for record in self.scan():
             live += is_live(record, now)
         return live
 
     def gc(self, now: float, limit: int) -> int:
-        """Take away what has expired; frames that `scan` cannot read stay: override it for these."""
+        """See `Provider.gc`.  Scans all records.
+
+        Records that `scan` cannot read are not deleted: override the method to handle them.
+        """
         removed = 0
         for record in self.scan():
             if removed == limit:
@@ -107,52 +167,109 @@ class WholeRecords(ABC):
         return removed
 
     def close(self) -> None:
-        """Hold nothing."""
+        """Do nothing; override it if the provider holds connections."""
 
 
 class AsyncWholeRecords(ABC):
-    """A provider for a store that swaps whole records: give it four methods.
+    """A base class for providers whose store swaps whole records; a subclass needs four methods.
 
-    A move is not one step here: the new record is created first, then the old one is swapped
-    for its tombstone, and if that fails the new one is taken away.  Cut off in between, the old
-    session goes on, and a record stays that no token opens and that expires by itself.  A store
-    that can do both in one step overrides `move`.
+    Here a move takes several steps: the new record is created, the old one is swapped for its
+    tombstone, and if that fails, the new record is deleted again.  If the process or the task ends
+    in between, the old session goes on, and the new record, for which no client has a token,
+    remains until it expires.  Override `move` if the store can do both in one step.
     """
 
     @abstractmethod
     async def read(self, id: str) -> Record | None:
-        """Return what stands under `id`; None if nothing does."""
+        """Return the record stored under `id`, or None if there is none."""
 
     @abstractmethod
     async def create(self, record: Record) -> bool:
-        """Store a new record; return False, and change nothing, if anything stands there."""
+        """Store a new record; return False, and change nothing, if the id is already in use."""
 
     @abstractmethod
     async def swap(self, old: Record, new: Record | None) -> bool:
-        """Put `new` (None: nothing) in the place of `old`, if `old.version` still stands there.
+        """Replace `old` by `new`, or delete it if `new` is None, in one atomic step.
 
-        Return False, and change nothing, if it does not.  The check and the write are one step.
+        Returns False, and changes nothing, if the version of the stored record is not
+        `old.version`.
         """
 
     @abstractmethod
     def scan(self) -> AsyncIterator[Record]:
-        """Yield every record and tombstone that can be read, expired ones too.
+        """Yield every record and tombstone that can be read, including expired ones.
 
-        As of one moment, where the store can: else a session that moves meanwhile may be missed.
+        They should be a snapshot of one moment if the store can give one; otherwise a session that
+        moves during the scan may be missed.
         """
 
     async def move(self, old: Record, new: Record, tombstone: Record) -> bool:
-        """Put `new` under its own id and `tombstone` in the place of `old`, as `swap`."""
-        if not await self.create(new):
-            return False
-        if await self.swap(old, tombstone):
-            return True
-        await self.swap(new, None)
-        return False
+        """Store `new` under its own id, and replace `old` by `tombstone`.
+
+        Returns False, and changes nothing, under the same condition as `swap`, or if the new id is
+        in use.  If the first step fails, its error is raised, after `new` is deleted if it may have
+        been stored.  If the swap fails, this method finds out whether the move was made: it returns
+        True if it was; otherwise it deletes `new` and raises StoreUnavailable.  It raises
+        OutcomeUnknown if the store does not answer that, or if `new` cannot be deleted.
+        """
+        try:
+            if not await self.create(new):
+                return False
+        except StoreError as error:
+            # The record may have been created; after any other error it certainly was not.
+            if isinstance(error, OutcomeUnknown):
+                await self._withdraw(new, error)
+            raise
+        try:
+            moved = await self.swap(old, tombstone)
+        except StoreError as error:
+            if not await self._has_moved(old, tombstone, error):
+                await self._withdraw(new, error)
+                raise _undone(error) from error
+            moved = True
+        if not moved:
+            await self._withdraw(new, None)
+        return moved
+
+    async def _has_moved(self, old: Record, tombstone: Record, error: StoreError) -> bool:
+        """Whether the tombstone was stored although the swap raised an error.
+
+        If it was not, the stored record gets a new version before this returns False: the
+        delayed swap may still reach the store, and must then not find the version it expects.
+        """
+        deadline = time.monotonic() + PATIENCE
+        try:
+            while time.monotonic() < deadline:
+                stored = await self.read(old.id)
+                if stored is not None and stored.successor == tombstone.successor:
+                    return True
+                if stored is None or stored.version != old.version:
+                    return False
+                # Only the version changes; that alone makes a delayed swap fail.
+                if await self.swap(stored, stored._replace(version=stored.version + 1)):
+                    return False
+        except (StoreError, CorruptRecord) as another:
+            raise _unknown(error) from another
+        raise _unknown(error)
+
+    async def _withdraw(self, new: Record, error: StoreError | None) -> None:
+        """Delete the record that a move created; try twice, since an outage may be short."""
+        for last in (False, True):
+            try:
+                await self.destroy(new.id)
+            except (StoreError, CorruptRecord) as another:
+                if last:
+                    raise _left(new) from error or another
+            else:
+                return
 
     async def update(self, record: Record, changes: Changes) -> Outcome | Record:
-        """Merge and swap until nobody came in between."""
+        """See `Provider.update`.  Merges and swaps, and repeats both while other writers interfere.
+
+        Raises StoreUnavailable after `PATIENCE` seconds of that.
+        """
         deadline = time.monotonic() + PATIENCE
+        # The caller's copy is usually current, so the first attempt saves the read.
         merged = merge(record, changes)
         while True:
             if isinstance(merged, Merged) and await self._store(record, merged):
@@ -171,7 +288,7 @@ class AsyncWholeRecords(ABC):
         return await self.swap(old, merged.record)
 
     async def destroy(self, id: str) -> Record | None:
-        """Take away what stands, and return it."""
+        """See `Provider.destroy`.  Raises StoreUnavailable after `PATIENCE` seconds of conflict."""
         deadline = time.monotonic() + PATIENCE
         while True:
             record = await self.read(id)
@@ -181,20 +298,23 @@ class AsyncWholeRecords(ABC):
                 raise _crowded()
 
     async def find(self, user: str | None, now: float) -> AsyncIterator[Record]:
-        """Look through all of them."""
+        """See `Provider.find`.  Scans all records: override it if the store has a user index."""
         async for record in self.scan():
             if is_live(record, now) and user in (None, record.user):
                 yield record
 
     async def count(self, now: float) -> int:
-        """Count all of them."""
+        """See `Provider.count`.  Scans all records."""
         live = 0
         async for record in self.scan():
             live += is_live(record, now)
         return live
 
     async def gc(self, now: float, limit: int) -> int:
-        """Take away what has expired; frames that `scan` cannot read stay: override it for these."""
+        """See `Provider.gc`.  Scans all records.
+
+        Records that `scan` cannot read are not deleted: override the method to handle them.
+        """
         removed = 0
         async for record in self.scan():
             if removed == limit:
@@ -204,8 +324,27 @@ class AsyncWholeRecords(ABC):
         return removed
 
     async def close(self) -> None:
-        """Hold nothing."""
+        """Do nothing; override it if the provider holds connections."""
 
 
 def _crowded() -> StoreUnavailable:
+    """Return the error for a record that other writers changed again and again."""
     return StoreUnavailable(f"others wrote the same record without a pause for {PATIENCE} seconds")
+
+
+def _undone(error: StoreError) -> StoreUnavailable:
+    """Return the error for a move that failed and was reversed."""
+    return StoreUnavailable(f"the session keeps its id, since its move failed: {error}")
+
+
+def _unknown(error: StoreError) -> OutcomeUnknown:
+    """Return the error for a move that may or may not have been made."""
+    return OutcomeUnknown(f"the session may have a new id or not, since its move failed: {error}")
+
+
+def _left(new: Record) -> OutcomeUnknown:
+    """Return the error for a failed move whose new record could not be deleted."""
+    return OutcomeUnknown(
+        f"a move failed, and {new.id} could not be deleted again: "
+        "nobody has its token, but it is listed until it expires"
+    )

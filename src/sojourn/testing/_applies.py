@@ -1,4 +1,8 @@
-"""Law 4: `apply(key, function, default)`, for what cannot be merged."""
+"""Law 4: `apply(key, function, default)`, for changes that cannot be merged.
+
+`apply` stores a function of the value.  If another request has changed the value by the time of
+the release, the function runs again on the stored value, so that a counter loses no count.
+"""
 
 from __future__ import annotations
 
@@ -10,22 +14,24 @@ from sojourn.testing._subject import Subject, Work
 
 
 def increment(session: Any) -> Any:
-    """Count one more."""
+    """Add one to the session's counter, and return the new count."""
     return session.apply("count", lambda value: value + 1, default=0)
 
 
 class Applies(Subject):
-    """Functions of a value."""
+    """Changes that are given as functions of the old value."""
 
     def test_no_count_is_lost(self) -> None:
-        """Law 4: twenty that overlap count twenty, each of them twice."""
+        """Law 4: twenty overlapping requests that count twice each add up to forty."""
         client = self.visitor({"other": 1})
         twice: Work = lambda s: (increment(s), increment(s))  # noqa: E731
+        # Released in reverse: each release but the first meets a value that its request has not
+        # seen.
         client.overlap(*[twice] * 20, order=range(19, -1, -1))
         assert self.stored(client)["count"] == 40
 
     def test_it_returns_what_it_makes_at_once(self) -> None:
-        """Law 4: and later reads of the request see it."""
+        """Law 4: `apply` returns the new value, and later reads in the request see it too."""
         session = self.visitor({"count": 4}).start()
         assert increment(session) == 5
         assert session["count"] == 5
@@ -35,7 +41,10 @@ class Applies(Subject):
     def test_the_function_runs_again_only_if_its_value_changed(
         self, theirs: str, runs: int
     ) -> None:
-        """Law 4: it may be dear, and it may be slow."""
+        """Law 4: the function, which may be slow, runs again only if its value was changed.
+
+        Changes to other keys do not count, nor does an assignment of the same value.
+        """
         client = self.visitor({"count": 1, "other": 1})
         calls: list[Any] = []
 
@@ -52,7 +61,10 @@ class Applies(Subject):
         assert self.stored(client)["count"] == calls[-1] + 1
 
     def test_functions_of_one_key_run_in_order(self) -> None:
-        """Law 4: on what is stored by then, each on what the one before made of it."""
+        """Law 4: several functions for one key run in order, each on the result of the one before.
+
+        At the release the first one runs on the value that is stored by then.
+        """
         client = self.visitor({"key": 1})
         session = client.start()
         session.apply("key", lambda value: value + 10)
@@ -80,7 +92,12 @@ class Applies(Subject):
         ],
     )
     def test_with_an_assignment_it_is_one(self, work: Work, expected: int | None) -> None:
-        """Law 4: `=` and `del` replace it; after `=`, `del` or `clear` it is a plain assignment."""
+        """Law 4: `apply` beside `=`, `del` or `clear` of one request acts as a plain assignment.
+
+        If `=` or `del` comes later, it replaces the function.  If `=`, `del` or `clear` comes
+        first, the result of the function is assigned.  Either way the value of another request is
+        not used.
+        """
         client = self.visitor({"count": 7, "other": 1})
         session = client.start()
         work(session)
@@ -90,7 +107,7 @@ class Applies(Subject):
         assert self.stored(client).get("count") == expected
 
     def test_a_change_in_place_after_it_replaces_it(self) -> None:
-        """Law 4: then the two are one change in place."""
+        """Law 4: `apply` followed by a change in place is merged like one change in place."""
         client = self.visitor({"cart": ["tea"]})
         session = client.start()
         session.apply("cart", lambda value: [*value, "milk"])
@@ -101,7 +118,7 @@ class Applies(Subject):
         assert sorted(self.stored(client)["cart"]) == ["jam", "milk", "rum", "tea"]
 
     def test_a_change_in_place_before_it_counts(self) -> None:
-        """Law 4: it is merged, then the function runs on the whole."""
+        """Law 4: after a change in place, the function runs on the merged value."""
         client = self.visitor({"cart": ["tea"]})
         session = client.start()
         session["cart"].append("rum")
@@ -112,7 +129,10 @@ class Applies(Subject):
         assert self.stored(client) == {"cart": ["jam", "rum", "tea"]}
 
     def test_what_it_raises_at_release_reaches_the_caller(self) -> None:
-        """Law 4: and nothing of the release is written."""
+        """Law 4: if the function raises during the release, nothing of the request is stored.
+
+        The exception reaches the caller of `release`.
+        """
         client = self.visitor({"stock": 1})
         session = client.start()
         session["other"] = 1
@@ -124,7 +144,7 @@ class Applies(Subject):
         assert self.stored(client) == {"stock": 0}
 
     def test_what_it_raises_at_once_changes_nothing(self) -> None:
-        """Law 4: the function had a copy."""
+        """Law 4: if the function raises in `apply`, the value is unchanged: it was given a copy."""
         session = self.visitor({"cart": ["tea"]}).start()
         assert session["cart"] == ["tea"]
         with pytest.raises(LookupError):
@@ -133,13 +153,13 @@ class Applies(Subject):
 
 
 def take_one(stock: int) -> int:
-    """One less, if there is one."""
+    """Return one less than `stock`; raise LookupError if it is 0."""
     if stock == 0:
         raise LookupError("sold out")
     return stock - 1
 
 
 def spoil(cart: list[str]) -> list[str]:
-    """Change it in place, and fail."""
+    """Change the list in place, and then fail."""
     cart.clear()
     raise LookupError

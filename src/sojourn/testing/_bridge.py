@@ -1,7 +1,7 @@
-"""An async object behind the sync interface, so that one text of the laws serves both colours.
+"""A blocking interface to async objects, so that the same tests serve the sync and async contract.
 
-The laws are about the order of calls, and order is kept when each call runs on one event loop to
-its end.
+The tests only depend on the order of calls.  That order is kept if each call runs on one event
+loop until it has finished.
 """
 
 from __future__ import annotations
@@ -14,14 +14,16 @@ from typing import Any
 
 
 class Bridge:
-    """An event loop that runs one call after another."""
+    """Runs one async call after another on an event loop."""
 
     def __init__(self, runner: asyncio.Runner) -> None:
         self._loop = runner.get_loop()
 
     def call(self, function: Callable[..., Any], *args: Any) -> Any:
-        """Call it while the loop runs, and wait for what it returns if it is to be awaited."""
+        """Call `function` on the running loop, and await its result if it is awaitable."""
 
+        # The function itself is called inside the coroutine: it may need a running loop even before
+        # it returns an awaitable, for example to open a connection.
         async def inside() -> Any:
             result = function(*args)
             return await result if isawaitable(result) else result
@@ -29,11 +31,11 @@ class Bridge:
         return self.wait(inside())
 
     def wait(self, awaitable: Awaitable[Any]) -> Any:
-        """Run the loop until there is an answer."""
+        """Run the loop until `awaitable` has finished, and return its result."""
         return self._loop.run_until_complete(awaitable)
 
     def iterate(self, records: AsyncIterator[Any]) -> Iterator[Any]:
-        """Yield what it yields."""
+        """Iterate over an async iterator from sync code."""
         while True:
             try:
                 record = self.wait(anext(records))
@@ -43,11 +45,12 @@ class Bridge:
 
     @contextmanager
     def within(self, block: AbstractAsyncContextManager[Any]) -> Iterator[Any]:
-        """Enter and leave it; what the block raises reaches it."""
+        """Use an async context manager as a sync one; exceptions of the block are passed to it."""
         entered = self.wait(block.__aenter__())
         try:
             yield entered
         except BaseException as error:
+            # As in `async with`: the exception is suppressed if `__aexit__` returns a true value.
             if not self.wait(block.__aexit__(type(error), error, error.__traceback__)):
                 raise
         else:
@@ -55,7 +58,7 @@ class Bridge:
 
 
 class Blocking:
-    """Has the attributes of another object, its async methods made sync."""
+    """A proxy for an object whose async methods become blocking ones."""
 
     def __init__(self, target: Any, bridge: Bridge) -> None:
         self._target = target
@@ -68,6 +71,9 @@ class Blocking:
         return lambda *args, **kwargs: self._settled(attribute(*args, **kwargs))
 
     def _settled(self, result: Any) -> Any:
+        # One call may return a coroutine, an async iterator (`find`) or an async context manager
+        # (`open`).
+        """Turn the async result of a call into a sync one; return any other result as it is."""
         if isawaitable(result):
             return self._bridge.wait(result)
         if isinstance(result, AsyncIterator):

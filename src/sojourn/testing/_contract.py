@@ -1,4 +1,4 @@
-"""The laws put together, and the two colours in which they are run."""
+"""The contract classes: all laws combined, in a sync and an async version."""
 
 from __future__ import annotations
 
@@ -31,42 +31,54 @@ class ProviderContract(
     Costs, Traces, Limits, Values, ChangesInPlace, Overlaps, Applies, Endings, Jobs,
     Renewals, Secrets, Lifetimes, Touches, Outages, Corruption, Releases,
 ):  # fmt: skip
-    """Inherit it in a class whose name begins with `Test`, and give `make()`.
+    """All contract tests for a provider that runs under a `Manager`.
 
-    make(): return the provider over an empty store.  `self.folder` is an empty folder.
+    Inherit from it in a class whose name begins with `Test`, and define `make()`.
 
-    The rest can be left out; then the tests that need it are skipped, with its name as the reason.
+    make(): return the provider, connected to an empty store.  `self.folder` is an empty folder
+        (a `Path`) that the store may use.
 
-    again(): return a second provider over the store that `make` opened.
-    break_store(): make that store unavailable.  No test uses it afterwards.
-    corrupt(id, field=None): make the record under `id` unreadable, or one field of it.
+    The other hooks are optional.  Tests that need a missing hook are skipped, and the skip
+    reason names the hook.
+
+    again(): return a second provider connected to the store that `make` opened, as another
+        process would have.
+    break_store(): make that store unavailable.  No later step of the test needs it to work.
+    fail_at(step, *, done): make the provider's call number `step` to its store fail; the next
+        call is number 0.  With `done` the store carries out the call, and only its answer is lost.  Return a
+        function that removes the fault and returns whether the fault occurred.
+    corrupt(id, field=None): make the record stored under `id` unreadable, or, if `field` (an
+        encoded key) is given, only the value of that field.
     """
 
 
 class AsyncProviderContract(ProviderContract):
-    """The same for an `AsyncManager`: `make` may return an async provider or a sync one.
+    """All contract tests for a provider that runs under an `AsyncManager`.
 
-    The hooks may be coroutines; all of them are called on the event loop that runs the provider.
+    `make` may return an async provider or a sync one.  The hooks may be coroutine functions.  All
+    of them are called on the event loop that runs the provider.
     """
 
     @contextmanager
     def bridged(self) -> Iterator[None]:
-        """Have one event loop for each test."""
+        """Run one event loop for the duration of a test."""
         with asyncio.Runner() as runner:
             self._bridge = Bridge(runner)
             yield
 
     def call(self, hook: Callable[..., Any], *args: Any) -> Any:
-        """Call a hook on the event loop."""
+        """Call a hook on the event loop and return its result."""
         return self._bridge.call(hook, *args)
 
     def opened(self, made: Any) -> tuple[Provider, AsyncTrips]:
-        """Return the sync interface of a provider, and what a manager shall use of it."""
+        """Return a blocking interface to the provider, and the call log to give to a manager."""
         provider = as_async(made)
+        # The tests use the blocking wrapper; the manager gets the async provider itself, so that
+        # the async code paths of the library are the ones under test.
         return cast("Provider", Blocking(provider, self._bridge)), AsyncTrips(provider)
 
     def managed(self, **settings: Any) -> Manager:
-        """Return one more manager over the same store."""
+        """Return another manager over the same store, wrapped so that its methods block."""
         assert isinstance(self.trips, AsyncTrips)
         manager = AsyncManager(self.trips, clock=self.clock, on_event=self.note, **settings)
         return cast("Manager", Blocking(manager, self._bridge))

@@ -1,4 +1,7 @@
-"""Law 5: what has ended is never written again, and no late release hurts a newer session."""
+"""Law 5: a session that has ended is never written again, and a late release harms no newer one.
+
+A release is "late" if its session ended after the request had begun.
+"""
 
 from __future__ import annotations
 
@@ -16,15 +19,16 @@ LATE = ReleaseOutcome.LATE
 
 
 def expire(laws: Subject, _: Client) -> None:
-    """Let the session run out."""
+    """Let the session expire."""
     laws.clock.advance(3600)
 
 
 def end_by(work: Work) -> Callable[[Subject, Client], object]:
-    """End it in a request."""
+    """Return a function that ends the session in a request that does this work."""
     return lambda _, client: client.overlap(work, order=[0])
 
 
+# Each way for a session to end.  After the two that give it a new id, it goes on under that id.
 ENDS: dict[str, Callable[[Subject, Client], object]] = {
     "destroyed": end_by(lambda s: s.destroy()),
     "signed out": end_by(lambda s: s.logout()),
@@ -35,6 +39,7 @@ ENDS: dict[str, Callable[[Subject, Client], object]] = {
     "expired": expire,
 }
 
+# Work of a request that has no effect if its session has ended in the meantime.
 LATECOMERS: dict[str, Work] = {
     "change": lambda s: s.update(late=1),
     "in-place": lambda s: s["cart"].append("late"),
@@ -49,12 +54,18 @@ LATECOMERS: dict[str, Work] = {
 
 
 class Endings(Subject):
-    """Late releases."""
+    """Requests that are released after their session has ended."""
 
     def ended_meanwhile(self, end: str, work: Work) -> tuple[Client, Session, Release]:
-        """Begin a request, end its session from another, then release it."""
+        """Start a request, end its session by another one, and release the first request.
+
+        Returns the client of the other request, and the session and the release of the late one.
+        """
         client = self.visitor({"a": 1, "cart": ["tea"]})
+        # After a touch interval, so that even a request without changes has something to write.
         self.clock.advance(60)
+        # Another client object, because the ending request replaces or deletes the cookie of
+        # `client`.
         session = client.twin().start()
         work(session)
         ENDS[end](self, client)
@@ -63,7 +74,10 @@ class Endings(Subject):
     @pytest.mark.parametrize("work", LATECOMERS)
     @pytest.mark.parametrize("end", ENDS)
     def test_what_comes_late_is_dropped(self, end: str, work: str) -> None:
-        """Law 5: nothing is stored, no cookie is sent, and it is reported."""
+        """Law 5: a late release stores nothing, sends no cookie, and is reported once as `late`.
+
+        If the session continued under a new id, that one is unchanged.
+        """
         client, _, release = self.ended_meanwhile(end, LATECOMERS[work])
         assert release.outcome is LATE
         assert cookie_of(release) is None
@@ -71,12 +85,16 @@ class Endings(Subject):
         going_on = end in {"regenerated away", "signed in"}
         assert self.manager.active_count() == going_on
         assert self.stored(client) == ({"a": 1, "cart": ["tea"]} if going_on else {})
+        # The ended session must not be opened by its last token either.
         if not going_on:
-            assert self.manager.start({"Cookie": f"sid={client.token}"}).is_new
+            assert self.manager.start({"Cookie": f"session={client.token}"}).is_new
 
     @pytest.mark.parametrize("end", ["destroyed", "signed out", "destroyed by id", "emptied"])
     def test_an_end_that_comes_late_is_dropped(self, end: str) -> None:
-        """Law 5: the client may hold the cookie of a new session by now."""
+        """Law 5: a late `destroy` deletes no cookie.
+
+        The client may have the cookie of a new session by now.
+        """
         _, _, release = self.ended_meanwhile(end, lambda s: s.destroy() or s.update(new=1))
         assert release.outcome is LATE
         assert cookie_of(release) is None
@@ -84,40 +102,104 @@ class Endings(Subject):
 
     @pytest.mark.parametrize("end", ENDS)
     def test_a_sign_in_that_comes_late_starts_afresh(self, end: str) -> None:
-        """Law 5: with the user, and only with what the request itself put."""
+        """Law 5: a late sign-in creates a new session, with the data of its own request only."""
         _, session, release = self.ended_meanwhile(end, sign_in)
         assert release.outcome is ReleaseOutcome.CREATED
         token = str(cookie_of(release)).partition("=")[2].partition(";")[0]
-        fresh = self.manager.start({"Cookie": f"sid={token}"})
+        fresh = self.manager.start({"Cookie": f"session={token}"})
         assert (fresh.user, fresh.id) == ("bob", session.id)
         assert dict(fresh) == {"mine": 1}
         assert fresh.created_at == self.clock()
 
     @pytest.mark.parametrize("before", ["ada", "bob"])
     def test_a_sign_in_that_comes_late_inherits_no_lifetime(self, before: str) -> None:
-        """Law 5: "remember me" was said of the session that ended."""
+        """Law 5: the new session of a late sign-in does not take over a "remember me" lifetime.
+
+        That lifetime was set for the session that has ended.
+        """
         client = self.client()
         client.overlap(lambda s: s.login(before, remember=86400), order=[0])
         release = client.overlap(lambda s: s.logout(), sign_in, order=(0, 1))[1]
         assert release.outcome is ReleaseOutcome.CREATED
+        # 3600 seconds is the configured idle lifetime.
         fresh = client.start()
         assert (fresh.user, fresh.expires_at) == ("bob", self.clock() + 3600)
         assert "Max-Age" not in str(cookie_of(release))
 
     @both_orders
     def test_a_sign_in_clicked_twice_ends_signed_in(self, order: tuple[int, int]) -> None:
-        """Law 5: whichever answer comes last, its cookie opens a session of that user."""
+        """Law 5: two overlapping sign-ins of one user leave one session.
+
+        The cookie of the later response opens it.
+        """
         client = self.visitor({"cart": ["tea"]})
         releases = client.overlap(sign_in, sign_in, order=order)
         assert [release.outcome for release in releases] == ["renewed", "created"]
-        for release in releases:
-            headers = {"Cookie": str(cookie_of(release)).partition(";")[0]}
-            assert self.manager.start(headers).user == "bob"
+        assert client.start().user == "bob"
+        assert self.manager.active_count() == 1
+
+    @pytest.mark.parametrize("reads", ["before", "after"])
+    def test_a_sign_in_clicked_twice_leaves_nothing_behind_a_sign_out(self, reads: str) -> None:
+        """Law 5: after two sign-ins with one old cookie, a sign-out leaves no session behind.
+
+        This holds whether the second request began before or after the first one was released.
+        """
+        client = self.visitor({"a": 1})
+        token = client.token
+        second = client.start() if reads == "before" else None
+        with client.visit() as first:
+            first.login("bob")
+        # The second click was sent with the old cookie, before the first response arrived.
+        client.token = token
+        # With "after", the session is already a tombstone when the second request reads it.
+        second = second or client.start()
+        second.login("bob")
+        client.release(second)
+        with client.visit() as session:
+            assert session.user == "bob"
+            session.logout()
+        assert self.manager.active_count() == 0
+        assert list(self.manager.sessions("bob")) == []
+
+    def test_a_sign_in_clicked_many_times_leaves_one_session(self) -> None:
+        """Law 5: any number of sign-ins of one user with the same old cookie leaves one session.
+
+        This holds for requests that began before and after the first response.
+        """
+        client = self.visitor({"a": 1})
+        token = client.token
+        sessions = [client.start() for _ in range(3)]
+        with client.visit() as first:
+            first.login("bob")
+        client.token = token
+        sessions += [client.start() for _ in range(2)]
+        for session in sessions:
+            session["mine"] = session.id
+            session.login("bob")
+            client.release(session)
+            assert self.manager.active_count() == 1
+            assert self.stored(client) == {"mine": session["mine"]}
+
+    def test_a_second_sign_in_ends_no_session_of_another_user(self) -> None:
+        """Law 5: a sign-in with a retired token does not end the session of another user.
+
+        A retired token may be in the hands of a stranger.
+        """
+        client = self.visitor({"a": 1})
+        stranger = client.twin()
+        with client.visit() as session:
+            session.login("ada")
+        with stranger.visit() as session:
+            session.login("mallory")
+        assert client.start().user == "ada"
 
     @both_orders
     @pytest.mark.parametrize("renew", ["regenerate_id", "login"])
     def test_ending_wins_over_renewing(self, renew: str, order: tuple[int, int]) -> None:
-        """Law 5: a sign-out ends the session, though another request has just renewed its id."""
+        """Law 5: a sign-out ends the session even if another request has just given it a new id.
+
+        If the sign-out comes first, a new id has no effect, and a sign-in creates a new session.
+        """
         client = self.visitor({"a": 1})
         works: list[Work] = [
             lambda s: s.login("ada") if renew == "login" else s.regenerate_id(),
@@ -135,7 +217,7 @@ class Endings(Subject):
             assert self.stored(client) == {}
 
     def test_an_old_id_leads_to_the_end_of_its_successors(self) -> None:
-        """Law 5: along the whole chain."""
+        """Law 5: `destroy` with an old id follows all moves and ends the current session."""
         client = self.visitor({"a": 1})
         first = client.id
         for _ in range(3):
@@ -147,19 +229,20 @@ class Endings(Subject):
         assert self.manager.destroy(first) is False
 
     def test_an_old_id_ends_nothing_once_its_tombstone_is_gone(self) -> None:
-        """Law 5: it leads on as long as the tombstone stands."""
+        """Law 5: an old id leads to the current session only as long as its tombstone is stored."""
         client = self.visitor({"a": 1})
         first = client.id
         with client.visit() as session:
             session.regenerate_id()
         self.clock.advance(10)
+        # The tombstone has expired, and is swept like an expired session.
         assert self.manager.gc() == 1
         assert self.manager.destroy(first) is False
         assert self.stored(client) == {"a": 1}
 
     @pytest.mark.parametrize("end", ["destroy", "logout", "clear"])
     def test_a_retired_token_can_end_nothing(self, end: str) -> None:
-        """Law 5: whoever has only an old one has no say."""
+        """Law 5: a request that began with a retired token cannot end the current session."""
         client = self.visitor({"a": 1})
         thief = client.twin()
         with client.visit() as session:
@@ -173,7 +256,10 @@ class Endings(Subject):
         assert self.stored(client) == {"a": 1}
 
     def test_a_session_ends_once(self) -> None:
-        """Law 5: of two sign-outs one ends it; the other tells the client nothing."""
+        """Law 5: of two overlapping sign-outs, one ends the session and deletes the cookie.
+
+        The other one is reported as late and sends no cookie.
+        """
         client = self.visitor({"a": 1})
         end: Work = lambda s: s.destroy()  # noqa: E731
         first, second = client.overlap(end, end, order=(0, 1))
@@ -184,10 +270,13 @@ class Endings(Subject):
 
 
 class Jobs(Subject):
-    """Work on a session without a request, under the same laws."""
+    """Sessions opened by their id, without a request: the same laws hold for background jobs."""
 
     def test_a_job_changes_a_session(self) -> None:
-        """Law 4: what requests change meanwhile stands; it counts as no visit."""
+        """Law 4: a job and an overlapping request keep each other's changes.
+
+        A job does not count as a visit: it sends no cookie and does not extend the session.
+        """
         client = self.visitor({"cart": ["tea"]})
         seen = client.start().seen_at
         self.clock.advance(120)
@@ -201,18 +290,19 @@ class Jobs(Subject):
         assert client.start().seen_at == seen + 120
 
     def test_a_job_without_a_session_does_not_begin(self) -> None:
-        """Law 5: absent, retired or expired."""
+        """Law 5: `open_id` raises SessionGone for an absent, expired or moved session."""
         client = self.visitor({"a": 1})
         first = client.id
         with client.visit() as session:
             session.regenerate_id()
+        # Now the session has expired under its new id, and the old id leads nowhere.
         self.clock.advance(3600)
         for id in (self.client().start().id, first, client.id):
             with pytest.raises(SessionGone), self.manager.open_id(id):
                 pytest.fail("it was opened")
 
     def test_a_job_that_comes_late_is_told(self) -> None:
-        """Law 5: nothing was stored."""
+        """Law 5: a job whose session ends meanwhile raises SessionGone, and stores nothing."""
         client = self.visitor({"a": 1})
 
         def work() -> None:
@@ -225,7 +315,7 @@ class Jobs(Subject):
         assert self.manager.active_count() == 0
 
     def test_a_job_can_end_a_session(self) -> None:
-        """And then it is over."""
+        """Law 5: a job can end a session, and the client then begins with a new one."""
         client = self.visitor({"a": 1})
         with self.manager.open_id(client.id) as job:
             job.destroy()
@@ -233,6 +323,6 @@ class Jobs(Subject):
 
 
 def sign_in(session: Any) -> None:
-    """Sign in, and put something."""
+    """Store a value, and sign in as "bob"."""
     session["mine"] = 1
     session.login("bob")

@@ -1,7 +1,7 @@
-"""What every law has at hand: one provider in an empty store, a manager over it, and clients.
+"""The common base of all contract tests: a provider over an empty store, a manager, and clients.
 
-Requests that overlap are sessions started before the first of them is released; so every order
-of events can be written down, and comes out the same each time.
+Overlapping requests are simulated without threads: several sessions are started before the first
+of them is released.  This way each test fixes the order of events, and a failure is reproducible.
 """
 
 from __future__ import annotations
@@ -22,36 +22,36 @@ from sojourn.session import Session
 from sojourn.testing._tools import AsyncTrips, FakeClock, Trips
 
 Work = Callable[[Any], object]
-"""What one request does with its session."""
+"""A function that does the work of one request; it gets the session."""
 
-UNKNOWN = ["A" * 43, "B" * 42 + "A", "C" * 42 + "A", "D" * 42 + "A"]
-"""Shaped as tokens are; nobody issued them."""
+UNKNOWN = [f"{letter * 42}A" for letter in "ABCDEFGHIJ"]
+"""Tokens that have a valid shape, but that no manager issued."""
 
 both_orders = pytest.mark.parametrize("order", [(0, 1), (1, 0)], ids=["in-turn", "crossed"])
-"""Two requests, released as they began or the other way round."""
+"""Run a test twice: two requests are released in the order of their start, and in reverse order."""
 
 
 class Client:
-    """A browser, as far as a session needs one: it keeps the cookie that it is given."""
+    """A minimal browser: it stores the session cookie that it receives, and sends it back."""
 
     def __init__(self, manager: Manager) -> None:
         self.manager = manager
         self.token: str | None = None
         self.id = ""
-        """The id of its session as of the last release."""
+        """The id of its session after the last release that set a cookie."""
 
     @property
     def headers(self) -> dict[str, str]:
-        """What it sends with a request."""
+        """The request headers: the session cookie, or nothing if it has none."""
         name = self.manager.config.cookie_name
         return {} if self.token is None else {"Cookie": f"{name}={self.token}"}
 
     def start(self) -> Session:
-        """Begin a request."""
+        """Begin a request: return the session for the cookie of this client."""
         return self.manager.start(self.headers)
 
     def release(self, session: Session) -> Release:
-        """End a request, and take the cookie of its response."""
+        """End a request: release the session, and store the cookie that the response sets."""
         release = self.manager.release(session)
         cookie = cookie_of(release)
         if cookie is not None:
@@ -62,19 +62,27 @@ class Client:
 
     @contextmanager
     def visit(self) -> Iterator[Session]:
-        """One request from beginning to end."""
+        """Run one whole request: start a session, yield it, and release it unless it raised."""
         session = self.start()
         yield session
         self.release(session)
 
     def twin(self) -> Client:
-        """Another client with the same cookie: one that missed the newer one, or a thief."""
+        """Return another client with the same cookie, such as a second tab or a thief.
+
+        It keeps that cookie when this client receives a new one.
+        """
         twin = Client(self.manager)
         twin.token, twin.id = self.token, self.id
         return twin
 
     def overlap(self, *works: Work, order: Sequence[int]) -> list[Release]:
-        """Start a request for each, do all works, then release in that order."""
+        """Run several requests that overlap, and return their releases in the order of release.
+
+        One session is started for each of `works`; then all works are done; then the sessions are
+        released in `order`, a sequence of indexes into `works`.  A session not listed is not
+        released.
+        """
         sessions = [self.start() for _ in works]
         for session, work in zip(sessions, works, strict=True):
             work(session)
@@ -82,28 +90,28 @@ class Client:
 
 
 def cookie_of(release: Release | None) -> str | None:
-    """The Set-Cookie of a release, None if it has none."""
+    """Return the value of the Set-Cookie header of a release; None if it sets no cookie."""
     assert release is not None
     cookies = [value for name, value in release.headers if name == "Set-Cookie"]
     return cookies[0] if cookies else None
 
 
 class Subject:
-    """A provider under test.  What a subclass gives is described in `ProviderContract`."""
+    """The provider under test.  `ProviderContract` describes the hooks that a subclass defines."""
 
     folder: Path
-    """Empty, and taken away later: for a store that needs a place."""
+    """An empty temporary folder for the store; pytest removes it later."""
     clock: FakeClock
     events: list[tuple[str, str | None]]
-    """What the managers reported."""
+    """The events that the managers reported, each as a pair of name and session id."""
     store: Provider
-    """What `make` returned, without a manager."""
+    """The provider that `make` returned, to be called directly."""
     trips: Trips | AsyncTrips
-    """The way of the managers to the store."""
+    """The wrapped provider that the managers use; it logs each of their calls."""
     manager: Manager
 
     def make(self) -> Any:
-        """Return the provider, over an empty store."""
+        """Return the provider under test, connected to an empty store."""
         raise NotImplementedError
 
     def again(self) -> Any:
@@ -111,41 +119,42 @@ class Subject:
         self.not_applicable("again()")
 
     def break_store(self) -> Any:
-        """Make the store unavailable, to all handles."""
+        """Make the store unavailable to every provider that is connected to it."""
         self.not_applicable("break_store()")
 
     def corrupt(self, id: str, field: bytes | None = None) -> Any:  # noqa: ARG002 - for others
-        """Make what stands under `id` unreadable: the whole frame, or the value of one field."""
+        """Make stored data unreadable: the whole record under `id`, or the value of one `field`."""
         self.not_applicable("corrupt()")
 
     def not_applicable(self, hook: str) -> NoReturn:
-        """Report the running test by name: it needs what the subclass does not give."""
+        """Skip the running test, and name the hook that the subclass does not define."""
         pytest.skip(f"not applicable: {type(self).__name__} gives no {hook}")
 
-    # -- the two colours -----------------------------------------------------------------------
+    # -- overridden by the async contract ------------------------------------------------------
 
     @contextmanager
     def bridged(self) -> Iterator[None]:
-        """Last as long as one test."""
+        """Wrap one test.  The async contract runs an event loop here."""
         yield
 
     def call(self, hook: Callable[..., Any], *args: Any) -> Any:
-        """Call a hook of the subclass."""
+        """Call a hook of the subclass and return its result."""
         return hook(*args)
 
     def opened(self, made: Any) -> tuple[Provider, Trips | AsyncTrips]:
-        """Return the sync interface of a provider, and what a manager shall use of it."""
+        """Return a sync interface to the provider, and the call log to give to a manager."""
         return made, Trips(made)
 
     def managed(self, **settings: Any) -> Manager:
-        """Return one more manager over the same store."""
+        """Return another manager over the same store, with these settings."""
         assert isinstance(self.trips, Trips)
         return Manager(self.trips, clock=self.clock, on_event=self.note, **settings)
 
-    # -- at hand -------------------------------------------------------------------------------
+    # -- helpers for the tests -----------------------------------------------------------------
 
     @pytest.fixture(autouse=True)
     def _subject(self, tmp_path: Path) -> Iterator[None]:
+        """Open the provider and a manager for one test, and close the provider afterwards."""
         self.folder = tmp_path
         self.clock = FakeClock()
         self.events = []
@@ -156,7 +165,7 @@ class Subject:
             self.store.close()
 
     def note(self, name: str, id: str | None) -> None:
-        """Keep an event."""
+        """Record an event of a manager."""
         self.events.append((name, id))
 
     def client(self, manager: Manager | None = None) -> Client:
@@ -164,7 +173,10 @@ class Subject:
         return Client(manager or self.manager)
 
     def visitor(self, fields: dict[Any, Any], manager: Manager | None = None) -> Client:
-        """Return a client whose session holds these fields; its trips are forgotten."""
+        """Return a client with a stored session that holds `fields`.
+
+        The log of calls and the events of this setup are cleared.
+        """
         client = self.client(manager)
         with client.visit() as session:
             session.update(fields)
@@ -173,7 +185,10 @@ class Subject:
         return client
 
     def member(self, user: str = "ada", manager: Manager | None = None) -> Client:
-        """Return a client that is signed in, and for whom nothing else is stored."""
+        """Return a client with a stored session in which `user` is signed in, without any data.
+
+        The log of calls and the events of this setup are cleared.
+        """
         client = self.client(manager)
         with client.visit() as session:
             session.login(user)
@@ -182,29 +197,35 @@ class Subject:
         return client
 
     def stored(self, client: Client) -> dict[Any, Any]:
-        """Return what the next request of a client would see."""
+        """Return the data that the next request of this client would read."""
         return dict(client.start())
 
     def record(self, name: str = "one", user: str | None = None, **more: Any) -> Record:
-        """Return a record that lives for an hour, of which no store knows yet."""
+        """Return a record that is not stored yet and expires in an hour.
+
+        `more` replaces attributes of the record.
+        """
         now = self.clock()
         fields = {b"a": b"1", b"b": b"2"}
         record = Record(id_of(name), fields, created=now, seen=now, expires=now + 3600, user=user)
         return record._replace(**more)
 
     def created(self, name: str = "one", user: str | None = None, **more: Any) -> Record:
-        """Return such a record, stored."""
+        """Create such a record in the store, and return it."""
         record = self.record(name, user, **more)
         assert self.store.create(record)
         return record
 
     def stands(self, id: str) -> Record | None:
-        """Return what stands there, but for what is private to the store."""
+        """Return the record stored under `id`, without its private version; None if absent."""
         return bare(self.store.read(id))
 
 
 def bare(record: Any) -> Record | None:
-    """A record as all stores must return it, without their own version."""
+    """Return a record without the version, which is private to each store; None stays None.
+
+    The mappings are copied into plain dicts, so that records of different stores compare equal.
+    """
     if record is None:
         return None
     assert type(record) is Record
@@ -213,5 +234,8 @@ def bare(record: Any) -> Record | None:
 
 
 def id_of(name: str, like: str = "ab") -> str:
-    """An id, with the first two digits of another."""
+    """Return an id made from `name`, whose first two digits are those of `like`.
+
+    Related ids share their first two digits, because a session that moves keeps them.
+    """
     return like[:2] + hashlib.sha256(name.encode()).hexdigest()[2:]

@@ -1,12 +1,13 @@
-"""Law 2, types; law 3, what counts as a change."""
+"""Law 2, values keep their value and type; law 3, which operations count as changes."""
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
-from enum import Enum
-from typing import Any
+from enum import Enum, StrEnum
+from typing import Any, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -30,7 +31,7 @@ VALUES: list[Any] = [
     timedelta(microseconds=1), Decimal("1.10"), Decimal("-0"), Decimal("1E+400"), Decimal("NaN12"),
     Decimal("sNaN"), UUID(int=2**128 - 1),
 ]  # fmt: skip
-"""One of each kind, and those that are easily confused.  The codec's own tests know many more."""
+"""One value of each supported type, and values that are easily confused with each other."""
 
 KEYS: list[Any] = [
     "", "a", "1", "caf\u00e9", "\ud800", "a.b", "$a", "x" * 300, b"", b"1", b"\xff", 0, 1, -1, 2**80,
@@ -39,23 +40,39 @@ KEYS: list[Any] = [
 
 
 class Color(Enum):
-    """A type of an application."""
+    """An enum of an application, which can only be stored if it is registered."""
 
     RED = "red"
     BLUE = "blue"
 
 
-class Text(str):
-    """A subclass, and so another type."""
+class Size(StrEnum):
+    """A type derived from str; applications and libraries have many of them."""
 
-    __slots__ = ()
+    LARGE = "large"
+
+
+class Point(NamedTuple):
+    """A type derived from tuple."""
+
+    x: int
+    y: Any
+
+
+DERIVED: dict[str, tuple[Any, Any]] = {
+    "text": (Size.LARGE, "large"),
+    "tuple": (Point(1, Size.LARGE), (1, "large")),
+    "dict": (OrderedDict({"b": 1, Size.LARGE: [Size.LARGE]}), {"b": 1, "large": ["large"]}),
+    "inside": ([{Size.LARGE: {Point(1, 2)}}], [{"large": {(1, 2)}}]),
+}
+"""Values of derived types, and the values that are read back."""
 
 
 class Values(Subject):
-    """What comes back is what was put in."""
+    """A value that is read equals the value that was stored."""
 
     def test_values_come_back_equal_and_of_the_same_type(self) -> None:
-        """Law 2: through the store, in a request of its own."""
+        """Law 2: the next request reads equal values of the same types from the store."""
         client = self.visitor(dict(enumerate(VALUES)))
         session = client.start()
         assert len(session) == len(VALUES)
@@ -63,7 +80,7 @@ class Values(Subject):
             assert shape(session[number]) == shape(value)
 
     def test_keys_come_back_equal_and_of_the_same_type(self) -> None:
-        """Law 2: 1, "1" and b"1" are three keys."""
+        """Law 2: keys keep value and type: 1, "1" and b"1" are three different keys."""
         client = self.visitor({key: shape(key) for key in KEYS})
         session = client.start()
         assert sorted(map(shape, session)) == sorted(map(shape, KEYS))
@@ -71,7 +88,10 @@ class Values(Subject):
             assert session[key] == shape(key)
 
     def test_moments_keep_their_zone(self) -> None:
-        """Law 2: its name, not the offset of the day, and which of two equal hours it was."""
+        """Law 2: a datetime keeps its `fold`, and the name of its time zone, not just the offset.
+
+        `fold` tells apart the two equal hours when daylight saving time ends.
+        """
         zoned = MOMENT.replace(tzinfo=ZoneInfo("Europe/Berlin"))
         client = self.visitor({"first": zoned, "second": zoned.replace(fold=1)})
         session = client.start()
@@ -79,7 +99,7 @@ class Values(Subject):
         assert shape(session["second"]) == shape(zoned.replace(fold=1))
 
     def test_deep_nesting_comes_back(self) -> None:
-        """Law 2: up to a hundred levels, and not one more."""
+        """Law 2: containers can be nested a hundred levels deep; deeper ones raise EncodeError."""
         deep: Any = "bottom"
         for _ in range(100):
             deep = [deep]
@@ -90,13 +110,32 @@ class Values(Subject):
             session["deeper"] = [deep]
 
     def test_mutable_bytes_come_back_as_bytes(self) -> None:
-        """Law 2: the one stated exception."""
+        """Law 2: bytearray and memoryview come back as bytes, which is the documented exception."""
         client = self.visitor({"array": bytearray(b"ab"), "view": memoryview(b"cd")})
         assert shape(self.stored(client)) == shape({"array": b"ab", "view": b"cd"})
 
-    @pytest.mark.parametrize("value", [object(), Text("a"), Color.RED, 1j, [{"a": {object()}}]])
+    @pytest.mark.parametrize("case", DERIVED)
+    def test_values_of_derived_types_come_back_as_their_base(self, case: str) -> None:
+        """Law 2: a value of a derived type comes back as an equal value of its base type.
+
+        If the same value is assigned again, the session counts as unchanged.
+        """
+        value, base = DERIVED[case]
+        client = self.visitor({Size.LARGE: value})
+        assert shape(self.stored(client)) == shape({"large": base})
+        with client.visit() as session:
+            assert session["large"] == session[Size.LARGE] == value
+            # Equal to the stored value, though of a different type.
+            session[Size.LARGE] = value
+        assert session.released is not None
+        assert session.released.outcome is ReleaseOutcome.UNCHANGED
+
+    @pytest.mark.parametrize("value", [object(), Color.RED, 1j, [{"a": {object()}}]])
     def test_what_cannot_be_stored_is_refused_at_the_assignment(self, value: Any) -> None:
-        """Law 2: naming the key and the type; and the session is as it was."""
+        """Law 2: an unsupported value raises EncodeError at the assignment and changes nothing.
+
+        The message names the key and the type.
+        """
         client = self.visitor({"a": 1})
         session = client.start()
         with pytest.raises(EncodeError, match=r"session\['cart'\].*type"):
@@ -106,7 +145,10 @@ class Values(Subject):
         assert self.stored(client) == {"a": 1, "b": 2}
 
     def test_what_was_put_in_place_is_refused_at_the_release(self) -> None:
-        """Law 2: and then nothing of the request is stored."""
+        """Law 2: an unsupported value inside a container raises EncodeError at the release.
+
+        Nothing of that request is stored then.
+        """
         client = self.visitor({"a": 1, "cart": ["tea"]})
         session = client.start()
         session["a"] = 2
@@ -117,15 +159,20 @@ class Values(Subject):
         assert self.stored(client) == {"a": 1, "cart": ["tea"]}
 
     def test_types_of_the_application_come_back(self) -> None:
-        """Law 2: under the name they are registered with; another reader misses one field."""
+        """Law 2: a registered type of the application comes back as that type.
+
+        A manager that does not know the type fails to read that one field only.
+        """
         client = self.visitor({"a": 1, "color": Color.RED}, self.managed(types={"color": Color}))
         assert client.start()["color"] is Color.RED
+        # The default manager does not know the type.
         session = self.manager.start(client.headers)
         assert session["a"] == 1
         with pytest.raises(CorruptRecord, match="color"):
             session["color"]
 
 
+# Name: the stored value, the change in place, and the value that is expected afterwards.
 IN_PLACE: dict[str, tuple[Any, Callable[[Any], object], Any]] = {
     "list": (["tea"], lambda value: value.append("milk"), ["tea", "milk"]),
     "item": ([1, 2], lambda value: value.__setitem__(0, True), [True, 2]),
@@ -141,6 +188,7 @@ IN_PLACE: dict[str, tuple[Any, Callable[[Any], object], Any]] = {
     "in a tuple": (([],), lambda value: value[0].append(1), ([1],)),
 }
 
+# Operations that leave the session as it was, and must count as reads.
 READS: dict[str, Callable[[Any], object]] = {
     "only read": lambda s: [s["cart"], s.get("a"), list(s.items()), len(s), "a" in s],
     "set to what it was": lambda s: s.update(a=1, cart=["tea"]),
@@ -154,17 +202,17 @@ READS: dict[str, Callable[[Any], object]] = {
 
 
 def delete(session: Any, key: str) -> None:
-    """Delete what is not there."""
+    """Delete an absent key, which raises KeyError."""
     with pytest.raises(KeyError):
         del session[key]
 
 
 class ChangesInPlace(Subject):
-    """What counts as a change."""
+    """Which operations on a session count as changes."""
 
     @pytest.mark.parametrize("case", IN_PLACE)
     def test_a_change_in_place_is_saved(self, case: str) -> None:
-        """Law 3: with nothing said."""
+        """Law 3: a change inside a value is saved, without marking the session as modified."""
         value, change, expected = IN_PLACE[case]
         client = self.visitor({"value": value, "other": 1})
         with client.visit() as session:
@@ -175,7 +223,7 @@ class ChangesInPlace(Subject):
 
     @pytest.mark.parametrize("case", [case for case in READS if case != "applied to no effect"])
     def test_what_is_no_change_is_not_written(self, case: str) -> None:
-        """Law 3: nor is anything sent to the client."""
+        """Law 3: an operation without effect writes nothing to the store and sends no cookie."""
         client = self.visitor({"a": 1, "cart": ["tea"]})
         with client.visit() as session:
             READS[case](session)
@@ -185,7 +233,7 @@ class ChangesInPlace(Subject):
 
     @pytest.mark.parametrize("case", READS)
     def test_what_is_no_change_competes_with_none(self, case: str) -> None:
-        """Law 3: what others wrote meanwhile stands."""
+        """Law 3: an operation without effect leaves changes of other requests as they are."""
         client = self.visitor({"a": 1, "cart": ["tea"]})
         session = client.start()
         with client.visit() as other:
@@ -198,12 +246,16 @@ class ChangesInPlace(Subject):
 
 
 def shape(value: Any) -> str:
-    """A text that differs for values that differ in value, type or order, but for sets."""
+    """Return a text that differs if two values differ in value, type or order.
+
+    The order of sets does not count.  `==` is not enough: 1 == True, and nan != nan.
+    """
     kind = type(value).__name__
     if isinstance(value, dict):
         return f"{kind}({', '.join(f'{shape(k)}: {shape(v)}' for k, v in value.items())})"
     if isinstance(value, list | tuple):
         return f"{kind}({', '.join(map(shape, value))})"
     if isinstance(value, set | frozenset):
+        # Sorted, since equal sets may iterate in different orders.
         return f"{kind}({', '.join(sorted(map(shape, value)))})"
     return f"{kind} {value!r}"

@@ -1,68 +1,64 @@
-"""When a session is released in aiohttp.
+"""The aiohttp middleware, and the signal handler that covers streamed responses.
 
-A middleware starts the session, and releases it when the handler has returned a response or
-raised one (`web.HTTPException`); what else it raises saves nothing.  A response that the handler
-prepares itself, such as a stream or a WebSocket, is on its way before the handler returns: there
-the signal `on_response_prepare` releases, just before the head goes.
+The middleware starts the session, and releases it when the handler has returned or raised a
+response; any other error saves nothing.  If the handler prepares its response itself, as for a
+stream or a WebSocket, the signal `on_response_prepare` releases the session just before the head
+is sent.  If the release fails, its error is raised in place of the handler's response.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, TypeAlias, cast
 
 from aiohttp import web
-from aiohttp.http import StreamWriter
 
 from sojourn._events import logger
-from sojourn.errors import ConfigError, StoreError
+from sojourn.errors import ConfigError, SessionReleased, StoreError
 from sojourn.manager import AsyncManager
 from sojourn.session import Session
-from sojourn.web._headers import UNAVAILABLE, UNAVAILABLE_HEADERS, merged, replaced, taken
+from sojourn.web._headers import UNAVAILABLE, UNAVAILABLE_HEADERS, failure, replaced, taken
+from sojourn.web._merging import merged
 
+Adopt = Callable[[Session], Session]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Key: TypeAlias = "str | web.RequestKey[Any]"
-"""A name; since aiohttp 3.14 there are also keys with types."""
+"""The key of the session in a request: a string or, since aiohttp 3.14, a typed key."""
 
 
 class Sessions:
     """The sessions of one manager in one application."""
 
-    def __init__(
-        self, manager: AsyncManager, key: Key, adopt: Callable[[Session], Session]
-    ) -> None:
-        self._manager = manager
-        self._key = key
-        self._adopt = adopt
+    def __init__(self, manager: AsyncManager, key: Key, adopt: Adopt) -> None:
+        self._manager, self._key, self._adopt = manager, key, adopt
         self._held = set[int]()
-        """The `id()` of each session whose handler is at work, and whose response has not begun."""
-
-    async def live(self, _: web.Application) -> AsyncIterator[None]:
-        """Sweep, and close, with the application."""
-        self._manager.start_gc()
-        yield
-        await self._manager.close()
+        """The `id()` of each session whose handler is running and that is not yet released."""
+        self._refusals: dict[int, Exception] = {}
+        """By the `id()` of a session, the error to raise if its handler sends a response now."""
 
     @web.middleware
     async def serve(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Serve one request.  Raises ConfigError if something stands under the key already."""
+        """Serve one request.  Raises ConfigError if it already has a value under the key."""
         if self._key in request:
             raise ConfigError(taken(str(self._key)))
+        session: Session | None = None
         try:
             session = await self._manager.start(request.headers, https=request.secure)
-        except StoreError as error:
-            return _unavailable(error)
-        # `request[...] =` would warn of a key without a type, which is for our user to decide.
-        request._state[self._key] = self._adopt(session)  # noqa: SLF001
-        self._held.add(id(session))
-        try:
+            # `request[...] =` warns about untyped keys; the application chose the key, not we.
+            request._state[self._key] = self._adopt(session)  # noqa: SLF001
+            self._held.add(id(session))
             return await self._answer(request, handler, session)
-        except StoreError as error:
-            if session.released is not None:
-                raise  # the response has begun
-            return _unavailable(error)
-        finally:
-            self._held.discard(id(session))  # aiohttp's own answer to an error saves nothing
+        except Exception as error:
+            unreleased = session is None or id(session) in self._held
+            reason = error if unreleased else self._refusals.get(id(session))
+            if not isinstance(reason, StoreError):
+                raise
+            logger.error("answered 503: %s", reason)
+            return web.Response(status=503, headers=UNAVAILABLE_HEADERS, body=UNAVAILABLE)
+        finally:  # aiohttp's own error response must neither release the session nor be refused
+            self._held.discard(id(session))
+            self._refusals.pop(id(session), None)
             if request.get(self._key) is not session:
                 logger.warning(replaced(str(self._key)))
 
@@ -74,41 +70,51 @@ class Sessions:
         except web.HTTPException as raised:
             await self._release(session, request, raised)
             raise
-        if isinstance(response, web.StreamResponse):  # what is none, aiohttp refuses
+        if isinstance(response, web.StreamResponse):  # aiohttp itself refuses anything else
             await self._release(session, request, response)
         return response
 
     async def prepare(self, request: web.Request, response: web.StreamResponse) -> None:
-        """Release before the head of a response goes that the handler prepares itself."""
+        """Release the session just before the head of a response is sent (signal handler)."""
         await self._release(cast("Session", request.get(self._key)), request, response)
 
     async def _release(
         self, session: Session, request: web.Request, response: web.StreamResponse
     ) -> None:
-        """Release, unless that was done, or must not be."""
-        if id(session) not in self._held:
+        """Release the session, unless it is released; raise an error if nothing may be sent."""
+        key, refusals = id(session), self._refusals
+        if key not in self._held and key not in refusals:
             return
-        self._held.discard(id(session))  # whatever comes of it: there is no second one
+        plan = _replan(request, response)
+        if key in refusals:
+            raise refusals[key]
+        self._held.discard(key)  # at once: even a failed release is not repeated
+        refusals[key] = RuntimeError("another task of this request is preparing a response")
         try:
             release = await self._manager.release(session)
-        except BaseException:
-            _start_over(cast("StreamWriter", request.writer))
+        except BaseException as error:
+            if key in refusals:
+                refusals[key] = failure(error)
+            with suppress(SessionReleased):  # raised if the release got as far as the store
+                self._manager.discard(session)
             raise
+        if refusals.pop(key, None) is None:
+            raise RuntimeError("the handler ended while another task prepared a response")
+        _replan(request, response, plan)
         if release.headers:
             headers = merged(response.headers.items(), release.headers)
             response.headers.clear()
             response.headers.extend(headers)
 
 
-def _start_over(writer: StreamWriter) -> None:
-    """Forget how the body of a response was to be sent that will not be sent.
+def _replan(request: web.Request, response: web.StreamResponse, plan: Any = (None,) * 4) -> Any:
+    """Set how the body of a response is sent (writer, chunks, length, compression); return the old.
 
-    That it goes in chunks, or compressed, is already known to the writer when the signal comes,
-    and the writer would do so with the answer that takes its place.
+    aiohttp decides this before the signal.  Without a plan, `write` raises until the head is sent,
+    and a response sent in place of this one is neither chunked nor compressed.
     """
-    writer.chunked, writer.length, writer._compress = False, None, None  # noqa: SLF001
-
-
-def _unavailable(error: StoreError) -> web.Response:
-    logger.error("answered 503: %s", error)
-    return web.Response(status=503, headers=UNAVAILABLE_HEADERS, body=UNAVAILABLE)
+    writer: Any = request.writer
+    before = (response._payload_writer, writer.chunked, writer.length, writer._compress)  # noqa: SLF001
+    response._payload_writer, chunked, writer.length, writer._compress = plan  # noqa: SLF001
+    writer.chunked = bool(chunked)
+    return before

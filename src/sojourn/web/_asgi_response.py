@@ -1,72 +1,111 @@
-"""An ASGI response that waits for its session.
+"""An ASGI response that is held back until its session is released.
 
-The head of a response is held back until the first message after it, and that of a WebSocket is
-its `accept` or `close`.  A response that the store was down for becomes a 503.
+The head of a response is held back until the message that follows it; the head of a WebSocket is
+its `accept` or `close`.  If the release fails, no message of the application is sent: a StoreError
+becomes a 503, and any other error is raised to the server, which has sent nothing yet.
 """
 
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 from sojourn._events import logger
-from sojourn.errors import StoreError, StoreUnavailable
+from sojourn.errors import SessionError, SessionReleased, StoreError
 from sojourn.manager import AsyncManager
 from sojourn.session import Session
-from sojourn.web._headers import UNAVAILABLE, UNAVAILABLE_HEADERS, merged_bytes
+from sojourn.web._headers import failure, unavailable_messages
 from sojourn.web._lifespan import Message, Scope, Send
+from sojourn.web._merging import merged_bytes
 
-_HEADS = ("http.response.start", "websocket.http.response.start", "websocket.accept")
+_WHOLE = ("websocket.accept", "websocket.close")
+_HEADS = ("http.response.start", "websocket.http.response.start", *_WHOLE)
+_BODILESS = (204, 304)
 _HINTS = ("http.response.early_hint", "http.response.push", "http.response.debug")
-"""What may stand before the body of a response, and is no part of it."""
+"""Messages that may come before the body of a response and are not a part of it."""
 
 
 class Response:
-    """A response that the server gets to see once the session is released."""
+    """A response whose messages reach the server only after the session is released."""
 
     session: Session
 
     def __init__(self, manager: AsyncManager, scope: Scope, send: Send) -> None:
-        self._manager = manager
-        self._scope = scope
-        self._send = send
+        self._manager, self._scope, self._send = manager, scope, send
         self._held = True
         self._releasing = False
         self._over: asyncio.Event | None = None
         self._begun = False
         self._head: Message | None = None
-        self.refused = False
-        """A 503 was sent instead: of the application nothing is sent any more."""
+        self._failure: Exception | None = None
 
     async def send(self, message: Message) -> None:
-        """Take a message of the application: hold it back, or release and pass it on."""
-        if self._releasing:  # in another task: nothing shall overtake the head
-            self._over = self._over or asyncio.Event()
-            await self._over.wait()
+        """Take a message from the application: hold a head back, pass on the others."""
+        if self._releasing:
+            await self._wait()
         kind = message["type"]
         if self._held and kind in _HEADS:
             self._head = message
-            if kind == "websocket.accept":
-                await self._release()
+            if kind in _WHOLE:
+                await self._release(message)
             return
-        if self._held and (kind == "websocket.close" or (self._head and kind not in _HINTS)):
-            await self._release()
+        if self._held and self._head is not None and kind not in _HINTS:
+            await self._release(self._head)
         await self._pass_on(message)
 
     async def end(self) -> None:
-        """Release at the end of an application that sent no body."""
-        if self._held and self._head is not None:
-            await self._release()
+        """Release if the application sent a head only; raise a failure that it swallowed.
 
-    async def _release(self) -> None:
-        self._held = False  # whatever comes of it: there is no second one
+        A promised body that is missing was cut off: the client has gone, or a timeout has fired.
+        The request was then interrupted, as by a cancellation, so nothing is saved.
+        """
+        if self._releasing:
+            await self._wait()
+        if self._held and self._head is not None:
+            if self._promises_body(self._head["status"]):
+                self.give_up(SessionError("the response ended before its body had begun"))
+                self._manager.discard(self.session)
+                return
+            await self._release(self._head)
+        if self._failure is not None and not self._begun:
+            raise self._failure
+
+    async def fail(self, error: Exception) -> None:
+        """Answer 503 if a StoreError is the cause and nothing was sent; else raise `error`."""
+        self.give_up(error)
+        reason = error if isinstance(error, StoreError) else self._failure
+        if self._begun or not isinstance(reason, StoreError):
+            raise error
+        logger.error("answered 503: %s", reason)
+        for message in unavailable_messages(self._scope):
+            await self._send(message)
+
+    def give_up(self, error: BaseException) -> None:
+        """Send no more messages of the application: each further one raises the failure."""
+        self._held = False
+        self._failure = self._failure or failure(error)
+
+    def _promises_body(self, status: int) -> bool:
+        return self._scope.get("method") != "HEAD" and status not in _BODILESS
+
+    async def _wait(self) -> None:
+        """Wait for a release in another task, so that no message overtakes the head."""
+        self._over = self._over or asyncio.Event()
+        await self._over.wait()
+
+    async def _release(self, head: Message) -> None:
+        self._held = False  # at once: even a failed release is not repeated
         self._releasing = True
         try:
-            release = await self._manager.release(self.session)
-            if self._head is not None:
-                headers = merged_bytes(self._head.get("headers", ()), release.headers)
-                await self._pass_on({**self._head, "headers": headers})
-        except StoreError as error:
-            await self.refuse(error)
+            headers = head["type"] != "websocket.close"
+            release = await self._manager.release(self.session, headers=headers)
+            if headers:
+                head = {**head, "headers": merged_bytes(head.get("headers") or (), release.headers)}
+            await self._pass_on(head)
+        except BaseException as error:
+            self.give_up(error)
+            with suppress(SessionReleased):  # raised if the release got as far as the store
+                self._manager.discard(self.session)
             raise
         finally:
             self._releasing = False
@@ -74,32 +113,7 @@ class Response:
                 self._over.set()
 
     async def _pass_on(self, message: Message) -> None:
-        if self.refused:
-            raise StoreUnavailable("the response was given up: the store was unavailable")
+        if self._failure is not None:
+            raise self._failure
         self._begun = self._begun or message["type"] not in _HINTS
         await self._send(message)
-
-    async def refuse(self, error: StoreError) -> None:
-        """Answer 503 and end the application, unless that was done; too late, raise `error`."""
-        if self.refused:
-            return
-        if self._begun:
-            raise error
-        self._held, self.refused = False, True
-        logger.error("answered 503: %s", error)
-        for message in _unavailable(self._scope):
-            await self._send(message)
-
-
-def _unavailable(scope: Scope) -> list[Message]:
-    kind = "http.response"
-    if scope["type"] == "websocket":
-        kind = "websocket.http.response"
-        if kind not in (scope.get("extensions") or {}):
-            return [{"type": "websocket.close", "code": 1013}]  # try again later
-    headers = merged_bytes((), UNAVAILABLE_HEADERS)
-    body = b"" if scope.get("method") == "HEAD" else UNAVAILABLE
-    return [
-        {"type": f"{kind}.start", "status": 503, "headers": headers},
-        {"type": f"{kind}.body", "body": body, "more_body": False},
-    ]

@@ -1,17 +1,18 @@
-"""What the modules of the web share: which headers a session is started from, those of a release
-among the application's own, the answer while the store is down, and what is wrong with a second
-middleware.  Pure text.
+"""Helpers that the web integrations share.
+
+They select the request headers from which a session is started, build the 503 response for a store
+that is unavailable, and hold the texts about a middleware that is installed twice or a session that
+was replaced.  This module does no I/O.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from sojourn.config import Config
-
-Pairs = Iterable[tuple[str, str]]
-_JOINED = {b"vary", b"cache-control"}
+from sojourn.errors import SessionError
+from sojourn.web._merging import merged_bytes
 
 UNAVAILABLE = b"The session store is unavailable. Please try again in a moment.\n"
 UNAVAILABLE_HEADERS = (
@@ -22,8 +23,39 @@ UNAVAILABLE_HEADERS = (
 )
 
 
+def unavailable_messages(scope: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the 503 response as ASGI messages.
+
+    A WebSocket is answered with 503 if the server supports the "websocket.http.response" extension;
+    otherwise it is closed with code 1013.
+    """
+    kind = "http.response"
+    if scope["type"] == "websocket":
+        kind = "websocket.http.response"
+        if kind not in (scope.get("extensions") or {}):
+            return [{"type": "websocket.close", "code": 1013}]  # "Try Again Later"
+    headers = merged_bytes((), UNAVAILABLE_HEADERS)
+    # A response to HEAD has the headers of the one to GET, Content-Length included, but no body.
+    body = b"" if scope.get("method") == "HEAD" else UNAVAILABLE
+    return [
+        {"type": f"{kind}.start", "status": 503, "headers": headers},
+        {"type": f"{kind}.body", "body": body, "more_body": False},
+    ]
+
+
+def failure(error: BaseException) -> Exception:
+    """Return the exception that later calls on a failed response raise.
+
+    A CancelledError or another BaseException concerns one task only, so other tasks that send to
+    the same response get a SessionError in its place.
+    """
+    if isinstance(error, Exception):
+        return error
+    return SessionError(f"the response was given up because of {type(error).__name__}")
+
+
 def reader(config: Config) -> Callable[[Mapping[str, Any]], dict[str, str]]:
-    """Return what reads, of a WSGI environ, the headers that a session is started from."""
+    """Return a function that picks, from a WSGI environ, the headers a session is started from."""
     names = ("Cookie", "Forwarded", "X-Forwarded-Proto", config.header_name or "Cookie")
     variables = {f"HTTP_{name.upper().replace('-', '_')}": name for name in names}
     return lambda environ: {
@@ -31,55 +63,8 @@ def reader(config: Config) -> Callable[[Mapping[str, Any]], dict[str, str]]:
     }
 
 
-def merged(theirs: Pairs, ours: Pairs) -> list[tuple[str, str]]:
-    """Return the application's headers with those of a release.
-
-    Vary names everything that both name (RFC 9110 §12.5.5).  A Cache-Control of the release
-    replaces the application's, for beside `no-store` no other directive has a meaning
-    (RFC 9111 §5.2.2.5).  The rest is appended.
-    """
-    headers = list(theirs)
-    present = {name.lower() for name, _ in headers} if ours else set()
-    for name, value in ours:
-        match name.lower():
-            case key if key not in present:
-                headers.append((name, value))
-            case "vary":
-                headers = [*_without(name, headers), (name, _vary(headers, value))]
-            case "cache-control":
-                headers = [*_without(name, headers), (name, value)]
-            case _:
-                headers.append((name, value))
-    return headers
-
-
-def merged_bytes(theirs: Iterable[tuple[bytes, bytes]], ours: Pairs) -> list[tuple[bytes, bytes]]:
-    """Merge as ASGI wants it: bytes, names in lower case."""
-    pairs = [(name.lower(), value) for name, value in theirs]
-    if not _JOINED.isdisjoint(name for name, _ in pairs):
-        text = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in pairs]
-        pairs, ours = [], merged(text, ours)
-    return pairs + [
-        (name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in ours
-    ]
-
-
-def _without(name: str, headers: Pairs) -> Pairs:
-    return (pair for pair in headers if pair[0].lower() != name.lower())
-
-
-def _vary(headers: Pairs, ours: str) -> str:
-    """Every name once, as it was spelled first; `*` says more than any name."""
-    lines = [value for name, value in headers if name.lower() == "vary"]
-    named: dict[str, str] = {}
-    for name in ",".join([*lines, ours]).split(","):
-        named.setdefault(name.strip().lower(), name.strip())
-    named.pop("", None)
-    return "*" if "*" in named else ", ".join(named.values())
-
-
 def taken(key: str) -> str:
-    """Say what to do about a session that stands under the key already."""
+    """Return the error message for a key under which the request already has a value."""
     return (
         f"something stands under {key!r} already: the middleware is installed twice. "
         "Take one away, or give that of another manager another key"
@@ -87,7 +72,7 @@ def taken(key: str) -> str:
 
 
 def replaced(key: str) -> str:
-    """Say what to do about something else that was put in the session's place."""
+    """Return the warning for a session that was replaced by another value during the request."""
     return (
         f"something else was put under {key!r}, and nothing stores it: change the session that "
         "stands there (`clear`, `update`). A session middleware of another make needs another key"

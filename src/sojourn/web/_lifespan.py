@@ -1,9 +1,10 @@
-"""The life of an ASGI server, and of a manager with it.
+"""The ASGI lifespan protocol, and how the manager takes part in it.
 
-The garbage collection starts before the server is told that the startup is complete, and the
-manager is closed before it is told that the shutdown is.  An application may refuse a lifespan,
-ignore it, or leave early: what it does not answer is answered here, so that the manager is
-closed all the same.  A server without a lifespan starts nothing and closes nothing.
+Garbage collection is started before the server is told that the startup is complete, and the
+manager is closed before the server is told that the shutdown is complete.  An application may
+refuse the lifespan scope, ignore it, or return early: this module then sends the missing answers in
+its place, so that the manager is closed in any case.  With a server that has no lifespan support,
+garbage collection is not started and the manager is not closed.
 """
 
 from __future__ import annotations
@@ -19,11 +20,11 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Any, Any, Any], Awaitable[None]]
-"""Frameworks disagree about the types of scope, receive and send; all mean the same."""
+"""Any ASGI application.  Frameworks type scope, receive and send differently, hence `Any`."""
 
 
 class Lifespan:
-    """One lifespan scope: the application's part of it, and the manager's."""
+    """One lifespan scope, with its messages passed on between the server and the application."""
 
     def __init__(self, manager: AsyncManager, receive: Receive, send: Send) -> None:
         self._manager = manager
@@ -33,10 +34,10 @@ class Lifespan:
         self._answered = set[str]()
 
     async def run(self, app: App, scope: Scope) -> None:
-        """Run the application's part, then what it left out.
+        """Run the application, then send the answers that it left out.
 
-        An error before its first answer means that it has no part in this (ASGI, "Lifespan
-        Protocol"); a later one is raised.
+        An exception before its first answer means that it does not support lifespan events (ASGI,
+        "Lifespan Protocol"); a later exception is raised.
         """
         try:
             await app(scope, self._ask, self._answer)
@@ -45,7 +46,9 @@ class Lifespan:
                 if "shutdown" in self._asked - self._answered:
                     await self._answer({"type": "lifespan.shutdown.failed", "message": str(error)})
                 raise
+            # The exception is not an error, but may hide one, so it is logged.
             logger.info("the application takes no part in the lifespan", exc_info=True)
+        # An application that ignores the lifespan has asked for neither event and answered none.
         for event in ("startup", "shutdown"):
             if event not in self._asked:
                 await self._ask()
@@ -64,9 +67,9 @@ class Lifespan:
             self._manager.start_gc()
             await self._send(message)
         else:
-            self._asked |= {"startup", "shutdown"}  # nothing comes after this
+            self._asked |= {"startup", "shutdown"}  # the server sends no more events
             self._answered |= {"startup", "shutdown"}
             try:
                 await self._manager.close()
-            finally:  # an application that failed to start shall not be served
+            finally:  # even if closing fails, the server must learn that a startup has failed
                 await self._send(message)

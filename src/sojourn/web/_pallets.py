@@ -1,8 +1,9 @@
-"""What Flask and Quart share: their words on a session, and what `install` does in both."""
+"""Helpers of `install` that the Flask and the Quart integration share."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import click
 from flask.sansio.app import App
@@ -10,57 +11,11 @@ from flask.sansio.app import App
 from sojourn._events import logger
 from sojourn.errors import ConfigError, StoreError
 from sojourn.manager import AsyncManager, Manager
-from sojourn.session import Session
 from sojourn.web._headers import UNAVAILABLE, UNAVAILABLE_HEADERS
 
 
-class FlaskSession(Session):
-    """A session with Flask's words for it, which are Quart's too."""
-
-    __slots__ = ()
-
-    @property
-    def permanent(self) -> bool:
-        """Whether its cookie outlives the browser, for PERMANENT_SESSION_LIFETIME."""
-        return self.persistent
-
-    @permanent.setter
-    def permanent(self, value: bool) -> None:
-        if bool(value) != self.persistent:
-            self.set_lifetime(None, persistent=bool(value))
-
-    @property
-    def new(self) -> bool:
-        """Whether nothing is stored for this visitor yet."""
-        return self.is_new
-
-    @property
-    def modified(self) -> bool:
-        """Whether something is to be stored.  A change is seen without this being set."""
-        return super().modified
-
-    @modified.setter
-    def modified(self, value: bool) -> None:
-        """Take what applications say for sessions that cannot tell."""
-
-    @property
-    def accessed(self) -> bool:
-        """Whether this request looked at it.  Fetching the proxy is no look."""
-        return super().accessed
-
-    @accessed.setter
-    def accessed(self, value: bool) -> None:
-        """Take what Flask says of every use of its proxy."""
-
-
-class LoneSession(FlaskSession):
-    """One that no middleware started, so that none will release it."""
-
-    __slots__ = ()
-
-
 def check(app: App, provider: object) -> None:
-    """Raise ConfigError for a second `install`, or a manager where a provider belongs."""
+    """Raise ConfigError for a second `install`, and for a manager passed as the provider."""
     if "sojourn" in app.extensions:
         raise ConfigError(f"install: {app.name!r} has its sessions from Sojourn already, call once")
     if isinstance(provider, Manager | AsyncManager):
@@ -70,14 +25,31 @@ def check(app: App, provider: object) -> None:
         )
 
 
+def check_interface(app: Any, ours: type) -> None:
+    """Raise ConfigError if `app.session_interface` is no longer `ours` or a subclass of it."""
+    theirs = type(app.session_interface)
+    if not issubclass(theirs, ours):
+        raise ConfigError(
+            f"the sessions of {app.name!r} are no longer Sojourn's: after `install`, "
+            f"{theirs.__module__}.{theirs.__qualname__} was put into `app.session_interface`. "
+            "Take away what did that, such as `Session(app)` of Flask-Session or an extension that "
+            "calls it, or take `install` away; an interface of your own is derived from "
+            f"{ours.__module__}.{ours.__qualname__}"
+        )
+
+
 def unavailable(error: StoreError) -> tuple[bytes, int, list[tuple[str, str]]]:
-    """Answer a fault of the store that a view ran into as the middleware answers its own."""
+    """Return the same 503 response for a StoreError in a view as the middleware's own."""
     logger.error("answered 503: %s", error)
     return UNAVAILABLE, 503, list(UNAVAILABLE_HEADERS)
 
 
 def commands(gc: Callable[[], int], count: Callable[[], int]) -> click.Group:
-    """Return the command `sessions`, with `gc` and `count`."""
+    """Return the command group `sessions`, with the commands `gc` and `count`.
+
+    gc: removes expired sessions and returns their number.
+    count: returns the number of live sessions.
+    """
     group = click.Group("sessions", help="Look after the sessions.")
 
     @group.command("gc", help="Remove what has expired, and say how much.")

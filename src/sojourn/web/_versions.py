@@ -1,4 +1,4 @@
-"""Which framework is old enough to miss what a module of ours relies on."""
+"""Checks that an installed framework is new enough for its integration."""
 
 from __future__ import annotations
 
@@ -19,5 +19,5 @@ def require(package: str, at_least: str) -> None:
 
 
 def _numbers(text: str) -> list[int]:
-    """The release in a version (PEP 440); what comes after it does not matter here."""
+    """Return the first three numbers of a version's release segment (PEP 440)."""
     return [int(number) for number in re.findall(r"\d+", text.partition("+")[0])[:3]]

@@ -1,4 +1,4 @@
-"""Words that more than one framework has for what a session is and does."""
+"""Session attributes and methods that the APIs of several frameworks have in common."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from sojourn.session import Session
 
 
 class Worded(Session):
-    """A session with these words, besides its own."""
+    """A session with the common names `new`, `created`, `changed` and `invalidate`."""
 
     __slots__ = ()
 
@@ -21,9 +21,12 @@ class Worded(Session):
         return int(self.created_at)
 
     def changed(self) -> None:
-        """Do nothing but raise SessionReleased if that is too late: changes are seen anyway."""
-        self._touch_to_change()
+        """Raise SessionReleased if it is too late for a change; otherwise do nothing.
+
+        Frameworks call this to report a change in place, but such changes are detected anyway.
+        """
+        self._changing()
 
     def invalidate(self) -> None:
-        """End the session at release.  What is put afterwards begins a new one."""
+        """End the session at release; values that are assigned afterwards begin a new one."""
         self.destroy()

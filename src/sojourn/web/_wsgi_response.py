@@ -1,58 +1,49 @@
-"""A WSGI response that waits for its session.
+"""A WSGI response that is held back until its session is released.
 
-`start_response` is held back until there is something to send: the first chunk that is not
-empty, the first call of `write`, or the end of a body that has no bytes.  A response that the
-store was down for becomes a 503.
+The call of `start_response` is held back until the first non-empty chunk, the first call of
+`write`, or the end of a body without any bytes.  If the release fails, nothing of the application's
+response is sent: a StoreError becomes a 503, and any other error is raised to the server, which has
+sent nothing yet.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from itertools import chain
-from typing import Any, Self
-from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+from wsgiref.types import StartResponse, WSGIEnvironment
 
 from sojourn._events import logger
-from sojourn.errors import StoreError
+from sojourn.errors import SessionReleased, StoreError
 from sojourn.manager import Manager
 from sojourn.session import Session
-from sojourn.web._headers import UNAVAILABLE, UNAVAILABLE_HEADERS, Pairs, merged
+from sojourn.web._headers import UNAVAILABLE, UNAVAILABLE_HEADERS, failure
+from sojourn.web._merging import Pairs, merged
 
 Write = Callable[[bytes], object]
 
 
 class Response:
-    """A response that the server gets to see once the session is released."""
+    """A response that is passed on to the server only after the session is released."""
 
-    def __init__(self, manager: Manager, session: Session, start: StartResponse) -> None:
-        self._manager = manager
-        self._session = session
-        self._start = start
+    def __init__(
+        self, manager: Manager, session: Session, environ: WSGIEnvironment, start: StartResponse
+    ) -> None:
+        self._manager, self._session = manager, session
+        self._environ, self._start = environ, start
         self._held = True
+        self._failure: Exception | None = None
         self._head: tuple[str, Pairs] | None = None
         self._ours: Pairs = ()
         self._write: Write | None = None
-        self._body: Iterable[bytes] = ()
-        self._chunks: Iterator[bytes] = iter(())
-
-    def of(self, app: WSGIApplication, environ: WSGIEnvironment) -> Iterable[bytes]:
-        """Call the application.  A list stays one, for servers that look at its length."""
-        self._environ = environ
-        try:
-            body = app(environ, self.start_response)
-            if type(body) in (list, tuple):  # no code of the application is left to run
-                self.release()
-                return body
-        except StoreError as error:
-            if self._write is not None:  # it was begun, and only the server knows how to end it
-                raise
-            return [unavailable(error, environ, self._start)]
-        self._body = body
-        self._chunks = chain.from_iterable((body,))  # should that fail, the server closes it
-        return self
 
     def start_response(self, status: str, headers: Pairs, exc_info: Any = None, /) -> Write:
-        """Keep the status for later; after the release the server decides, and may raise."""
+        """Keep status and headers until the release; after it, call the server's, which may raise.
+
+        Raises AssertionError for a second call without `exc_info` (PEP 3333).
+        """
+        self.raise_failure()
+        # Called again after the release, as by an error handler that passes `exc_info`.
         if not self._held:
             self._write = self._start(status, merged(headers, self._ours), exc_info)
         elif self._head is not None and exc_info is None:
@@ -62,55 +53,49 @@ class Response:
         return self.write
 
     def write(self, data: bytes, /) -> None:
-        """Release, and send."""
+        """Release the session if necessary, then send `data`."""
         self.release()
-        assert self._write is not None, "the release failed, and the application went on"
+        assert self._write is not None
         self._write(data)
 
     def release(self) -> None:
-        """Release the session, unless that was done or tried; then let the server begin."""
+        """Release the session and call the server's `start_response`, unless that was done."""
+        self.raise_failure()
         if self._held:
             if self._head is None:
                 raise AssertionError("the application sent a body and never called start_response")
+            # Set before the release: even one that fails must not be repeated.
             self._held = False
-            self._ours = self._manager.release(self._session).headers
-            status, headers = self._head
-            self._write = self._start(status, merged(headers, self._ours))
+            try:
+                self._ours = self._manager.release(self._session).headers
+                status, headers = self._head
+                self._write = self._start(status, merged(headers, self._ours))
+            except BaseException as error:
+                self.give_up(error)
+                raise
 
-    def __iter__(self) -> Self:
-        return self
+    def give_up(self, error: BaseException) -> None:
+        """Send nothing more of the application: from now on its calls raise the failure."""
+        self._held = False
+        self._failure = self._failure or failure(error)
+        with suppress(SessionReleased):  # raised if the release got as far as the store
+            self._manager.discard(self._session)
 
-    def __next__(self) -> bytes:
-        return self._first() if self._held else next(self._chunks)
+    def raise_failure(self) -> None:
+        """Raise the error because of which the response was given up, if it was."""
+        if self._failure is not None:
+            raise self._failure
 
-    def _first(self) -> bytes:
-        """Release at the first chunk with bytes; before the status none may be passed on."""
-        try:
-            chunk = next(filter(None, self._chunks), None)
-            self.release()
-        except StoreError as error:
-            self._held, self._chunks = False, iter(())
-            return unavailable(error, self._environ, self._start)
-        except BaseException:
-            self._held = False  # what raised saves nothing, at `close` neither
-            raise
-        if chunk is None:
-            raise StopIteration
-        return chunk
-
-    def close(self) -> None:
-        """Close the body.  A response is saved even if the server did not ask for its body."""
-        body, self._body = self._body, ()
-        try:
-            if self._head is not None:
-                self.release()
-        finally:
-            if hasattr(body, "close"):
-                body.close()
+    def unavailable(self, error: StoreError) -> bytes:
+        """Begin a 503 response and return its body; if a response has begun, raise `error`."""
+        self.give_up(error)
+        if self._write is not None:  # a second status cannot be sent: the server must abort
+            raise error
+        return unavailable(error, self._environ, self._start)
 
 
 def unavailable(error: StoreError, environ: WSGIEnvironment, start: StartResponse) -> bytes:
-    """Begin a 503 and return its body."""
+    """Begin a 503 response and return its body."""
     logger.error("answered 503: %s", error)
     start("503 Service Unavailable", list(UNAVAILABLE_HEADERS))
     return b"" if environ["REQUEST_METHOD"] == "HEAD" else UNAVAILABLE

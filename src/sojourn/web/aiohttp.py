@@ -1,6 +1,8 @@
-"""Sessions in aiohttp applications: `setup` installs them, and `get_session` finds one."""
+"""Sessions in aiohttp applications: `setup` installs them, `get_session` returns one."""
 
 from __future__ import annotations
+
+from collections.abc import AsyncIterator
 
 from aiohttp import web
 
@@ -12,23 +14,23 @@ from sojourn.web._words import Worded
 
 
 class AiohttpSession(Worded):
-    """A session that also knows the words of aiohttp-session."""
+    """A session with the attributes of aiohttp-session's sessions."""
 
     __slots__ = ()
 
     @property
     def identity(self) -> str | None:
-        """The id of the session, never its token; None as long as nothing is stored."""
+        """The id of the session, never its token; None as long as the session is not stored."""
         return None if self.is_new else self.id
 
     @property
     def empty(self) -> bool:
-        """Whether it holds nothing."""
+        """Whether the session has no data."""
         return not self
 
     @property
     def max_age(self) -> int | None:
-        """How many seconds it lives on, closed browser or not; None: it ends with the browser."""
+        """The lifetime in seconds, even if the browser is closed; None: until that is closed."""
         return round(self.lifetime) if self.persistent else None
 
     @max_age.setter
@@ -37,17 +39,17 @@ class AiohttpSession(Worded):
 
 
 def setup(app: web.Application, manager: AsyncManager, *, key: Key = "session") -> None:
-    """Give each request its session, in `request[key]`, and the manager the life of `app`.
+    """Install sessions: each request of `app` and its sub-applications has one, in `request[key]`.
 
-    Its middleware becomes the outermost.  Sub-applications have the session too.  A StoreError
-    is answered with 503, and what else a release raises with 500.  Garbage collection starts with
-    the application, and the manager is closed when that is cleaned up.
+    The session middleware becomes the outermost one.  If a release fails, the handler's response is
+    not sent: a StoreError is answered with 503, and any other error with 500.  Garbage collection
+    starts with the application, and the manager is closed when the application is cleaned up.
 
-    key: where the session stands, a str or a `web.RequestKey`; "aiohttp_session" is where
-        aiohttp-session looks for it.  A second manager needs another one.
+    key: the key of the session in a request, a str or a `web.RequestKey`; "aiohttp_session" is the
+        key that aiohttp-session uses.  A second manager needs another key.
 
-    Raises ConfigError for a Manager, if aiohttp is older than 3.11, and if the application has
-    started or belongs to another one already.
+    Raises ConfigError if `manager` is not an AsyncManager, if aiohttp is older than 3.11, and if
+    the application has already started or has been added to another one.
     """
     require("aiohttp", "3.11")
     if not isinstance(manager, AsyncManager):
@@ -59,14 +61,21 @@ def setup(app: web.Application, manager: AsyncManager, *, key: Key = "session") 
             "sojourn.web.aiohttp.setup comes too late: call it before the application is started, "
             "or added to another one"
         )
+
+    # aiohttp runs the first part of a cleanup context at startup, and the rest at cleanup.
+    async def live(_: web.Application) -> AsyncIterator[None]:
+        manager.start_gc()
+        yield
+        await manager.close()
+
     sessions = Sessions(manager, key, AiohttpSession.adopt)
     app.middlewares.insert(0, sessions.serve)
     app.on_response_prepare.append(sessions.prepare)
-    app.cleanup_ctx.append(sessions.live)
+    app.cleanup_ctx.append(live)
 
 
 def get_session(request: web.Request, *, key: Key = "session") -> AiohttpSession:
-    """Return the session of a request.  Raises ConfigError if `setup` gave it none under `key`."""
+    """Return the session of a request.  Raises ConfigError if it has none under `key`."""
     session = request.get(key)
     if isinstance(session, AiohttpSession):
         return session

@@ -1,33 +1,38 @@
 """Sessions in ASGI applications (ASGI 3).
 
-A session is released before the first byte of its response, since its cookie travels ahead of
-the body.  So the head of a response is held back until the first message after it, and that of a
-WebSocket is its `accept` or `close`.  Up to then every change is saved, and an error or a
-cancellation saves nothing; from then on a change raises `SessionReleased`.
+A session is released before the first byte of the response is sent, because its cookie is sent in
+the head, ahead of the body.  So the head of a response is held back until the message that follows
+it; the head of a WebSocket is its `accept` or `close`.  Changes made before that point are saved,
+unless an error or a cancellation comes first; a later change raises `SessionReleased`.
 """
 
 from __future__ import annotations
 
 from sojourn._events import logger
-from sojourn.errors import ConfigError, StoreError
+from sojourn.errors import ConfigError
 from sojourn.manager import AsyncManager
 from sojourn.web._asgi_response import Response
 from sojourn.web._headers import replaced, taken
 from sojourn.web._lifespan import App, Lifespan, Receive, Scope, Send
 
+__all__ = ["App", "Receive", "Scope", "Send", "SessionMiddleware"]
+
 
 class SessionMiddleware:
-    """Gives each request and each WebSocket its session, in `scope["session"]`.
+    """Gives each request and each WebSocket a session, in `scope["session"]`.
 
-    A StoreError is answered with 503.  What else a release raises (EncodeError,
-    SessionTooLarge) goes to the server, which has sent nothing yet.  With the server's lifespan
-    the manager's garbage collection starts, and the manager is closed.
+    If a release fails, the application's response is not sent, and each further message of the
+    application raises.  A StoreError is answered with 503.  Any other error (EncodeError,
+    SessionTooLarge) is raised to the server, which has sent nothing yet.  The manager's garbage
+    collection starts with the server's lifespan, and the manager is closed at its end.
     """
 
     def __init__(self, app: App, manager: AsyncManager, *, key: str = "session") -> None:
-        """Put the sessions of `manager` before `app`.  Raises ConfigError for a Manager.
+        """Wrap `app`, with sessions of `manager`.
 
-        key: where the session stands in the scope; a second manager needs another one.
+        key: the key of the session in the scope; a second manager needs another key.
+
+        Raises ConfigError if `manager` is not an AsyncManager.
         """
         if not isinstance(manager, AsyncManager):
             raise ConfigError(
@@ -39,7 +44,7 @@ class SessionMiddleware:
         self._key = key
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one scope.  Raises ConfigError if something stands under `key` already."""
+        """Serve one scope.  Raises ConfigError if the scope already has a value under `key`."""
         if scope["type"] == "lifespan":
             await Lifespan(self._manager, receive, send).run(self._app, scope)
         elif scope["type"] in ("http", "websocket"):
@@ -54,13 +59,15 @@ class SessionMiddleware:
         response = Response(self._manager, scope, send)
         try:
             response.session = await self._manager.start(scope["headers"], https=https)
+            # A copy: the server's scope is not ours to change, and this one is compared below.
             inner = {**scope, self._key: response.session}
             await self._app(inner, receive, response.send)
             await response.end()
             if inner.get(self._key) is not response.session:
                 logger.warning(replaced(self._key))
-        except StoreError as error:
-            await response.refuse(error)
-        except Exception:
-            if not response.refused:
-                raise
+        except Exception as error:  # noqa: BLE001 - `fail` raises it again, or answers 503
+            await response.fail(error)
+        except BaseException as error:
+            # A cancellation, for instance: no answer is due, but other tasks may still send.
+            response.give_up(error)
+            raise

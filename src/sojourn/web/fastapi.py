@@ -1,8 +1,8 @@
-"""Sessions as dependencies of FastAPI.
+"""Sessions as FastAPI dependencies.
 
-`asgi.SessionMiddleware` puts the session into the scope; here stands how a path operation, a
-dependency or a WebSocket asks for it by its type.  A session that is asked for is not yet read:
-`Vary` follows what is done with it.
+`asgi.SessionMiddleware` puts the session into the scope.  With the dependencies of this module, a
+path operation, another dependency or a WebSocket receives it as a parameter.  Receiving the session
+does not count as an access: the `Vary` header is sent only if the session is then read or changed.
 """
 
 from __future__ import annotations
@@ -17,14 +17,15 @@ from sojourn.errors import ConfigError
 from sojourn.session import Session
 from sojourn.web._versions import require
 
-require("fastapi", "0.118")  # from which on a dependency with `yield` ends after the response
+# Since 0.118 a dependency with `yield` ends only after the response is sent.
+require("fastapi", "0.118")
 
 
 def session_from(key: str) -> Callable[[HTTPConnection], Awaitable[Session]]:
-    """Return a dependency: the session that a middleware with this `key` started.
+    """Return a dependency that provides the session started by the middleware with this `key`.
 
-    For a second manager; that of the first is `CurrentSession`.  The dependency raises
-    ConfigError where there is no such session.
+    It is meant for a second manager; for the default key there is `CurrentSession`.  The dependency
+    raises ConfigError if the scope has no session of Sojourn under `key`.
     """
 
     async def session_of(connection: HTTPConnection) -> Session:
@@ -41,4 +42,7 @@ def session_from(key: str) -> Callable[[HTTPConnection], Awaitable[Session]]:
 
 
 CurrentSession = Annotated[Session, Depends(session_from("session"))]
-"""The visitor's session, in path operations, in dependencies and in WebSockets."""
+"""The type of a parameter that receives the session of the request or the WebSocket.
+
+It works in path operations, in dependencies and in WebSocket endpoints.
+"""

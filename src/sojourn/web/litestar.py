@@ -1,8 +1,8 @@
-"""Sessions as a plugin of Litestar.
+"""Sessions as a Litestar plugin.
 
-The plugin puts the session middleware before all others of the application, so that they, guards
-and handlers find the session in `request.session`.  It gives the session to handlers and
-dependencies with a parameter of its name, and the manager lives as long as the application.
+The plugin inserts the session middleware before all others of the application, so that these,
+guards and handlers find the session in `request.session`.  Handlers and dependencies can also
+receive it as a parameter.  The manager is closed when the application shuts down.
 """
 
 from __future__ import annotations
@@ -21,37 +21,45 @@ from sojourn.errors import ConfigError, StoreError
 from sojourn.manager import AsyncManager
 from sojourn.session import Session
 from sojourn.web._headers import UNAVAILABLE, UNAVAILABLE_HEADERS
-from sojourn.web._litestar import Sessions, refuse_two
+from sojourn.web._litestar import Sessions, refuse_other, refuse_two
 from sojourn.web._versions import require
 
 require("litestar", "2.23")  # the first that has `NamedDependency`
 
 CurrentSession: TypeAlias = di.NamedDependency[Session]
-"""The visitor's session: the type of a parameter that is named as the key of a plugin."""
+"""The type of a parameter that receives the session.
+
+The parameter must have the name that the plugin was given as `parameter` (by default: its `key`).
+"""
 
 
 class SessionPlugin(plugins.InitPlugin, plugins.ReceiveRoutePlugin):
-    """Gives each request and each WebSocket of an application its session."""
+    """Gives each request and each WebSocket of an application a session."""
 
     def __init__(
         self,
         manager: AsyncManager,
         *,
         key: str = "session",
+        parameter: str | None = None,
         exclude: str | list[str] | None = None,
         exclude_opt_key: str = "skip_session",
     ) -> None:
-        """Serve the sessions of `manager`.  Raises ConfigError for a Manager.
+        """Make a plugin that serves the sessions of `manager`.
 
-        key: where the session stands in the scope, and the name of the parameter that handlers
-            and dependencies receive it in; a second manager needs another one.
-        exclude: regular expressions for paths that have no session, and cost no read of it.
-        exclude_opt_key: what a handler that has no session sets in its `opt`.
+        key: the key of the session in the scope; a second manager needs another key.
+        parameter: the name of the parameter in which handlers and dependencies receive the session;
+            None means `key`.  A handler cannot use this name for any other parameter.
+        exclude: regular expressions for paths that need no session; the store is not read for them.
+        exclude_opt_key: the key that a handler sets in its `opt` if it needs no session.
+
+        Raises ConfigError if `manager` is not an AsyncManager.
         """
         if not isinstance(manager, AsyncManager):
             raise ConfigError(f"SessionPlugin needs an AsyncManager, not {type(manager).__name__}")
         self._manager = manager
-        self._key = key
+        self._key, self._parameter = key, parameter or key
+        self._provided = _provide(key)
         self._middleware = DefineMiddleware(
             Sessions,
             manager=manager,
@@ -61,18 +69,27 @@ class SessionPlugin(plugins.InitPlugin, plugins.ReceiveRoutePlugin):
         )
 
     def on_app_init(self, app_config: AppConfig) -> AppConfig:
-        """Install everything.  Litestar calls this."""
+        """Install the middleware, the dependency, the 503 response and the manager's lifespan.
+
+        Litestar calls this.
+        """
         app_config.middleware.insert(0, self._middleware)
-        app_config.dependencies.setdefault(self._key, _provide(self._key))
+        app_config.dependencies.setdefault(self._parameter, self._provided)
         app_config.exception_handlers.setdefault(StoreError, _unavailable)
         app_config.on_startup.insert(0, self._manager.start_gc)
-        app_config.on_shutdown.append(self._manager.close)  # once nothing else needs it
+        # Last, since other shutdown hooks may still use sessions.
+        app_config.on_shutdown.append(self._manager.close)
         return app_config
 
     def receive_route(self, route: BaseRoute) -> None:
-        """Raise ConfigError if any layers give a handler two sessions under one key."""
+        """Check the handlers of a new route.  Litestar calls this.
+
+        Raises ConfigError if a handler has two sessions under one key, or uses the session's
+        parameter name for a parameter of another type.
+        """
         for handler in getattr(route, "route_handlers", None) or [cast("Any", route).route_handler]:
             refuse_two(self._key, handler)
+            refuse_other(self._parameter, self._provided, handler)
 
 
 def _provide(key: str) -> di.Provide:

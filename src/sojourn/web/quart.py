@@ -1,14 +1,14 @@
-"""Sessions in Quart: `quart.session` is Sojourn's, in requests and in WebSockets.
+"""Sessions in Quart: `quart.session` becomes a session of Sojourn, also in WebSockets.
 
-The ASGI middleware starts and releases a session, around all that Quart does; Quart's session
-interface only hands it over.  Where no middleware ran (`test_request_context`, and the test
-client's `session_transaction`) the interface starts and releases one itself.
+The ASGI middleware starts and releases the session, outside of all that Quart does; Quart's session
+interface only passes it on.  If no middleware ran (in `test_request_context`, and in the test
+client's `session_transaction`), the interface starts and releases a session itself.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
 import quart
@@ -20,10 +20,12 @@ from sojourn import AsyncProvider, Provider
 from sojourn.errors import ConfigError, StoreError
 from sojourn.manager import AsyncManager
 from sojourn.web import asgi
-from sojourn.web._headers import merged
-from sojourn.web._pallets import FlaskSession as QuartSession
-from sojourn.web._pallets import LoneSession, check, commands, unavailable
-from sojourn.web._pallets_settings import config_of
+from sojourn.web._lifespan import Receive, Scope, Send
+from sojourn.web._merging import merged
+from sojourn.web._pallets import check, check_interface, commands, unavailable
+from sojourn.web._pallets_session import FlaskSession as QuartSession
+from sojourn.web._pallets_session import LoneSession, UnansweredSession, is_open
+from sojourn.web._pallets_settings import Settings
 from sojourn.web._versions import require
 
 __all__ = ["QuartSession", "SessionInterface", "install", "session"]
@@ -31,50 +33,69 @@ __all__ = ["QuartSession", "SessionInterface", "install", "session"]
 _KEY = "session"
 
 session = cast("QuartSession", quart.session)
-"""`quart.session`, for type checkers: the session of the current request or WebSocket."""
+"""`quart.session`, typed for type checkers: the session of the current request or WebSocket."""
 
 
 class SessionInterface(QuartSessionInterface):
-    """Hands Quart the session of a request or a WebSocket."""
+    """Provides Quart with the session of a request or a WebSocket."""
 
-    def __init__(self, manager: AsyncManager) -> None:
-        self._manager = manager
+    def __init__(self, manager: AsyncManager, settings: Settings) -> None:
+        self._manager, self._settings = manager, settings
 
     async def open_session(self, _: quart.Quart, request: BaseRequestWebsocket) -> Any:
-        """Return the middleware's session; one of its own where there is no middleware."""
+        """Return the middleware's session; if it cannot be used, start and return another."""
         session: Any = request.scope.get(_KEY)
-        if session is not None:
+        if session is not None and is_open(session):
             return QuartSession.adopt(session)
+        self._settings.follow(self._manager)
         https = request.scheme in ("https", "wss")
-        return LoneSession.adopt(await self._manager.start(request.headers.items(), https=https))
+        begun = await self._manager.start(request.headers.items(), https=https)
+        return (LoneSession if session is None else UnansweredSession).adopt(begun)
 
     async def save_session(self, _: quart.Quart, session: Any, response: Any) -> None:
-        """Release what `open_session` started; the middleware releases its own."""
+        """Release a session that `open_session` started; the middleware releases all others."""
+        self._settings.follow(self._manager)
         if isinstance(session, LoneSession):
-            release = await self._manager.release(session)
+            answered = not isinstance(session, UnansweredSession)
+            release = await self._manager.release(session, headers=answered)
             response.headers = Headers(merged(response.headers, release.headers))
 
 
 def install(
-    app: quart.Quart, provider: str | Provider | AsyncProvider, **settings: Any
+    app: quart.Quart,
+    provider: str | Provider | AsyncProvider,
+    *,
+    clock: Callable[[], float] | None = None,
+    **settings: Any,
 ) -> AsyncManager:
-    """Let `quart.session` be Sojourn's in this application; return the manager.
+    """Make `quart.session` a session of Sojourn in this application; return the manager.
 
-    provider: where sessions are stored, or the name of a registered provider.
-    settings: those of `Config` that Quart has none for; Quart's are read from `app.config` now.
+    provider: the store of the sessions: a provider, a registered name, or the URL of a store.
+    clock: a function that returns the seconds since the epoch, for tests; None is `time.time`.
+    settings: settings of `Config` for which Quart has none of its own.  Quart's settings are read
+        from `app.config`, at each request.
 
-    Raises ConfigError for a wrong setting, a second call, one while the application is served,
-    and a Quart before 0.20.
+    Raises ConfigError for a wrong setting, a second call, a call while the application is served,
+    and a Quart older than 0.20.  Later, a request raises it if a setting is wrong by then, or if
+    `app.session_interface` has been replaced.
     """
     require("quart", "0.20")
     check(app, provider)
     if hasattr(app, "shutdown_event"):
         raise ConfigError("install: the application is served already, call it before that")
     app.register_error_handler(StoreError, unavailable)
-    manager = AsyncManager(provider, config_of(app.config, settings))
-    served: Any = app  # for type checkers `asgi_app` is a method
-    served.session_interface = SessionInterface(manager)
-    served.asgi_app = asgi.SessionMiddleware(served.asgi_app, manager, key=_KEY)
+    said = Settings(app, settings)
+    manager = AsyncManager(provider, said.config, clock=clock)
+    cast("Any", app).session_interface = SessionInterface(manager, said)
+    served = asgi.SessionMiddleware(app.asgi_app, manager, key=_KEY)
+
+    async def checked(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "lifespan":
+            check_interface(app, SessionInterface)
+            said.follow(manager)
+        await served(scope, receive, send)
+
+    cast("Any", app).asgi_app = checked  # type checkers refuse to replace a method
     app.extensions["sojourn"] = manager
     app.cli.add_command(
         commands(lambda: _run(manager.gc(), manager), lambda: _run(manager.active_count(), manager))
@@ -83,7 +104,7 @@ def install(
 
 
 def _run(asked: Awaitable[int], manager: AsyncManager) -> int:
-    """The answer to a command, which has an event loop of its own."""
+    """Return the answer to a command, in an event loop of its own; close the manager after it."""
 
     async def ask() -> int:
         try:

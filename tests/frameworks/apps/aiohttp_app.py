@@ -132,6 +132,14 @@ async def socket(request: web.Request) -> web.WebSocketResponse:
     return response
 
 
+@routes.get("/refuse/{deed}")
+async def refuse(request: web.Request) -> web.Response:
+    do(request.match_info["deed"], get_session(request), request.query)
+    if request.query["how"] == "raise":
+        raise RuntimeError("nobody handles this")
+    raise web.HTTPForbidden
+
+
 @web.middleware
 async def teapot(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:

@@ -95,7 +95,8 @@ class Probe:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
-            await self.converse(scope["session"], receive, send)
+            talk = self.converse if scope["path"] == "/ws" else refuse
+            await talk(scope, receive, send)
         elif scope["type"] == "http":
             await self.respond(scope, send)
         else:
@@ -136,8 +137,9 @@ class Probe:
                 return answer(await self._manager.destroy_user(query["user"], keep=session.id))
         return PAGES[scope["path"]](session, query)
 
-    async def converse(self, session: Session, receive: Receive, send: Send) -> None:
+    async def converse(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()
+        session = scope["session"]
         session["socket"] = "open"
         id = session.id
         await send({"type": "websocket.accept"})
@@ -145,6 +147,15 @@ class Probe:
         while (message := await receive())["type"] == "websocket.receive":
             answer = await keep(self._manager, id, message["text"])
             await send({"type": "websocket.send", "text": answer})
+
+
+async def refuse(scope: Scope, receive: Receive, send: Send) -> None:
+    await receive()
+    query = dict(parse_qsl(scope["query_string"].decode()))
+    do(scope["path"].rpartition("/")[2], scope["session"], query)
+    if query["how"] == "raise":
+        raise RuntimeError("nobody handles this")
+    await send({"type": "websocket.close", "code": 1008})
 
 
 async def each(parts: tuple[bytes, ...] | AsyncIterator[bytes]) -> AsyncIterator[bytes]:

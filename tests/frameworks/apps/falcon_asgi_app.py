@@ -160,6 +160,14 @@ class Conversation:
             pass
 
 
+class Refuse:
+    async def on_websocket(self, request: Request, socket: WebSocket, deed: str) -> None:
+        do(deed, session_of(request), query_of(request))
+        if request.params["how"] == "raise":
+            raise RuntimeError("nobody handles this")
+        await socket.close(1008)
+
+
 def make(plan: Plan) -> App:
     manager = plan.async_manager()
     app = falcon.asgi.App()
@@ -180,6 +188,7 @@ def make(plan: Plan) -> App:
         "/end-others": EndOthers(manager),
         "/staff/{deed}": Deed("staff"),
         "/ws": Conversation(manager),
+        "/refuse/{deed}": Refuse(),
     }
     for path, page in pages.items():
         app.add_route(path, page)

@@ -14,7 +14,6 @@ from fastapi.responses import (
     Response,
     StreamingResponse,
 )
-from fastapi.sse import EventSourceResponse, ServerSentEvent
 from starlette.requests import HTTPConnection
 from starlette.websockets import WebSocketDisconnect
 
@@ -22,6 +21,13 @@ from sojourn import AsyncManager, Session, SessionReleased
 from sojourn.web.asgi import SessionMiddleware
 from sojourn.web.fastapi import CurrentSession, session_from
 from tests.frameworks.probe import STAFF, Handled, Plan, Query, do, keep, put
+
+try:
+    from fastapi.sse import EventSourceResponse, ServerSentEvent
+except ImportError:
+    HAS_EVENTS = False  # FastAPI has them since 0.135
+else:
+    HAS_EVENTS = True
 
 METHODS = ["GET", "HEAD"]
 router = APIRouter()
@@ -73,11 +79,22 @@ async def stream(session: CurrentSession, query: Asked) -> Response:
     return StreamingResponse(parts(), media_type="text/plain")
 
 
-@router.api_route("/events", methods=METHODS, response_class=EventSourceResponse)
-async def events(session: CurrentSession, query: Asked) -> AsyncIterator[ServerSentEvent]:
-    put(session, query)
-    yield ServerSentEvent(raw_data="one")
-    yield ServerSentEvent(raw_data="two")
+if HAS_EVENTS:
+
+    @router.api_route("/events", methods=METHODS, response_class=EventSourceResponse)
+    async def events(session: CurrentSession, query: Asked) -> AsyncIterator[ServerSentEvent]:
+        put(session, query)
+        yield ServerSentEvent(raw_data="one")
+        yield ServerSentEvent(raw_data="two")
+
+else:
+
+    @router.api_route("/events", methods=METHODS)
+    async def written_events(session: CurrentSession, query: Asked) -> Response:
+        put(session, query)
+        return StreamingResponse(
+            iter(["data: one\n\n", "data: two\n\n"]), media_type="text/event-stream"
+        )
 
 
 @router.api_route("/raise", methods=METHODS)
@@ -154,6 +171,14 @@ async def converse(websocket: WebSocket, session: CurrentSession, manager: Sessi
             await websocket.send_text(await keep(manager, session.id, word))
     except WebSocketDisconnect:
         pass
+
+
+@router.websocket("/refuse/{deed}")
+async def refuse(websocket: WebSocket, deed: str, session: CurrentSession) -> None:
+    do(deed, session, websocket.query_params)
+    if websocket.query_params["how"] == "raise":
+        raise RuntimeError("nobody handles this")
+    await websocket.close(1008)
 
 
 def make(plan: Plan) -> FastAPI:

@@ -146,6 +146,16 @@ async def converse(
         pass
 
 
+@websocket("/refuse/{deed:str}")
+async def refuse(
+    deed: FromPath[str], socket: WebSocket[Any, Any, Any], session: CurrentSession
+) -> None:
+    do(deed, session, dict(socket.query_params))
+    if socket.query_params["how"] == "raise":
+        raise RuntimeError("nobody handles this")
+    await socket.close(1008)
+
+
 ROUTES = [
     one_deed,
     slow,
@@ -162,6 +172,7 @@ ROUTES = [
     end_others,
     in_staff,
     converse,
+    refuse,
 ]
 
 

@@ -73,6 +73,13 @@ def add_sessions(app: Quart, sessions: AsyncManager) -> None:
             word = await websocket.receive()
             await websocket.send(await keep(sessions, session.id, str(word)))
 
+    @app.websocket("/refuse/<deed>")
+    async def refuse(deed: str) -> None:
+        do(deed, session, websocket.args)
+        if websocket.args["how"] == "raise":
+            raise RuntimeError("nobody handles this")
+        await websocket.close(1008)
+
 
 def add_answers(app: Quart) -> None:
     """The routes that are about responses."""

@@ -131,6 +131,13 @@ async def converse(websocket: WebSocket) -> None:
         pass
 
 
+async def refuse(websocket: WebSocket) -> None:
+    do(websocket.path_params["deed"], websocket.session, websocket.query_params)
+    if websocket.query_params["how"] == "raise":
+        raise RuntimeError("nobody handles this")
+    await websocket.close(1008)
+
+
 def manager_of(request: Request) -> AsyncManager:
     manager: AsyncManager = request.app.state.manager
     return manager
@@ -152,6 +159,7 @@ ROUTES = [
     Route("/end-others", end_others),
     Route("/staff/{deed}", staff),
     WebSocketRoute("/ws", converse),
+    WebSocketRoute("/refuse/{deed}", refuse),
 ]
 
 

@@ -13,6 +13,7 @@ from typing import cast
 
 from sojourn.providers.base import Provider
 from sojourn.providers.redis import AsyncRedisProvider, RedisProvider
+from tests.forks import FORKS
 from tests.providers.redis.stores import id_of
 
 CHILDREN, TURNS = 4, 300
@@ -38,20 +39,20 @@ async def _read(store: AsyncRedisProvider, number: int, turns: int) -> None:
         await store.close()
 
 
-def child(store: Provider | AsyncRedisProvider, number: int) -> int:
+def child(store: Provider | AsyncRedisProvider, number: int, fork: str) -> int:
     """Fork; the child ends as a worker does, with its finalizers."""
-    pid = os.fork()
+    pid = FORKS[fork]()
     if pid == 0:
         read(store, number, TURNS)
         sys.exit(0)
     return pid
 
 
-def main(url: str, prefix: str, colour: str) -> None:
+def main(url: str, prefix: str, colour: str, fork: str) -> None:
     kind = RedisProvider if colour == "sync" else AsyncRedisProvider
     store = cast("Provider | AsyncRedisProvider", kind(url, prefix=prefix))
     read(store, 0, 1)
-    pids = [child(store, number) for number in range(1, CHILDREN + 1)]
+    pids = [child(store, number, fork) for number in range(1, CHILDREN + 1)]
     read(store, 0, TURNS)
     ends = [os.waitpid(pid, 0)[1] for pid in pids]
     assert ends == [0] * CHILDREN, ends

@@ -22,6 +22,7 @@ from sojourn.testing._subject import bare
 from tests.providers.redis.stores import Make, maker, record_of
 from tests.redis_server import PASSWORD, Redis, fresh_prefix
 from tests.redis_servers import SERVICE, RedisCluster, Sentinels
+from tests.servers import wait_until
 
 
 @pytest.fixture(scope="module")
@@ -266,3 +267,37 @@ def test_a_keyword_goes_before_the_text(locked: Redis) -> None:
         make(f"{locked.url()}?prefix={said}", prefix=given).create(record_of())
         assert make(locked.url(), prefix=given).count(record_of().seen) == 1
         assert make(locked.url(), prefix=said).count(record_of().seen) == 0
+
+
+# -- clusters behind a network that renames them ---------------------------------------------------
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[Redis]:
+    """The one node of a cluster, which announces an address that leads nowhere from here."""
+    with Redis(cluster_enabled="yes", cluster_announce_ip="192.0.2.1") as server:
+        server.cli("CLUSTER ADDSLOTS", *range(16_384))
+        wait_until(lambda: server.cli("CLUSTER INFO")["cluster_state"] == "ok", "a cluster")
+        yield server
+
+
+def from_here(place: tuple[str, int]) -> tuple[str, int]:
+    """Return the address that leads there."""
+    return "127.0.0.1", place[1]
+
+
+def test_the_address_remap_of_a_client_is_used(elsewhere: Redis) -> None:
+    with redis.RedisCluster("127.0.0.1", elsewhere.port, address_remap=from_here) as client:
+        store = RedisProvider(client)
+        assert works(store)
+        store.close()
+
+
+async def test_the_address_remap_of_an_async_client_is_used(elsewhere: Redis) -> None:
+    kind = redis.asyncio.RedisCluster
+    async with kind("127.0.0.1", elsewhere.port, address_remap=from_here) as client:
+        store = AsyncRedisProvider(client)
+        record = record_of()
+        assert await store.create(record)
+        assert bare(await store.read(record.id)) == record
+        await store.close()

@@ -227,7 +227,7 @@ def test_it_heals_by_itself_within_a_lifetime(server: Redis, lost: str) -> None:
         with manager.open({}) as session:
             session.login("ada" if number % 2 else "eve")
         assert session.released is not None
-        cookies.append({"Cookie": f"sid={session.released.token}"})
+        cookies.append({"Cookie": f"session={session.released.token}"})
         ids.append(session.id)
     lost_keys = ids[20:] if lost == "hash" else {id[:2]: id for id in ids}.values()
     lose(server, [getattr(names, lost)(id) for id in lost_keys])

@@ -11,15 +11,17 @@ from itertools import count
 import pytest
 
 from sojourn.errors import StoreUnavailable
-from sojourn.providers.sql.driver import Answer, Fault, Parameters
+from sojourn.providers.sql.driver import Answer, Fault, Lost, Parameters
 from sojourn.providers.sql.link import AsyncLink
 from sojourn.providers.sql.pool import AsyncPool
+from tests.forks import as_in_a_child
 
 
 class Numbers:
     """Connections that are numbers."""
 
     errors: tuple[type[Exception], ...] = (ArithmeticError,)
+    timeout = 4.0
     patience = 5.0
     delay = 0.0
 
@@ -64,7 +66,7 @@ async def test_a_child_of_fork_begins_with_none() -> None:
     driver = Numbers()
     pool = AsyncPool(driver, 1, 0.1)
     await pool.put(await pool.take())
-    pool.forget()
+    as_in_a_child(pool._loops)
     assert (await pool.take(), driver.forgotten, driver.closed) == (2, [1], [])
 
 
@@ -163,3 +165,38 @@ def test_loops_in_threads_do_not_meet() -> None:
             begun.result()
     assert {*range(1, 6)} <= {*driver.closed}
     assert len(driver.closed) == len({*driver.closed})
+
+
+async def test_what_lay_idle_for_too_long_is_not_used_again() -> None:
+    driver = Numbers()
+    pool = AsyncPool(driver, 1, 1.0, longest_idle=0.01)
+    await pool.put(await pool.take())
+    await asyncio.sleep(0.02)
+    assert (await pool.take(), driver.closed) == (2, [1])
+
+
+class Breaking(Numbers):
+    """Breaks every connection that was there when it is told to."""
+
+    broken = 0
+
+    async def execute(self, connection: int, statement: str, parameters: Parameters) -> Answer:
+        if connection <= self.broken:
+            raise ArithmeticError("nobody answers")
+        return await super().execute(connection, statement, parameters)
+
+    def fault(self, error: Exception) -> tuple[Fault, str]:
+        return Fault.LOST, str(error)
+
+
+async def test_where_one_broke_those_that_lay_idle_as_long_are_closed() -> None:
+    driver = Breaking()
+    pool = AsyncPool(driver, 3, 1.0)
+    link = AsyncLink(pool, driver)
+    for connection in [await pool.take(), await pool.take(), await pool.take()]:
+        await pool.put(connection)
+    driver.broken = 3
+    with pytest.raises(Lost):
+        await link.run("first")
+    assert sorted(driver.closed) == [1, 2, 3]
+    assert (await link.run("second")).number == 4

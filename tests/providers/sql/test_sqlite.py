@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
@@ -15,6 +17,7 @@ import pytest
 
 from sojourn.errors import ConfigError, StoreError, StoreUnavailable
 from sojourn.providers.sql.dialects import SQLITE
+from sojourn.providers.sql.layout import Layout
 from sojourn.providers.sql.sqlite import SQLiteProvider
 from sojourn.providers.sql.statements import statements
 from sojourn.record import Changes, Record
@@ -72,6 +75,31 @@ def test_the_layout_is_compared_whole(file: Path) -> None:
         opened(file).read(ID)
 
 
+@pytest.mark.parametrize("name", ["sojourn_sessions", "SOJOURN_Sessions"])
+@pytest.mark.parametrize("what", ["VIEW {} AS SELECT 1 AS id", "TABLE {} (id TEXT)"])
+def test_what_has_the_name_of_the_table_is_named(file: Path, name: str, what: str) -> None:
+    """SQLite takes names in capitals for the same, and a view for a table that is there."""
+    with closing(sqlite3.connect(file)) as database:
+        database.execute(f"CREATE {what.format(name)}")
+    with pytest.raises(StoreError, match=r'"sojourn_sessions" is none .* Name another one'):
+        opened(file).read(ID)
+
+
+def test_a_table_with_other_columns_is_named(file: Path) -> None:
+    with closing(sqlite3.connect(file)) as database:
+        database.execute("CREATE TABLE sojourn_sessions ( -- sojourn layout 1\nid TEXT)")
+    provider = opened(file)
+    for work in (
+        lambda: provider.read(ID),
+        lambda: provider.create(RECORD),
+        lambda: provider.destroy(ID),
+        lambda: list(provider.find(None, 0.0)),
+        lambda: provider.gc(0.0, 1),
+    ):
+        with pytest.raises(StoreError, match='"sojourn_sessions" has other columns'):
+            work()
+
+
 def test_a_file_that_was_deleted_is_begun_anew(file: Path) -> None:
     provider = opened(file)
     provider.create(RECORD)
@@ -86,7 +114,7 @@ def test_what_cannot_say_what_it_deletes_reads_it_before(file: Path) -> None:
     """So do MySQL, and SQLite before 3.35."""
     provider = opened(file)
     provider.create(RECORD)
-    provider._asker._says_what_it_deletes = False
+    provider._asker._layout = Layout(says_what_it_deletes=False, has_transactions=True)
     provider._sql = provider._sql._replace(take="it is no use")
     assert provider.destroy(ID) == RECORD
     assert provider.destroy(ID) is None
@@ -129,6 +157,39 @@ def test_a_file_that_was_replaced_is_opened_anew(file: Path) -> None:
     stands = provider.read(ID)
     assert stands is not None
     assert stands.fields == {b"k": b"other"}
+
+
+def test_a_new_connection_takes_no_lock_from_another_one(file: Path) -> None:
+    """On POSIX, to close any descriptor of a file drops all locks that the process has on it.
+
+    Without its locks, another process that closes the file takes the log away, and what this one
+    writes afterwards is acknowledged, and lost.
+    """
+    first, second = opened(file), opened(file)
+    first.create(RECORD)
+    assert second.read(ID) is not None  # which opens a connection of its own
+    script = (
+        "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute('SELECT * FROM sqlite_master')"
+    )
+    subprocess.run([sys.executable, "-c", script, str(file)], check=True)
+    first.update(RECORD, Changes(1100.0, put={b"k": b"w"}))
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
+        assert process.submit(fields_in, file).result() == {b"k": b"w"}
+
+
+def fields_in(file: Path) -> Any:
+    with closing(SQLiteProvider(file)) as provider:
+        record = provider.read(ID)
+    return None if record is None else record.fields
+
+
+def test_what_a_file_that_is_gone_left_behind_keeps_its_mode(file: Path) -> None:
+    beside = file.with_name(file.name + "-shm")
+    beside.touch(0o600)
+    file.symlink_to(file.parent / "no" / "folder.db")  # where no file can be made
+    with pytest.raises(StoreUnavailable):
+        opened(file).read(ID)
+    assert stat.S_IMODE(beside.stat().st_mode) == 0o600
 
 
 def test_a_locked_file_is_unavailable_within_the_timeout(file: Path) -> None:

@@ -8,12 +8,13 @@ import pytest
 
 from sojourn.errors import ConfigError, CorruptRecord
 from sojourn.providers.sql.dialects import MYSQL, POSTGRES, SQLITE
-from sojourn.providers.sql.rows import Asked, complete, record_of, row_of
+from sojourn.providers.sql.rows import Asked, Row, complete, listed, record_of, row_of
 from sojourn.providers.sql.settings import checked, fastest
 from sojourn.providers.sql.statements import statements
 from sojourn.providers.sql.versions import own_version
 from sojourn.providers.sql.writes import Sequel, Write, is_touch, sequel, swapping
 from sojourn.record import Changes, Record
+from tests.forks import FORKS
 
 OLD = Record("ab" * 32, {b"k": b"v"}, 1.0, 2.0, 3.0, "ada", 1.5, {"device": "x"}, 60.0, True, 7)
 NEW = OLD._replace(fields={b"k": b"w"}, version=8)
@@ -21,8 +22,12 @@ SQL = statements(SQLITE, "sojourn_sessions")
 
 
 def read(record: Record) -> Record:
-    row = row_of(record)
-    return record_of(row.id, (row.version, row.seen, row.expires, row.head, row.fields))
+    return record_of(record.id, selected(row_of(record)))
+
+
+def selected(row: Row) -> tuple[object, ...]:
+    """What READ selects of a row."""
+    return tuple(getattr(row, name) for name in SQL.read[7:].split(" FROM ")[0].split(", "))
 
 
 def test_a_row_is_the_record() -> None:
@@ -40,14 +45,30 @@ def test_a_row_is_the_record() -> None:
         {"fields": b"\x81\x01\x01"},
         {"seen": -1.0},
         {"expires": 1e300},
+        {"seen": None},
+        {"seen": "1"},
         {"expires": float("nan")},
+        {"expires": b"1"},
+        {"version": None},
+        {"version": "1"},
+        {"version": 1.0},
+        {"version": -1},
+        {"version": 2**63 - 1},
+        {"owner": b"eve"},
+        {"owner": None},
+        {"owner": "ada"},
+        {"successor": "ab" * 32},
+        {"head": None},
+        {"head": "x"},
+        {"fields": None},
+        {"fields": "x"},
     ],
     ids=str,
 )
 def test_what_is_no_record_is_corrupt(spoilt: dict[str, object]) -> None:
     row = row_of(OLD)._replace(**spoilt)  # type: ignore[arg-type]
     with pytest.raises(CorruptRecord) as caught:
-        record_of(OLD.id, (row.version, row.seen, row.expires, row.head, row.fields))
+        record_of(OLD.id, selected(row))
     assert caught.value.id == OLD.id
 
 
@@ -93,9 +114,11 @@ def test_a_write_knows_its_own_row_from_an_equal_one() -> None:
     assert sequel(mine, NEW._replace(version=theirs.version)) is Sequel.UNKNOWN
 
 
-def test_processes_count_from_places_of_their_own() -> None:
+@pytest.mark.parametrize("fork", FORKS)
+def test_processes_count_from_places_of_their_own(fork: str) -> None:
+    own_version()
     reading, writing = os.pipe()
-    child = os.fork()
+    child = FORKS[fork]()
     if not child:
         os.write(writing, b"%d" % own_version())
         os._exit(0)
@@ -138,6 +161,30 @@ def test_a_list_is_complete_where_the_first_two_digits_end() -> None:
     assert complete(rows, Asked("", 4)) == (rows, None)
     assert complete(rows, Asked("", 3)) == (rows[:2], Asked("ab", 3))
     assert complete(rows[:2], Asked("aa", 2)) == ([], Asked("aa", 4))
+
+
+@pytest.mark.parametrize(
+    "ids", [[""], ["", ""], ["a"], ["ab", "AB"], ["AB", "ab"], ["é", "a"]], ids=str
+)
+def test_a_list_of_odd_ids_asks_for_more_until_it_has_all(ids: list[str]) -> None:
+    """Whatever the order of the database is, either the ids that it starts from grow, or the limit."""
+    rows, asked = [(id,) for id in ids], Asked("", len(ids))
+    for _ in range(10):
+        _, following = complete(rows[: asked.limit], asked)
+        if following is None:
+            return
+        assert following.start > asked.start or following.limit > asked.limit
+        asked = following
+    pytest.fail("no end")
+
+
+@pytest.mark.parametrize(
+    "id", ["", "a", "AB" * 32, "ab" * 15, "ab" * 65, "ä" * 64, b"ab" * 32, 7, None]
+)
+def test_an_id_that_is_none_is_no_session_of_a_list(id: object) -> None:
+    with pytest.raises(CorruptRecord):
+        listed((id, *selected(row_of(OLD))[:-1]))
+    assert listed((OLD.id, *selected(row_of(OLD))[:-1])) == OLD._replace(fields={})
 
 
 @pytest.mark.parametrize("table", ["", "1a", "a b", "a`b", 'a"b', "a.b.c", "a;b", "ä", "a" * 49, 3])

@@ -6,11 +6,10 @@ from typing import Any
 
 from sojourn.providers.redis import AsyncRedisProvider, RedisProvider
 from tests.faults import load
+from tests.servers import BUSY
 
 BOUND = 2
 """How many times its `timeout` a request may take, whatever it does and whatever fails."""
-SLACK = 0.4
-"""Seconds that a busy machine may add to that."""
 
 
 class Load(load.Load):
@@ -20,7 +19,7 @@ class Load(load.Load):
         super().__init__(filler=filler)
         self.settings = {"timeout": 1.0, **settings}
         self.url = url
-        self.bound = BOUND * self.settings["timeout"] + SLACK
+        self.bound = BOUND * self.settings["timeout"] + BUSY
 
     def provider(self) -> RedisProvider:
         return RedisProvider(self.url, **self.settings)

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from tests.faults.load import COLOURS, THREADS
-from tests.redis.faults.load import SLACK, Load
+from tests.redis.faults.load import Load
 from tests.redis.faults.verdict import nothing_is_lost
 from tests.redis_server import Redis, fresh_prefix
+from tests.servers import BUSY
 
 TIMEOUT, SILENCE = 0.8, 1.5
 
@@ -44,4 +45,4 @@ def test_silence_is_borne(fall_silent: Callable[[Redis], None], pool: int) -> No
             load.go_on(0.2)
         nothing_is_lost(load, [server])
     longest = TIMEOUT if pool > THREADS else 2 * TIMEOUT
-    assert max(map(load.slowest, COLOURS)) < longest + SLACK, load
+    assert max(map(load.slowest, COLOURS)) < longest + BUSY, load

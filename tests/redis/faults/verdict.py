@@ -24,7 +24,10 @@ class Verdict(verdict.Verdict):
 
     def check_whole(self, masters: Iterable[Redis]) -> None:
         """See that every hash is a record, and stands in the lists: of all, and of its user."""
-        keys = [key for one in masters for key in one.enter().scan_iter(f"{self._prefix}:*")]
+        keys: list[bytes] = []
+        for master in masters:
+            with master.enter() as client:
+                keys += client.scan_iter(f"{self._prefix}:*")
         ids = re.findall(r":([0-9a-f]{64})\b", b"\n".join(keys).decode())
         records = list(filter(None, map(self._provider.read, ids)))
         living = sorted(record.id for record in records if record.successor is None)

@@ -17,7 +17,7 @@ from django.http import HttpRequest
 from django.test import AsyncClient, Client
 from django.test.utils import override_settings
 
-from sojourn import AsyncManager, Manager
+from sojourn import Manager
 from sojourn.providers.memory import MemoryProvider
 from sojourn.testing import FakeClock, Trips
 from sojourn.web.django import _managers, manager
@@ -98,8 +98,10 @@ def clock() -> Iterator[FakeClock]:
 def set_clock(clock: FakeClock) -> None:
     """Let the managers of the settings in force go by this clock."""
     made = _managers._both()
-    sync = Manager(made.sync._provider, made.sync.config, clock=clock)
-    asynchronous = AsyncManager(made.asynchronous._provider, made.sync.config, clock=clock)
+    sync = type(made.sync)(made.sync._provider, made.sync.config, clock=clock)
+    asynchronous = type(made.asynchronous)(
+        made.asynchronous._provider, made.sync.config, clock=clock
+    )
     _managers._made[:] = [made._replace(sync=sync, asynchronous=asynchronous)]
 
 

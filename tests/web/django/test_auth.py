@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.contrib import messages
 from django.contrib.auth import (
     alogin,
     alogout,
@@ -251,3 +252,42 @@ def test_the_csrf_token_lives_in_the_session(site: Site) -> None:
     assert client.post("/form", {"csrfmiddlewaretoken": token}).content == b"posted"
     client.get(to(lambda request: request.session.flush()))
     assert client.post("/form", {"csrfmiddlewaretoken": token}).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "sojourn.web.django.MessageStorage",
+        "django.contrib.messages.storage.session.SessionStorage",
+    ],
+)
+def test_messages_are_dropped_unseen(site: Site, name: str) -> None:
+    def drop(request: Any) -> None:
+        storage: Any = messages.get_messages(request)
+        storage.used = True
+
+    with override_settings(MESSAGE_STORAGE=name):
+        client = site.client()
+        client.get("/say?words=one")
+        assert client.get(to(drop)).status_code == 200
+        assert client.get("/hear").json()["said"] == []
+        assert site.manager.active_count() == 0
+
+
+def test_the_key_that_a_handler_of_the_sign_in_sees_is_the_key(site: Site, ada: Any) -> None:
+    noted: list[str] = []
+
+    def note(request: Any, **_: Any) -> None:
+        noted.append(request.session.session_key)
+
+    handlers = list(user_logged_in.receivers)
+    user_logged_in.connect(note)
+    user_logged_in.receivers.insert(0, user_logged_in.receivers.pop())  # before Sojourn's own
+    user_logged_in.sender_receivers_cache.clear()
+    try:
+        client = site.visitor()
+        client.get(to(lambda request: login(request, ada)))
+    finally:
+        user_logged_in.receivers[:] = handlers
+        user_logged_in.sender_receivers_cache.clear()
+    assert noted == [client.get(to(lambda request: request.session.session_key)).json()["said"]]

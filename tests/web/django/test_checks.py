@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import Enum
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -166,7 +167,7 @@ def test_djangos_settings_become_ours() -> None:
     ):
         config = manager().config
         assert (config.secure, config.touch_on, config.cookie_lifetime) == (True, "request", 0)
-        assert set(config.types or ()) == {"color", "SafeString"}
+        assert set(config.types or ()) == {"color", "SafeString", "lazy"}
         assert config.absolute_lifetime == 30 * 86_400
 
 
@@ -210,6 +211,28 @@ def test_managers_are_made_once_and_anew_for_other_settings(site: Site) -> None:
     seen: list[Session] = []
     client.get(to(lambda request: seen.append(request.session.load())))
     assert "token" not in repr(seen[0])
+
+
+async def test_the_url_of_a_store_is_taken_and_then_hidden(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/some.where.db"
+    ours = {"provider": url}
+    with override_settings(SOJOURN=ours):
+        with manager().open({}) as session:
+            session["a"] = 1
+        assert session.released
+        header = {"Cookie": session.released.headers[0][1]}
+        assert (await async_manager().start(header))["a"] == 1
+    assert "some.where" not in repr(ours)
+    assert ours == {"provider": url}
+
+
+@pytest.mark.parametrize(
+    "wrong", ["mongodb://u:hunter2@10.0.0.1/db", "u:hunter2@tcp(10.0.0.1)/db", "/hunter2.d"]
+)
+def test_a_text_that_may_hold_a_password_is_refused_without_it(wrong: str) -> None:
+    with override_settings(SOJOURN={"provider": wrong}), pytest.raises(ConfigError) as refusal:
+        manager()
+    assert "hunter2" not in str(refusal.value)
 
 
 @pytest.mark.parametrize("config", ["./own", {"paths": ["./own"]}])

@@ -8,7 +8,7 @@ import pytest
 from django.http import HttpResponse
 from django.test.utils import override_settings
 
-from sojourn import ConfigError
+from sojourn import ConfigError, SessionReleased
 from sojourn.testing import FakeClock
 from sojourn.web.django import SessionStore
 from tests.web.django.conftest import Site, set_clock, verbs_of
@@ -84,6 +84,8 @@ def test_an_error_saves_nothing(site: Site, status: int, colour: str) -> None:
 
     response = client.get(to(fail) if colour == "sync" else ato(afail))
     assert (response["Vary"], dict(response.cookies)) == ("Cookie", {})
+    with pytest.raises(SessionReleased):  # a change after that would be lost in silence
+        response.wsgi_request.session["late"] = True
     assert client.get(to(lambda request: dict(request.session))).json()["said"] == {"n": 1}
 
 

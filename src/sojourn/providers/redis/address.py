@@ -1,21 +1,21 @@
-"""The `Address` of a Redis or Valkey, and how a text becomes one.
+"""The `Address` of a Redis or Valkey server, and the parser of its two text forms.
 
-Beego's form has parts between commas, of which all but the first may be empty or missing; several
-addresses are the nodes of a cluster, or the sentinels of a service if part 5 names one:
+In Beego's form the parts are separated by commas, and all but the first may be empty or missing.
+Several addresses are the nodes of a cluster, or the sentinels of a service if part 5 names one:
 
     127.0.0.1:6379,100,secret,0,30            address, pool, password, database, idle timeout
     10.0.0.1:6379;10.0.0.2:6379,100,secret
     10.0.0.1:26379;10.0.0.2:26379,100,secret,0,mymaster
 
-Beego's last two parts, how often to look for idle connections and to try again, are checked and
-change nothing: what is idle is looked at before use, and what may be sent again depends on what it
-does.  URLs say more, by the options of `_OPTIONS`:
+Beego's last two parts (the interval of idle checks, the number of retries) are validated and then
+ignored: an idle connection is checked before its use, and whether a command may be retried depends
+on the command.  A URL can also set the options in `_OPTIONS`:
 
     redis://user:password@host:6379/0?pool=50        unix:///run/redis.sock?db=1
     redis+sentinel://host:26379,host:26379/mymaster/0?sentinel_password=secret
     redis+cluster://host:6379,host:6379              rediss: with TLS; valkey: the same
 
-Errors show a value only where no slip of the pen could have put a piece of a password.
+An error message shows a value only if no typing error could have put a part of a password there.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ Kind = Literal["single", "sentinel", "cluster"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
-    """Where a Redis is and how to speak to it.  None: the text does not say.  Times are seconds."""
+    """The location of a Redis and the connection settings.  None: not given.  Times are seconds."""
 
     kind: Kind
     hosts: tuple[tuple[str, int], ...] = ()  # of the server, the cluster's nodes or the sentinels
     path: str | None = None  # of a unix socket, instead of hosts
-    service: str | None = None  # what the sentinels call the master
+    service: str | None = None  # the name of the master in the configuration of the sentinels
     username: str | None = None
     password: str | None = field(default=None, repr=False)
     sentinel_username: str | None = None
@@ -48,16 +48,19 @@ class Address:
     database: int = 0
     tls: Mapping[str, str | bool] | None = None  # the `ssl_…` keywords of redis-py; None: no TLS
     client_name: str | None = None
-    pool: int | None = None  # the most connections
-    timeout: float | None = None  # for the answer to a command
+    pool: int | None = None  # the greatest number of connections
+    timeout: float | None = None  # for the reply to a command
     connect_timeout: float | None = None
-    idle_timeout: float | None = None  # after so long a connection is replaced before it is used
-    prefix: str | None = None  # of every key
-    wait: int | None = None  # replicas that must know of an end before it is acknowledged
+    idle_timeout: float | None = None  # a connection unused for so long is replaced before its use
+    prefix: str | None = None  # the beginning of the name of every key
+    wait: int | None = None  # the number of replicas that must confirm the end of a session
 
 
 def parse(text: str) -> Address:
-    """Return the address that a text says; ConfigError names the part that is wrong."""
+    """Return the address that a text describes.
+
+    Raises ConfigError, which names the part of the text that is wrong.
+    """
     scheme, mark, rest = text.strip().partition("://")
     if mark and re.fullmatch("[A-Za-z][A-Za-z0-9+.-]*", scheme):
         return _of_url(scheme.lower().replace("valkey", "redis"), rest)
@@ -67,7 +70,7 @@ def parse(text: str) -> Address:
 
 
 class _Check(NamedTuple):
-    """What a value looks like, what to give instead of another, and what it means."""
+    """The pattern of a valid value, the advice if it does not match, and its conversion."""
 
     pattern: str
     way_out: str
@@ -147,7 +150,9 @@ def _said_in_parts(parts: list[str], kind: Kind) -> dict[str, Any]:
         )
     said = {}
     for number, (name, part) in enumerate(zip(names, parts, strict=False), start=2):
-        if part:  # but for a short number it may be the password, or its rest if it has a comma
+        # A part that is not a short number may be a misplaced password, or the rest of a password
+        # that contains a comma: the error must not show it.
+        if part:
             shown = name == "pool" and re.fullmatch(r"-?\d{1,2}", part) is not None
             said[name] = _checked(f"part {number}, the {name},", _PARTS[name], part, shown=shown)
     return {name: value for name, value in said.items() if _PARTS[name] is not _INTEGER}

@@ -1,7 +1,8 @@
-"""Asking Redis: what is sent again, what an error means, and what replicas must know.
+"""Sending commands through a wire, with retries, translation of errors, and waiting for replicas.
 
-`ask` and `ask_all` are for what may be sent twice without harm: if the connection breaks, once
-more over a new one.  `run` is for all else, and leaves that decision to whoever asks.
+`ask…` and `repeat…` are for commands that may be executed twice without harm.  If the connection
+breaks they send the command once more, over a new connection.  `run` is for all other scripts: it
+raises Lost, and the caller decides whether the script may run again.
 """
 
 from __future__ import annotations
@@ -14,21 +15,27 @@ from redis.exceptions import NoScriptError, ResponseError
 from sojourn.errors import OutcomeUnknown, StoreUnavailable
 from sojourn.providers.redis import faults
 from sojourn.providers.redis.faults import Lost, Silent
-from sojourn.providers.redis.verbs import Command, Verb, Words
+from sojourn.providers.redis.replies import Command, number
+from sojourn.providers.redis.verbs import Verb
 from sojourn.record import Outcome
 
 
 class Wire(Protocol):
-    """Where commands are sent: one server, or a cluster of them."""
+    """A connection to one server or a cluster, through which commands are sent.
 
-    def call(self, words: Words, tag: str) -> Any:
+    Its methods return replies as interpreted by each command's `read`.  They raise Lost if the
+    connection breaks or a reply cannot belong to its command, and StoreUnavailable if the server
+    cannot be reached.
+    """
+
+    def call(self, command: Command) -> Any:
         """Return the reply to one command; raise ResponseError if it is an error."""
 
     def calls(self, commands: Sequence[Command]) -> list[Any]:
-        """Return the replies to commands that are sent together; errors are among them."""
+        """Return the replies to commands that are sent together, with errors in their places."""
 
     def lasting(self, commands: Sequence[Command]) -> list[Any]:
-        """As `calls`, of commands of one tag that may take long."""
+        """Do the same as `calls`, for commands of one tag that may take long."""
 
     def servers(self) -> Iterator[Wire]:
         """Yield a wire to each server that holds keys."""
@@ -38,36 +45,44 @@ class Wire(Protocol):
 
 
 class AsyncWire(Protocol):
-    """The same for asyncio."""
+    """A wire for the tasks of an event loop; see `Wire`."""
 
-    async def call(self, words: Words, tag: str) -> Any:
-        """As `Wire.call`."""
+    async def call(self, command: Command) -> Any:
+        """See `Wire.call`."""
 
     async def calls(self, commands: Sequence[Command]) -> list[Any]:
-        """As `Wire.calls`."""
+        """See `Wire.calls`."""
 
     async def lasting(self, commands: Sequence[Command]) -> list[Any]:
-        """As `Wire.lasting`."""
+        """See `Wire.lasting`."""
 
     def servers(self) -> AsyncIterator[AsyncWire]:
-        """As `Wire.servers`."""
+        """See `Wire.servers`."""
 
     async def close(self) -> None:
-        """As `Wire.close`."""
+        """See `Wire.close`."""
 
 
 class Waiting(NamedTuple):
-    """How many replicas must know of an end, and how many seconds they have."""
+    """The number of replicas that must confirm the end of a session, and the time for it."""
 
     replicas: int
     seconds: float
 
     def command(self, tag: str) -> Command:
-        """Wait for them."""
-        return ("WAIT", self.replicas, int(self.seconds * 1000)), tag
+        """Return the WAIT command, to be sent after a script over the same connection."""
+        # WAIT covers the writes of its own connection only; its timeout is in milliseconds.
+        words = ("WAIT", self.replicas, int(self.seconds * 1000))
+        return Command(words, tag, number)
 
     def check(self, replies: Sequence[Any]) -> Any:
-        """Return the first reply; raise it if it is an error, and OutcomeUnknown if few know."""
+        """Return the reply of the script.
+
+        replies: those of the script and of WAIT.
+
+        Raises the script's reply if it is an error, and OutcomeUnknown if too few replicas
+        confirmed the write, or WAIT failed.
+        """
         reply, reached = replies
         if isinstance(reply, ResponseError):
             raise reply
@@ -81,29 +96,48 @@ class Waiting(NamedTuple):
 
 
 class Asker:
-    """Asks by a wire."""
+    """Sends commands through a wire, and raises only errors of the provider contract and Lost."""
 
     def __init__(self, wire: Wire, waiting: Waiting | None) -> None:
         self.wire = wire
         self._waiting = waiting
         self.replicas = 0 if waiting is None else waiting.replicas
-        """How many must know of an end."""
+        """The number of replicas that must confirm the end of a session."""
 
     def ask(self, command: Command, id: str | None = None) -> Any:
-        """Return the reply; what is asked for may be done twice."""
+        """Return the reply to a command that may be executed twice.
+
+        id: the session of which the key is read: CorruptRecord is raised if the key is of another
+        type.
+        """
         return self._harmless(self._call, command, id)
 
+    def ask_at(self, server: Wire, command: Command) -> Any:
+        """Return the reply of one server to a command that may be executed twice."""
+        return self._harmless(self._call, command, None, server)
+
+    def ask_each(self, server: Wire, commands: Sequence[Command]) -> list[Any]:
+        """Return the replies of one server to commands that may be executed twice.
+
+        An error that Redis answers is returned in the place of the reply.
+        """
+        replies: list[Any] = self._harmless(server.calls, commands)
+        return replies
+
     def ask_all(self, commands: Sequence[Command]) -> list[Any]:
-        """Return the replies of what may be done twice; None for a key of another kind."""
+        """Return the replies to commands that may be executed twice.
+
+        A reply is None if the key is of another type.  Any other error is raised.
+        """
         replies: list[Any] = self._harmless(self.wire.calls, commands)
         return [_sound(reply) for reply in replies]
 
     def repeat(self, verb: Verb) -> Any:
-        """Return the answer of a script that may be run twice."""
+        """Return the reply of a script that may be run twice."""
         return self._harmless(self.run, verb)
 
     def repeat_all(self, verbs: Sequence[Verb]) -> list[Any]:
-        """As `repeat`, of several that are sent together."""
+        """Return the replies of several scripts that may be run twice, sent together."""
         replies: list[Any] = self._harmless(self.wire.calls, [verb.short for verb in verbs])
         return [
             self.repeat(verb) if isinstance(reply, NoScriptError) else _sound(reply)
@@ -111,21 +145,33 @@ class Asker:
         ]
 
     def run(self, verb: Verb, *, ends: bool = False) -> Any:
-        """Return the answer of a script.  ends: replicas shall know of it, if any have to."""
+        """Return the reply of a script.
+
+        ends: the script may end a session, so wait for replicas if the settings demand it.
+
+        Raises Lost if it is unknown whether the script was run, and OutcomeUnknown if too few
+        replicas confirmed it.
+        """
         send = self._call if self._waiting is None or not ends else self._call_and_wait
         try:
             return send(verb.short)
         except NoScriptError:
-            return send(verb.whole)
+            pass
+        return send(verb.whole)
 
     def settled(self, outcome: Outcome | None, lost: Lost, *, ends: bool) -> Outcome:
-        """Return what became of a script whose answer was lost; raise that if it is not known."""
+        """Return the outcome of a script whose reply was lost; raise `lost` if it is unknown."""
+        # The master shows that the script was run, but not whether the replicas have received it.
         unseen = outcome is Outcome.APPLIED and ends and self._waiting is not None
-        if outcome is None or unseen:  # what the server has, its replicas may lack
+        if outcome is None or unseen:
             raise lost
         return outcome
 
     def _harmless(self, do: Callable[..., Any], *args: Any) -> Any:
+        """Call `do`, and once more if the connection breaks; the second call opens a new one.
+
+        After a timeout it is not repeated, since the caller would wait twice as long.
+        """
         try:
             return do(*args)
         except Silent as silent:
@@ -137,9 +183,9 @@ class Asker:
         except Lost as again:
             raise _unanswered(again) from None
 
-    def _call(self, command: Command, id: str | None = None) -> Any:
+    def _call(self, command: Command, id: str | None = None, wire: Wire | None = None) -> Any:
         try:
-            return self.wire.call(*command)
+            return (wire or self.wire).call(command)
         except NoScriptError:
             raise
         except ResponseError as error:
@@ -147,7 +193,7 @@ class Asker:
 
     def _call_and_wait(self, command: Command) -> Any:
         assert self._waiting is not None
-        replies = self.wire.lasting([command, self._waiting.command(command[1])])
+        replies = self.wire.lasting([command, self._waiting.command(command.tag)])
         try:
             return self._waiting.check(replies)
         except NoScriptError:
@@ -157,29 +203,48 @@ class Asker:
 
 
 class AsyncAsker:
-    """Asks by a wire."""
+    """Sends commands through a wire, and raises only errors of the provider contract and Lost."""
 
     def __init__(self, wire: AsyncWire, waiting: Waiting | None) -> None:
         self.wire = wire
         self._waiting = waiting
         self.replicas = 0 if waiting is None else waiting.replicas
-        """How many must know of an end."""
+        """The number of replicas that must confirm the end of a session."""
 
     async def ask(self, command: Command, id: str | None = None) -> Any:
-        """Return the reply; what is asked for may be done twice."""
+        """Return the reply to a command that may be executed twice.
+
+        id: the session of which the key is read: CorruptRecord is raised if the key is of another
+        type.
+        """
         return await self._harmless(self._call, command, id)
 
+    async def ask_at(self, server: AsyncWire, command: Command) -> Any:
+        """Return the reply of one server to a command that may be executed twice."""
+        return await self._harmless(self._call, command, None, server)
+
+    async def ask_each(self, server: AsyncWire, commands: Sequence[Command]) -> list[Any]:
+        """Return the replies of one server to commands that may be executed twice.
+
+        An error that Redis answers is returned in the place of the reply.
+        """
+        replies: list[Any] = await self._harmless(server.calls, commands)
+        return replies
+
     async def ask_all(self, commands: Sequence[Command]) -> list[Any]:
-        """Return the replies of what may be done twice; None for a key of another kind."""
+        """Return the replies to commands that may be executed twice.
+
+        A reply is None if the key is of another type.  Any other error is raised.
+        """
         replies: list[Any] = await self._harmless(self.wire.calls, commands)
         return [_sound(reply) for reply in replies]
 
     async def repeat(self, verb: Verb) -> Any:
-        """Return the answer of a script that may be run twice."""
+        """Return the reply of a script that may be run twice."""
         return await self._harmless(self.run, verb)
 
     async def repeat_all(self, verbs: Sequence[Verb]) -> list[Any]:
-        """As `repeat`, of several that are sent together."""
+        """Return the replies of several scripts that may be run twice, sent together."""
         replies: list[Any] = await self._harmless(self.wire.calls, [verb.short for verb in verbs])
         return [
             await self.repeat(verb) if isinstance(reply, NoScriptError) else _sound(reply)
@@ -187,21 +252,33 @@ class AsyncAsker:
         ]
 
     async def run(self, verb: Verb, *, ends: bool = False) -> Any:
-        """Return the answer of a script.  ends: replicas shall know of it, if any have to."""
+        """Return the reply of a script.
+
+        ends: the script may end a session, so wait for replicas if the settings demand it.
+
+        Raises Lost if it is unknown whether the script was run, and OutcomeUnknown if too few
+        replicas confirmed it.
+        """
         send = self._call if self._waiting is None or not ends else self._call_and_wait
         try:
             return await send(verb.short)
         except NoScriptError:
-            return await send(verb.whole)
+            pass
+        return await send(verb.whole)
 
     def settled(self, outcome: Outcome | None, lost: Lost, *, ends: bool) -> Outcome:
-        """Return what became of a script whose answer was lost; raise that if it is not known."""
+        """Return the outcome of a script whose reply was lost; raise `lost` if it is unknown."""
+        # The master shows that the script was run, but not whether the replicas have received it.
         unseen = outcome is Outcome.APPLIED and ends and self._waiting is not None
-        if outcome is None or unseen:  # what the server has, its replicas may lack
+        if outcome is None or unseen:
             raise lost
         return outcome
 
     async def _harmless(self, do: Callable[..., Any], *args: Any) -> Any:
+        """Call `do`, and once more if the connection breaks; the second call opens a new one.
+
+        After a timeout it is not repeated, since the caller would wait twice as long.
+        """
         try:
             return await do(*args)
         except Silent as silent:
@@ -213,9 +290,11 @@ class AsyncAsker:
         except Lost as again:
             raise _unanswered(again) from None
 
-    async def _call(self, command: Command, id: str | None = None) -> Any:
+    async def _call(
+        self, command: Command, id: str | None = None, wire: AsyncWire | None = None
+    ) -> Any:
         try:
-            return await self.wire.call(*command)
+            return await (wire or self.wire).call(command)
         except NoScriptError:
             raise
         except ResponseError as error:
@@ -223,7 +302,7 @@ class AsyncAsker:
 
     async def _call_and_wait(self, command: Command) -> Any:
         assert self._waiting is not None
-        replies = await self.wire.lasting([command, self._waiting.command(command[1])])
+        replies = await self.wire.lasting([command, self._waiting.command(command.tag)])
         try:
             return self._waiting.check(replies)
         except NoScriptError:
@@ -233,6 +312,7 @@ class AsyncAsker:
 
 
 def _sound(reply: Any) -> Any:
+    """Return a reply; None for a key of another type; raise StoreUnavailable for another error."""
     if isinstance(reply, ResponseError):
         if not faults.is_foreign(reply):
             raise faults.refused(reply)
@@ -241,4 +321,4 @@ def _sound(reply: Any) -> Any:
 
 
 def _unanswered(lost: Lost) -> StoreUnavailable:
-    return StoreUnavailable(str(lost).partition(":")[0])
+    return StoreUnavailable(lost.reason)

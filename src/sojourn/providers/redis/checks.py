@@ -1,4 +1,4 @@
-"""What a server is asked before sessions are trusted to it, and what is unsafe in the answers."""
+"""The commands that read the settings of a server, and warnings about unsafe settings."""
 
 from __future__ import annotations
 
@@ -6,20 +6,22 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sojourn.providers.redis.verbs import Command
+from sojourn.providers.redis import replies
+from sojourn.providers.redis.replies import Command
 
 QUESTIONS: tuple[Command, ...] = (
-    (("INFO", "memory"), ""),
-    (("INFO", "persistence"), ""),
-    (("CONFIG", "GET", "save"), ""),
-    (("INFO", "replication"), ""),
+    Command(("INFO", "memory"), "", replies.text),
+    Command(("INFO", "persistence"), "", replies.text),
+    Command(("CONFIG", "GET", "save"), "", replies.fields),
+    Command(("INFO", "replication"), "", replies.text),
 )
 
 
 def warnings(answers: Sequence[Any], wait: int) -> Iterator[str]:
-    """Yield what is unsafe, in sentences.  A question that is not permitted is no fault.
+    """Yield a sentence for each unsafe setting; a command that is not permitted is no fault.
 
-    wait: for how many replicas each end waits.
+    answers: the replies to QUESTIONS, in their order.
+    wait: the number of replicas that must confirm the end of a session.
     """
     memory, persistence, save, replication = answers
     policy = _said(memory, "maxmemory_policy")
@@ -30,10 +32,10 @@ def warnings(answers: Sequence[Any], wait: int) -> Iterator[str]:
             f"Redis ends living sessions when its memory is full (maxmemory-policy {policy}):"
             " set it to noeviction, and give it memory"
         )
-    if _said(persistence, "aof_enabled") == "0" and save in ({b"save": b""}, [b"save", b""]):
+    if _said(persistence, "aof_enabled") == "0" and save == {b"save": b""}:
         yield "Redis saves nothing to its disk: a restart ends every session"
     replicas = _said(replication, "connected_slaves")
-    if replicas is not None and int(replicas) < wait:
+    if replicas is not None and replicas.isdecimal() and int(replicas[:9]) < wait:
         yield (
             f"Redis has {replicas} replicas, and each end waits for {wait} (wait={wait}): until"
             " it has them, every sign-in and sign-out fails as unknown"
@@ -43,4 +45,4 @@ def warnings(answers: Sequence[Any], wait: int) -> Iterator[str]:
 def _said(answer: Any, name: str) -> str | None:
     text = answer.decode(errors="replace") if isinstance(answer, bytes) else ""
     found = re.search(rf"^{name}:(\S+)", text, re.MULTILINE)
-    return found and found[1]
+    return found and found[1][:100]

@@ -1,7 +1,7 @@
-"""From what an application says of its Redis to connections: how one is made, and where.
+"""The conversion of the application's description of its Redis to a function that connects.
 
-It may say it as text, an `Address`, or give a client of redis-py that it has.  Of a client only
-the settings are used: its connections stay its own.
+The description is a text, which is parsed to an `Address`, or an existing client of redis-py.  Only
+the settings of a client are used; its connections are never touched.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from sojourn.errors import ConfigError
+from sojourn.providers.pool import KEEPALIVE
 from sojourn.providers.redis.address import Address, parse
 from sojourn.providers.redis.opening import (
     async_master_opener,
@@ -24,25 +25,35 @@ from sojourn.providers.redis.opening import (
     master_opener,
     opener,
 )
-from sojourn.providers.redis.slots import Place
+from sojourn.providers.redis.slots import Place, Remap, as_announced
 
 TIMEOUT = 2.0
-"""Seconds to wait for a connection, and for a reply, where nobody says otherwise."""
+"""The default seconds to wait for a connection, and for a reply."""
 
 
 class Target(NamedTuple):
-    """What there is to connect to."""
+    """A server or a cluster to connect to."""
 
     connect: Callable[..., Any]
-    """Returns a new connection, or for asyncio an awaitable; takes a host and port of a cluster."""
+    """Opens a connection (for asyncio it is a coroutine function); for a cluster it takes a host
+    and a port."""
     seeds: tuple[Place, ...]
-    """Some nodes of a cluster; none: it is one server."""
+    """Some nodes of a cluster; empty for a single server."""
     options: dict[str, Any]
-    """What the text says besides: pool, timeout, idle_timeout, prefix, wait."""
+    """The other settings: pool, timeout, longest_idle, prefix, wait; None: not given."""
+    remap: Remap = as_announced
+    """Maps an address that a cluster node announces to the address that reaches it from here."""
 
 
 def target(where: Any, module: ModuleType, timeout: float | None) -> Target:
-    """Return what `where` says.  module: `redis` or `redis.asyncio`."""
+    """Return the target that `where` describes.
+
+    where: text, or a client of redis-py.
+    module: `redis` or `redis.asyncio`; a client must be of this module.
+    timeout: seconds, in place of those in the text or the client; None: not given.
+
+    Raises ConfigError if the text is wrong, or `where` is of another type.
+    """
     if isinstance(where, str):
         return _of_address(parse(where), module, timeout)
     if isinstance(where, module.RedisCluster):
@@ -103,6 +114,9 @@ def _kind(address: Address, module: ModuleType) -> type:
     return cast("type", kind if address.tls is None else module.SSLConnection)
 
 
+_KEPT_ALIVE = {"socket_keepalive": True, "socket_keepalive_options": KEEPALIVE}
+
+
 def _settings(address: Address, timeout: float) -> dict[str, Any]:
     tls = {} if address.tls is None else {"ssl_check_hostname": True, **address.tls}
     return {
@@ -112,11 +126,15 @@ def _settings(address: Address, timeout: float) -> dict[str, Any]:
         "protocol": 3,
         "socket_connect_timeout": address.connect_timeout or timeout,
         **tls,
+        **(_KEPT_ALIVE if address.path is None else {}),
     }
 
 
 def _no_repeats(module: ModuleType, timeout: float | None) -> dict[str, Any]:
-    """What is sent again, and when the time is up, is decided here."""
+    """Return the settings that turn off the retries of redis-py, and for asyncio its timeout.
+
+    Some commands must not be sent twice, and the lane has a timer of its own.
+    """
     if module is redis:
         return {"retry": Retry(NoBackoff(), 0), "socket_timeout": timeout}
     return {"retry": AsyncRetry(NoBackoff(), 0), "socket_timeout": None}
@@ -126,19 +144,22 @@ def _no_repeats(module: ModuleType, timeout: float | None) -> dict[str, Any]:
 
 
 _PLAIN = {"decode_responses": False, "encoding": "utf-8"}
-"""What a client may have otherwise: a session is bytes."""
+"""Settings that are forced onto those of a client: the values of a session are bytes."""
 
 
 def _of_pool(pool: Any, module: ModuleType, timeout: float | None) -> Target:
     timeout = timeout or pool.connection_kwargs.get("socket_timeout") or TIMEOUT
     settings = {**pool.connection_kwargs, **_PLAIN, **_no_repeats(module, timeout)}
-    options = {"timeout": timeout, "kept": pool}  # a pool of sentinels is not kept by its settings
+    # The connections of a sentinel pool need it, and only hold a weak reference to it.
+    options = {"timeout": timeout, "kept": pool}
     return Target(_opener(module)(pool.connection_class, settings), (), options)
 
 
 def _of_cluster_client(client: Any, module: ModuleType, timeout: float | None) -> Target:
     nodes = [*(client.get_nodes() or client.nodes_manager.startup_nodes.values())]
     if module is redis:
+        # A client is made, but never connected, because it derives the class of connection (TLS)
+        # from the settings.
         pool = redis.Redis(**client.get_connection_kwargs()).connection_pool
         kind, settings = pool.connection_class, pool.connection_kwargs
     else:
@@ -148,4 +169,5 @@ def _of_cluster_client(client: Any, module: ModuleType, timeout: float | None) -
     timeout = timeout or settings.get("socket_timeout") or TIMEOUT
     settings = {**settings, **_PLAIN, **_no_repeats(module, timeout)}
     seeds = tuple((node.host, node.port) for node in nodes)
-    return Target(_opener(module)(kind, settings), seeds, {"timeout": timeout})
+    remap = client.nodes_manager.address_remap or as_announced
+    return Target(_opener(module)(kind, settings), seeds, {"timeout": timeout}, remap)

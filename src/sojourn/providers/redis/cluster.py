@@ -1,9 +1,9 @@
-"""A cluster: many servers, of which each holds the keys of some tags.
+"""The wire to a cluster: many servers, each of which stores the keys of some tags.
 
-Which holds which is asked of any of them, with CLUSTER SLOTS, and again when a connection fails.
-A server that is asked for keys that it has given away says where they are now: nothing was done
-then, and the command goes there.  redis-py's own client for clusters would send any command again
-whose answer was lost, and some of ours must not be.
+Any server tells the assignment (CLUSTER SLOTS); it is requested again after a connection fails.  A
+server that no longer has the keys of a command does not execute it, but redirects to the server
+that has them, and the command is sent there.  The cluster client of redis-py is not used, because
+it repeats every command whose reply was lost, and some of Sojourn's must not be repeated.
 """
 
 from __future__ import annotations
@@ -17,31 +17,35 @@ from redis.exceptions import AskError, MovedError, ResponseError, TryAgainError
 
 from sojourn.errors import StoreError, StoreUnavailable
 from sojourn.providers.redis import faults
+from sojourn.providers.redis.faults import Lost
 from sojourn.providers.redis.lane import Lane
 from sojourn.providers.redis.layout import TAGS
+from sojourn.providers.redis.replies import Command, okay
 from sojourn.providers.redis.server import Server
-from sojourn.providers.redis.slots import Place, raised, restless, table_of, there
-from sojourn.providers.redis.verbs import Command, Words
+from sojourn.providers.redis.slots import QUESTION, Place, Remap, raised, restless, table_of, there
 
 HOPS = 5
-"""How often a command is sent on to another server."""
-ASKING: Command = (("ASKING",), "")
+"""The most times that a command is sent before it fails because of redirections."""
+ASKING = Command(("ASKING",), "", okay)
 PAUSE = 0.05
-"""Seconds before a server is asked again that is handing over a slot."""
+"""Seconds before a command is repeated if its server is handing over the slot (TRYAGAIN)."""
 
 
 class Cluster:
     """Sends each command to the server that holds its tag."""
 
-    def __init__(self, seeds: Sequence[Place], make: Callable[[Place], Server]) -> None:
+    def __init__(
+        self, seeds: Sequence[Place], make: Callable[[Place], Server], remap: Remap
+    ) -> None:
         self._seeds = seeds
         self._make = make
+        self._remap = remap
         self._servers: dict[Place, Server] = {}
         self._table: Mapping[str, Place] = {}
 
-    def call(self, words: Words, tag: str) -> Any:
+    def call(self, command: Command) -> Any:
         """Return the reply to one command; raise ResponseError if it is an error."""
-        [reply] = self._sent([(words, tag)])
+        [reply] = self._sent([command])
         return raised(reply)
 
     def calls(self, commands: Sequence[Command]) -> list[Any]:
@@ -57,7 +61,7 @@ class Cluster:
             raise
         for number, reply in enumerate(replies):
             if isinstance(reply, MovedError | AskError | TryAgainError):
-                replies[number] = self.call(*commands[number])
+                replies[number] = self.call(commands[number])
         return replies
 
     def lasting(self, commands: Sequence[Command]) -> list[Any]:
@@ -77,7 +81,7 @@ class Cluster:
 
     def _sent(self, commands: Sequence[Command], *, lasting: bool = False) -> list[Any]:
         """Send commands of one tag to the server that holds it, wherever that is by now."""
-        tag = commands[0][1]
+        tag = commands[0].tag
         place = self._place_of(tag)
         try:
             for _ in range(HOPS):
@@ -87,25 +91,25 @@ class Cluster:
                 if isinstance(replies[0], MovedError):
                     place = self._moved(tag, replies[0])
                 elif isinstance(replies[0], AskError):
-                    asked = self._at(there(replies[0])).calls([ASKING, *commands])
+                    asked = self._at(there(replies[0], self._remap)).calls([ASKING, *commands])
                     return asked[1:]
                 elif isinstance(replies[0], TryAgainError):
                     sleep(PAUSE)
                 else:
                     return replies
         except StoreError:
-            self._table = {}  # whoever comes next asks again who holds what
+            self._table = {}  # the next command requests the assignment again
             raise
         raise restless()
 
     def _sorted(self, commands: Sequence[Command]) -> dict[Place, list[int]]:
         numbers: dict[Place, list[int]] = {}
-        for number, (_, tag) in enumerate(commands):
-            numbers.setdefault(self._place_of(tag), []).append(number)
+        for number, command in enumerate(commands):
+            numbers.setdefault(self._place_of(command.tag), []).append(number)
         return numbers
 
     def _place_of(self, tag: str) -> Place:
-        table = self._table  # others may take it away meanwhile
+        table = self._table  # a local reference: other threads or tasks may replace it
         if not table:
             table = self._table = self._ask_all()
         if tag not in table:
@@ -114,18 +118,20 @@ class Cluster:
         return table[tag]
 
     def _ask_all(self) -> Mapping[str, Place]:
-        failure = StoreUnavailable("the Redis cluster has no servers")
+        failure: Exception = StoreUnavailable("the Redis cluster has no servers")
         for place in dict.fromkeys([*self._servers, *self._seeds]):
             try:
-                return table_of(self._at(place).call(("CLUSTER", "SLOTS")), place)
+                return table_of(self._at(place).call(QUESTION), place, self._remap)
             except StoreUnavailable as error:
                 failure = error
-            except (StoreError, ResponseError) as error:
-                failure = StoreUnavailable(str(faults.refused(error)))
+            except Lost as lost:
+                failure = StoreUnavailable(lost.reason)
+            except ResponseError as error:
+                failure = faults.refused(error)
         raise failure
 
     def _moved(self, tag: str, moved: MovedError) -> Place:
-        place = there(moved)
+        place = there(moved, self._remap)
         self._table = {**self._table, tag: place}
         return place
 
@@ -139,15 +145,16 @@ class Cluster:
 class AsyncCluster:
     """Sends each command to the server that holds its tag."""
 
-    def __init__(self, seeds: Sequence[Place], make: Callable[[Place], Lane]) -> None:
+    def __init__(self, seeds: Sequence[Place], make: Callable[[Place], Lane], remap: Remap) -> None:
         self._seeds = seeds
         self._make = make
+        self._remap = remap
         self._servers: dict[Place, Lane] = {}
         self._table: Mapping[str, Place] = {}
 
-    async def call(self, words: Words, tag: str) -> Any:
+    async def call(self, command: Command) -> Any:
         """Return the reply to one command; raise ResponseError if it is an error."""
-        [reply] = await self._sent([(words, tag)])
+        [reply] = await self._sent([command])
         return raised(reply)
 
     async def calls(self, commands: Sequence[Command]) -> list[Any]:
@@ -163,7 +170,7 @@ class AsyncCluster:
             raise
         for number, reply in enumerate(replies):
             if isinstance(reply, MovedError | AskError | TryAgainError):
-                replies[number] = await self.call(*commands[number])
+                replies[number] = await self.call(commands[number])
         return replies
 
     async def lasting(self, commands: Sequence[Command]) -> list[Any]:
@@ -183,7 +190,7 @@ class AsyncCluster:
 
     async def _sent(self, commands: Sequence[Command], *, lasting: bool = False) -> list[Any]:
         """Send commands of one tag to the server that holds it, wherever that is by now."""
-        tag = commands[0][1]
+        tag = commands[0].tag
         place = await self._place_of(tag)
         try:
             for _ in range(HOPS):
@@ -193,25 +200,27 @@ class AsyncCluster:
                 if isinstance(replies[0], MovedError):
                     place = self._moved(tag, replies[0])
                 elif isinstance(replies[0], AskError):
-                    asked = await self._at(there(replies[0])).calls([ASKING, *commands])
+                    asked = await self._at(there(replies[0], self._remap)).calls(
+                        [ASKING, *commands]
+                    )
                     return asked[1:]
                 elif isinstance(replies[0], TryAgainError):
                     await async_sleep(PAUSE)
                 else:
                     return replies
         except StoreError:
-            self._table = {}  # whoever comes next asks again who holds what
+            self._table = {}  # the next command requests the assignment again
             raise
         raise restless()
 
     async def _sorted(self, commands: Sequence[Command]) -> dict[Place, list[int]]:
         numbers: dict[Place, list[int]] = {}
-        for number, (_, tag) in enumerate(commands):
-            numbers.setdefault(await self._place_of(tag), []).append(number)
+        for number, command in enumerate(commands):
+            numbers.setdefault(await self._place_of(command.tag), []).append(number)
         return numbers
 
     async def _place_of(self, tag: str) -> Place:
-        table = self._table  # others may take it away meanwhile
+        table = self._table  # a local reference: other threads or tasks may replace it
         if not table:
             table = self._table = await self._ask_all()
         if tag not in table:
@@ -220,18 +229,20 @@ class AsyncCluster:
         return table[tag]
 
     async def _ask_all(self) -> Mapping[str, Place]:
-        failure = StoreUnavailable("the Redis cluster has no servers")
+        failure: Exception = StoreUnavailable("the Redis cluster has no servers")
         for place in dict.fromkeys([*self._servers, *self._seeds]):
             try:
-                return table_of(await self._at(place).call(("CLUSTER", "SLOTS")), place)
+                return table_of(await self._at(place).call(QUESTION), place, self._remap)
             except StoreUnavailable as error:
                 failure = error
-            except (StoreError, ResponseError) as error:
-                failure = StoreUnavailable(str(faults.refused(error)))
+            except Lost as lost:
+                failure = StoreUnavailable(lost.reason)
+            except ResponseError as error:
+                failure = faults.refused(error)
         raise failure
 
     def _moved(self, tag: str, moved: MovedError) -> Place:
-        place = there(moved)
+        place = there(moved, self._remap)
         self._table = {**self._table, tag: place}
         return place
 

@@ -1,8 +1,8 @@
-"""What became of an update whose answer was lost: seen by what stands afterwards.
+"""The decision whether an update whose reply was lost was carried out, from the stored record.
 
-An id is minted for one request and the bytes that a request saw are its `expect`, so mostly it can
-be told whether the update was done.  Where it cannot, it must not be done again: an item might
-be appended twice, or what somebody else wrote meanwhile be overwritten.
+A new id is generated for one request only, and `expect` holds the bytes that a request read, so in
+most cases the stored record shows whether the update was done.  If it does not, the update must not
+be repeated: an item might be appended twice, or another request's change be overwritten.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from sojourn.record import Changes, Outcome, Record, is_live
 
 
 class Fate(NamedTuple):
-    """What is known of an update whose answer was lost."""
+    """The knowledge about an update whose reply was lost; by default nothing is known."""
 
     outcome: Outcome | None = None
-    """It was done, with this outcome."""
+    """The outcome, if the update is known to have been carried out."""
     again: bool = False
-    """It was not done, or to do it again changes nothing."""
+    """Whether it may be repeated: it was not done, or to repeat it makes no difference."""
 
 
 UNKNOWN = Fate()
 
 
 def of(changes: Changes, stands: Record | None) -> Fate:
-    """Return what became of an update, by what stands under the id afterwards."""
+    """Return the fate of an update.  stands: the record that is stored under the id afterwards."""
     move = changes.move
     if move is not None:
         if stands is not None and stands.successor == move.id:

@@ -1,10 +1,10 @@
-"""What went wrong, in the words of the contract.
+"""The translation of errors of redis-py to the errors of the provider contract.
 
-Three things can become of a command.  The server answered with an error, or was never reached:
-nothing was written, StoreUnavailable.  The connection broke, or no answer came in time, after the
-command was sent: it may have been done or not, OutcomeUnknown, here as `Lost`, which also says
-whether there is any use in asking again.  No message repeats what the server says, since that may
-quote the command.
+If the server answered with an error, or was never reached, nothing was written: StoreUnavailable.
+If the connection broke after the command was sent, or no reply came in time, or one that makes no
+sense, the command may or may not have been executed: OutcomeUnknown, here its subclass `Lost`,
+whose subclasses tell whether a retry is useful.  No message repeats the text of a server's error,
+since that may quote the command.
 """
 
 from __future__ import annotations
@@ -22,9 +22,22 @@ from sojourn.errors import CorruptRecord, OutcomeUnknown, SessionError, StoreUna
 class Lost(OutcomeUnknown):
     """The connection broke before the answer to a command came."""
 
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        """The description of the failure, without its consequence for the command."""
+
+    def __str__(self) -> str:
+        end = "" if self.reason.endswith("?") else "."
+        return f"{self.reason}{end} The command may have been carried out, or not."
+
 
 class Silent(Lost):
-    """No answer came within the time: to ask again would take as long again."""
+    """No reply came in time: a retry could take as long once more."""
+
+
+class Nonsense(Lost):
+    """The reply cannot be an answer to the command."""
 
 
 _REASONS: tuple[tuple[type[Exception], str], ...] = (
@@ -89,8 +102,18 @@ def is_foreign(error: object) -> bool:
     return isinstance(error, redis.ResponseError) and str(error).startswith("WRONGTYPE")
 
 
+def nonsense(name: str) -> Nonsense:
+    """Return the error for a reply that cannot be an answer to the command of this name."""
+    return Nonsense(
+        f"Redis answered {name} with something that is no answer to it:"
+        " is a proxy or another server at this address?"
+    )
+
+
 def unreachable(error: Exception) -> SessionError:
     """Return the error for a server to which no connection could be made."""
+    if isinstance(error, redis.InvalidResponse):
+        return StoreUnavailable(nonsense("the beginning of a connection").reason)
     if isinstance(error.__context__, SSLCertVerificationError):
         return StoreUnavailable(
             "Redis shows a certificate that is not trusted: name the CA's file by `ssl_ca_certs`"
@@ -100,13 +123,14 @@ def unreachable(error: Exception) -> SessionError:
 
 
 def lost(error: BaseException) -> SessionError:
-    """Return the error for a command that was sent, and of which nothing more is known."""
+    """Return the error for a command that was sent and whose reply was not received."""
     if isinstance(error, redis.BusyLoadingError | redis.AuthenticationError):
         return refused(error)  # they count as broken connections, but are answers
-    unknown = "the command may have been carried out, or not"
+    if isinstance(error, Lost):
+        return error
     if isinstance(error, redis.TimeoutError | TimeoutError):
-        return Silent(f"Redis did not answer in time: {unknown}")
-    return Lost(f"Redis broke the connection off: {unknown}")
+        return Silent("Redis did not answer in time")
+    return Lost("Redis broke the connection off")
 
 
 def _reason(error: Exception, otherwise: str | None = None) -> str:
@@ -122,4 +146,11 @@ def _reason(error: Exception, otherwise: str | None = None) -> str:
             return reason
     if otherwise is not None:
         return otherwise
-    return f"answers with the error {code[1] if code else 'ERR'}"
+    return f"answers with the error {_code(error, text)}"
+
+
+def _code(error: Exception, text: str) -> str:
+    """Return the code of an error; redis-py has cut it off where it knows it."""
+    known: str | None = getattr(error, "status_code", None)
+    found = re.match("([A-Z]{2,20}) ", text)
+    return known or (found[1] if found else "ERR")

@@ -1,31 +1,31 @@
-"""Keeping the sorted sets true to the hashes, which alone are the truth.
+"""The repair of the sorted sets (the indexes), for which the hashes are authoritative.
 
-A hash may go without its entries (evicted, deleted by hand), and a sorted set without its hashes.
-Every write of a session enters it again, and entries that nobody renews expire, so both mend by
-themselves within a lifetime.  A sweep mends at once, in steps that hold Redis up for about a
-millisecond each:
+A hash may disappear without its entries (evicted, deleted by hand), and a sorted set without its
+hashes.  Every write of a session enters it again, and entries that are not renewed expire, so both
+are repaired within a lifetime.  A sweep repairs at once, in steps of about a millisecond each:
 
-- Where a mark is missing, the set was lost.  All hashes are entered again, by SCAN.
-- Entries without a hash are forgotten.  A sweep looks at 400 of each set, another 400 each time,
-  and at all where it finds one.  So up to 100,000 sessions it looks at every one.
+- If the mark of a set is missing, the set was lost.  All hashes are entered again, by SCAN.
+- Entries without a hash and malformed entries are removed.  A sweep examines 400 entries of each
+  set, another 400 each time; if it finds such an entry, up to 100,000 of that set.
 """
 
 from __future__ import annotations
 
 from math import ceil
-from typing import Any
 
 from sojourn.providers.redis import census
 from sojourn.providers.redis.asking import Asker, AsyncAsker, AsyncWire, Wire
+from sojourn.providers.redis.census import LOOKED_AT
 from sojourn.providers.redis.layout import Layout
-from sojourn.providers.redis.verbs import LOOKED_AT
 
 STEP = 1000
 """Keys that one SCAN goes through."""
+MOST = 100_000
+"""Entries of a set that one sweep looks at, however many the server says there are."""
 
 
 class Healer:
-    """Mends what one prefix holds."""
+    """Repairs the sorted sets of one prefix."""
 
     def __init__(self, asker: Asker, layout: Layout) -> None:
         self._asker = asker
@@ -33,7 +33,7 @@ class Healer:
         self._sweeps = 0
 
     def heal(self) -> None:
-        """Make the sorted sets true."""
+        """Repair the sorted sets."""
         if None in self._asker.ask_all(census.marks(self._layout)):
             for server in self._asker.wire.servers():
                 self._enter_all(server)
@@ -45,18 +45,16 @@ class Healer:
                 self._verify(tag, which, size)
 
     def _enter_all(self, server: Wire) -> None:
-        cursor: Any = b"0"
-        while True:
-            cursor, keys = server.call(census.scan(self._layout, cursor, STEP), "")
-            ids = filter(None, map(self._layout.id_of, keys))
-            self._asker.repeat_all([census.enter(self._layout, id) for id in ids])
-            if cursor == b"0":
-                return
+        scan = census.Scan(self._layout, STEP)
+        while not scan.ended:
+            ids = scan.ids(self._asker.ask_at(server, scan.command()))
+            if ids:
+                self._asker.repeat_all([census.enter(self._layout, id) for id in ids])
 
     def _verify(self, tag: str, which: int, size: int) -> None:
         rank = self._sweeps % ceil(size / LOOKED_AT) * LOOKED_AT
         if self._asker.repeat(census.verify(self._layout, tag, which, rank)):
-            rank = 0
+            rank, size = 0, min(size, MOST)
             while rank < size:
                 lost = self._asker.repeat(census.verify(self._layout, tag, which, rank))
                 rank += LOOKED_AT - lost
@@ -64,7 +62,7 @@ class Healer:
 
 
 class AsyncHealer:
-    """Mends what one prefix holds."""
+    """Repairs the sorted sets of one prefix."""
 
     def __init__(self, asker: AsyncAsker, layout: Layout) -> None:
         self._asker = asker
@@ -72,7 +70,7 @@ class AsyncHealer:
         self._sweeps = 0
 
     async def heal(self) -> None:
-        """Make the sorted sets true."""
+        """Repair the sorted sets."""
         if None in await self._asker.ask_all(census.marks(self._layout)):
             async for server in self._asker.wire.servers():
                 await self._enter_all(server)
@@ -84,18 +82,16 @@ class AsyncHealer:
                 await self._verify(tag, which, size)
 
     async def _enter_all(self, server: AsyncWire) -> None:
-        cursor: Any = b"0"
-        while True:
-            cursor, keys = await server.call(census.scan(self._layout, cursor, STEP), "")
-            ids = filter(None, map(self._layout.id_of, keys))
-            await self._asker.repeat_all([census.enter(self._layout, id) for id in ids])
-            if cursor == b"0":
-                return
+        scan = census.Scan(self._layout, STEP)
+        while not scan.ended:
+            ids = scan.ids(await self._asker.ask_at(server, scan.command()))
+            if ids:
+                await self._asker.repeat_all([census.enter(self._layout, id) for id in ids])
 
     async def _verify(self, tag: str, which: int, size: int) -> None:
         rank = self._sweeps % ceil(size / LOOKED_AT) * LOOKED_AT
         if await self._asker.repeat(census.verify(self._layout, tag, which, rank)):
-            rank = 0
+            rank, size = 0, min(size, MOST)
             while rank < size:
                 lost = await self._asker.repeat(census.verify(self._layout, tag, which, rank))
                 rank += LOOKED_AT - lost

@@ -1,13 +1,13 @@
-"""One server, asked by the tasks of an event loop: the short way to it.
+"""The wire to one server for the tasks of an event loop.
 
-A connection of its own for each task costs more than the server: two turns of the loop and four
-system calls for each command.  Here all tasks of a loop share one connection, a `Lane`.  What they
-ask for in one turn is sent together, and the replies come back in the order of the commands; what
-is asked for meanwhile makes the next batch.  So a lone command waits for nothing, and the more
-come at once, the less each of them costs.
+A connection for each task would take more time than the server: two iterations of the loop and four
+system calls for each command.  So all tasks of a loop share one connection, a `Lane`.  The commands
+of one iteration of the loop are sent together, as a pipeline, and the replies arrive in the order
+of the commands.  Commands that are requested during the exchange form the next batch.  So a single
+command does not wait, and the more commands come at once, the less time each of them takes.
 
-A task that is cancelled leaves its place in the order behind, so that no reply can reach another.
-The connection is redis-py's, and so is everything that it takes to make one.
+The place of a cancelled task in the order is kept and its reply is dropped, so no task can receive
+the reply to another task's command.  redis-py opens the connection and parses the replies.
 """
 
 from __future__ import annotations
@@ -17,31 +17,39 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, NamedTuple, Self
 
 from hiredis import pack_command
-from redis.asyncio import Connection
 from redis.exceptions import (
     AuthenticationError,
     BusyLoadingError,
+    InvalidResponse,
     RedisError,
     ResponseError,
 )
 
 from sojourn.errors import SessionError, StoreUnavailable
 from sojourn.providers.redis import faults
-from sojourn.providers.redis.verbs import Command, Words
+from sojourn.providers.redis.faults import Lost
+from sojourn.providers.redis.opening import AsyncLine
+from sojourn.providers.redis.parsers import AsyncParser
+from sojourn.providers.redis.replies import Command, refusal
 
 
 class _Asked(NamedTuple):
+    """The packed commands of one call, and the future that receives their replies."""
+
     packed: bytes
-    replies: int
+    commands: Sequence[Command]
     answer: asyncio.Future[list[Any]]
 
 
 class Lane:
-    """Sends commands to one server, over one connection, from one event loop."""
+    """Sends commands to one server, over one connection, from one event loop.
+
+    A task of its own, the pump, sends the batches while any are queued.
+    """
 
     def __init__(
         self,
-        connect: Callable[[], Awaitable[Connection]],
+        connect: Callable[[], Awaitable[AsyncLine]],
         *,
         timeout: float,
         longest_idle: float | None = None,
@@ -50,7 +58,7 @@ class Lane:
         self._timeout = timeout
         self._longest_idle = longest_idle
         self._loop = asyncio.get_running_loop()
-        self._connection: Connection | None = None
+        self._line: AsyncLine | None = None
         self._used = self._loop.time()
         self._outdated = False
         self._closing: set[asyncio.Task[None]] = set()
@@ -59,31 +67,37 @@ class Lane:
         self._limit = _Limit(timeout, self._give_up)
         self._slow: Lane | None = None
 
-    async def call(self, words: Words, tag: str = "") -> Any:  # noqa: ARG002 - a cluster needs it
-        """Return the reply to one command; raise ResponseError if it is an error."""
-        [reply] = await self._ask(pack_command(words), 1)
+    async def call(self, command: Command) -> Any:
+        """Return the interpreted reply to one command.
+
+        Raises ResponseError if Redis answers with an error, StoreUnavailable if the server cannot
+        be reached, and Lost if the connection breaks or the reply makes no sense.
+        """
+        [reply] = await self._ask(pack_command(command.words), (command,))
         if isinstance(reply, ResponseError):
             raise reply
         return reply
 
     async def calls(self, commands: Sequence[Command]) -> list[Any]:
-        """Return the replies to commands that are sent together; errors are among them."""
-        return await self._ask(
-            b"".join(pack_command(words) for words, _ in commands), len(commands)
-        )
+        """Return the replies to commands that are sent together, with errors in their places."""
+        packed = b"".join([pack_command(command.words) for command in commands])
+        return await self._ask(packed, commands)
 
     async def lasting(self, commands: Sequence[Command]) -> list[Any]:
-        """As `calls`, of commands that may take long: on a connection of their own."""
+        """Do the same as `calls`, for commands that may take long, over a second connection.
+
+        On the first one they would delay the commands of all other tasks.
+        """
         if self._slow is None:
             self._slow = Lane(self._connect, timeout=self._timeout, longest_idle=self._longest_idle)
         return await self._slow.calls(commands)
 
     async def servers(self) -> AsyncIterator[Self]:
-        """Yield the one server that there is."""
+        """Yield this server, the only one."""
         yield self
 
     async def close(self) -> None:
-        """Close the connection, once those that wait for a reply have it."""
+        """Close the connections, after all pending calls have received their replies."""
         if self._slow is not None:
             await self._slow.close()
         while self._pump is not None:
@@ -92,9 +106,9 @@ class Lane:
         self._disconnect()
         await asyncio.gather(*self._closing, return_exceptions=True)
 
-    async def _ask(self, packed: bytes, replies: int) -> list[Any]:
+    async def _ask(self, packed: bytes, commands: Sequence[Command]) -> list[Any]:
         answer: asyncio.Future[list[Any]] = self._loop.create_future()
-        self._queue.append(_Asked(packed, replies, answer))
+        self._queue.append(_Asked(packed, commands, answer))
         if self._pump is None:
             self._start()
         return await answer
@@ -104,33 +118,41 @@ class Lane:
         self._pump.add_done_callback(self._stopped)
 
     def _stopped(self, _: object) -> None:
-        """Start another pump for what came meanwhile, or what one left that was cancelled."""
+        """Start another pump if calls are queued.
+
+        They came as this one ended, or this one was cancelled and left them.
+        """
         self._pump = None
         if self._queue and not self._loop.is_closed():
             self._start()
 
     async def _run(self) -> None:
-        """Send what is asked for, batch by batch, until nothing is."""
+        """Send the queued calls, batch by batch, until the queue is empty."""
         while self._queue:
             await self._exchange(self._waiting())
 
     async def _exchange(self, batch: list[_Asked]) -> None:
-        """Send a batch and hand out the replies; whatever happens, each gets an answer."""
+        """Send a batch and distribute the replies.
+
+        In every case each call receives its replies or an exception: nobody else would ever resolve
+        its future.
+        """
         try:
-            connection = await self._connected()
+            line = await self._connected()
             self._limit.begin()
-            await self._converse(connection, batch)
+            await self._converse(line, batch)
         except StoreUnavailable as error:
+            # The queued calls fail as well, instead of each batch waiting for the timeout in turn.
             _fail([*batch, *self._waiting()], error)
-        except (RedisError, OSError) as error:
+        except (RedisError, OSError, Lost) as error:
             self._disconnect()
             _fail(batch, faults.lost(error))
-        except Exception as error:  # noqa: BLE001 - nobody else would hear of it
+        except Exception as error:  # noqa: BLE001 - nothing awaits the pump: it would be lost
             self._disconnect()
             _fail([*batch, *self._waiting()], error)
         except asyncio.CancelledError:
             self._disconnect()
-            if not self._limit.exceeded:  # the loop ends
+            if not self._limit.exceeded:  # not by `_give_up`: the loop is shutting down
                 _fail([*batch, *self._waiting()], faults.lost(ConnectionError()))
                 raise
             _fail(batch, faults.lost(TimeoutError()))
@@ -139,18 +161,24 @@ class Lane:
             self._limit.end()
         self._used = self._loop.time()
 
-    async def _converse(self, connection: Connection, batch: list[_Asked]) -> None:
-        await connection.send_packed_command([asked.packed for asked in batch], check_health=False)
+    async def _converse(self, line: AsyncLine, batch: list[_Asked]) -> None:
+        """Send the commands of a batch, read the replies in order, and resolve the futures."""
+        packed = [asked.packed for asked in batch]
+        await line.connection.send_packed_command(packed, check_health=False)
         for asked in batch:
             try:
-                replies = [await _reply(connection) for _ in range(asked.replies)]
+                replies = [await _reply(line.parser, command) for command in asked.commands]
             except (BusyLoadingError, AuthenticationError) as error:
-                _fail([asked], faults.refused(error))  # and the answers to the others are lost
+                # redis-py raises these two as if the connection were broken.  It is closed after
+                # them, so the replies to the other calls are lost.
+                _fail([asked], faults.refused(error))
                 raise RedisError from None
-            if not asked.answer.done():  # its task may have been cancelled
+            if asked is batch[-1] and line.parser.end():
+                raise faults.nonsense(asked.commands[-1].name)
+            if not asked.answer.done():  # it is done if its task was cancelled
                 asked.answer.set_result(replies)
             if any(map(faults.is_read_only, replies)):
-                self._outdated = True  # it leads to what is the master no more
+                self._outdated = True  # its server is not the master any more
 
     def _give_up(self) -> None:
         if self._pump is not None:
@@ -160,41 +188,43 @@ class Lane:
         waiting, self._queue = self._queue, []
         return waiting
 
-    async def _connected(self) -> Connection:
-        """Return the connection, or a new one if the server has closed it meanwhile."""
-        if self._connection is not None and await self._is_usable(self._connection):
-            return self._connection
+    async def _connected(self) -> AsyncLine:
+        """Return the connection, or open a new one if it is closed, outdated or idle too long."""
+        if self._line is not None and await self._is_usable(self._line):
+            return self._line
         self._disconnect()
         try:
             async with asyncio.timeout(self._timeout):
-                self._connection = await self._connect()
+                self._line = await self._connect()
         except (RedisError, OSError) as error:
             raise faults.unreachable(error) from None
-        return self._connection
+        return self._line
 
-    async def _is_usable(self, connection: Connection) -> bool:
+    async def _is_usable(self, line: AsyncLine) -> bool:
         idle = self._loop.time() - self._used
         if self._outdated or (self._longest_idle is not None and idle >= self._longest_idle):
             return False
         try:
-            return not await connection.can_read()
+            # No reply is due, so readable data means that the server has closed the connection.
+            return not await line.connection.can_read()
         except (RedisError, OSError):
             return False
 
     def _disconnect(self) -> None:
-        """Have the connection closed by a task of its own: a silent server may take its time."""
-        connection, self._connection, self._outdated = self._connection, None, False
-        if connection is not None:
-            closing = self._loop.create_task(connection.disconnect())
+        """Close the connection in a task of its own, since a silent server may delay it."""
+        line, self._line, self._outdated = self._line, None, False
+        if line is not None:
+            closing = self._loop.create_task(line.connection.disconnect())
             self._closing.add(closing)
             closing.add_done_callback(self._closing.discard)
 
 
 class _Limit:
-    """The seconds that an exchange may take, kept by one timer for all of them.
+    """The time limit of an exchange, kept by one timer for all exchanges.
 
-    To set a timer costs a fifth of what a command costs, so it is not set for each: when it goes
-    off, it looks how long the exchange of that moment has gone on.
+    To set a timer takes a fifth of the time of a command, so it is not set for each exchange.  When
+    the timer fires, it checks how long the current exchange has lasted, and is set again for the
+    rest if its time is not up.
     """
 
     def __init__(self, seconds: float, give_up: Callable[[], None]) -> None:
@@ -206,18 +236,18 @@ class _Limit:
         self.exceeded = False
 
     def begin(self) -> None:
-        """An exchange begins."""
+        """Note that an exchange begins."""
         self._began = self._loop.time()
         if self._timer is None:
             self._timer = self._loop.call_at(self._began + self._seconds, self._look)
 
     def end(self) -> None:
-        """It has ended."""
+        """Note that the exchange has ended."""
         self._began = None
         self.exceeded = False
 
     def stop(self) -> None:
-        """Look no more."""
+        """Cancel the timer."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -234,15 +264,22 @@ class _Limit:
             self._give_up()
 
 
-async def _reply(connection: Connection) -> Any:
+async def _reply(parser: AsyncParser, command: Command) -> Any:
     try:  # the lane sees to a broken connection itself, and waits until it is closed
-        return await connection.read_response(disable_decoding=True, disconnect_on_error=False)
-    except ResponseError as error:
-        return error
+        reply = await parser.read_response(disable_decoding=True)
+        return refusal(command, reply) if isinstance(reply, ResponseError) else command.read(reply)
+    except InvalidResponse:
+        pass
+    except (RedisError, OSError):
+        raise
+    except Exception:  # noqa: BLE001, S110 - a strange reply makes parsers raise anything
+        pass
+    raise faults.nonsense(command.name)
 
 
 def _fail(batch: Sequence[_Asked], error: Exception) -> None:
     ours = isinstance(error, SessionError)
     for asked in batch:
-        if not asked.answer.done():  # each raises one of its own
+        # Each call gets an exception of its own, because raising one adds to its traceback.
+        if not asked.answer.done():
             asked.answer.set_exception(type(error)(*error.args) if ours else error)

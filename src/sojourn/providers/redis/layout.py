@@ -1,60 +1,66 @@
-"""How sessions lie in Redis: the names of the keys, and a record as the fields of a hash.
+"""The format of the data in Redis: the names of the keys, and the encoding of a record as a hash.
 
-With the prefix `sojourn`, everything of the sessions whose ids begin with the digits `3f`:
+With the prefix `sojourn`, the sessions whose ids begin with the digits `3f` (their tag) have:
 
     sojourn:{3f}:3f81…       the hash of one session: its own fields, and the frame
     sojourn:{3f}:live        sorted set by expiry: "id", or "id NUL user"
     sojourn:{3f}:retired     sorted set by expiry of tombstones: "id"
     sojourn:{3f}:users       sorted by name: "user NUL id"
 
-The braces keep all of it in one slot of a cluster, and an id keeps its first two digits when it
-is regenerated: so each verb is one script in one slot.  The hashes are the truth, and the sorted
-sets are hints: whoever finds one wrong mends it.
-
-The frame lies under the empty name, which no field of a session can have.  Its numbers stand at
-fixed places, so that scripts read and write them without loss:
+The braces place all of these keys in one slot of a cluster, and an id keeps its first two digits
+when it is regenerated, so each operation is one script in one slot.  The hashes are authoritative;
+the sorted sets are indexes, and an entry that contradicts its hash is repaired when it is found.
+The frame is a field with the empty name, which no field of a session can have.  Its numbers have
+fixed positions, so that scripts read and write them without loss of precision:
 
     form, flags, created, seen, expires, lifetime, length of the user, the user, the rest
 
-The rest is MessagePack of the sign-in, or the successor's id on a tombstone.
+The rest is MessagePack of the sign-in, or on a tombstone the id of its successor.
 """
 
 from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from math import ceil
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import ormsgpack
 
 from sojourn.errors import ConfigError, CorruptRecord
-from sojourn.record import Fields, Record
+from sojourn.record import ID, Fields, Record
 
 FORM = 1
+"""The version of the format of a frame."""
 FRAME = b""
-"""The name of the frame among the fields."""
+"""The name of the hash field that holds the frame."""
 PERSISTENT, HAS_USER, TOMBSTONE = 1, 2, 4
-"""The flags."""
+"""The bits of the flags in a frame."""
+ALL_FLAGS = 7
 NO_LIFETIME = -1.0
+"""The number in a frame for a session without a lifetime of its own."""
 MARGIN = 60
-"""Seconds after its expiry that Redis drops a hash by itself: clocks may differ by as much."""
+"""Redis deletes a hash by itself this many seconds after its expiry, because the clocks of Redis
+and of the application may differ by as much."""
 LATEST = 1e11
-"""The last second that a clock of ours can show, some 3,000 years from now."""
+"""The greatest valid time in seconds since the epoch, some 3,000 years from now."""
 
 TAGS = tuple(f"{number:02x}" for number in range(256))
 """The first two digits of all ids."""
 
 _HEAD = struct.Struct(">BBddddI")
 _NUL = b"\0"
+_NUMBERS, _TEXT = {float, int}, {str}
+_is_id = re.compile(ID.encode()).fullmatch
+"""Matches a valid id.  Names in Redis are checked, since other programs may have added keys."""
 
 
 class Keys(NamedTuple):
     """The names of the keys that share one tag."""
 
     stem: str
-    """What the names of the hashes begin with; the id follows."""
+    """The beginning of the names of the hashes; the id follows."""
     live: str
     retired: str
     users: str
@@ -70,16 +76,16 @@ class Layout:
             )
         self._keys = {tag: _keys(f"{prefix}:{{{tag}}}:") for tag in TAGS}
         self.pattern = f"{prefix}:{{??}}:*"
-        """What SCAN finds everything by."""
+        """The pattern with which SCAN finds all keys of the prefix."""
 
     def of(self, id: str) -> Keys:
-        """Return the names for a session with this id, or for its tag."""
+        """Return the names of the keys for an id, or for a tag."""
         return self._keys[id[:2]]
 
     def id_of(self, key: bytes) -> str | None:
-        """Return the id of the session that a key holds; None if it is a key of another kind."""
-        id = key.rpartition(b":")[2].decode(errors="replace")
-        return id if re.fullmatch("[0-9a-f]{32,128}", id) else None
+        """Return the id of the session that is stored under a key; None for any other key."""
+        id = key.rpartition(b":")[2]
+        return id.decode() if _is_id(id) else None
 
 
 def _keys(stem: str) -> Keys:
@@ -90,48 +96,66 @@ def _keys(stem: str) -> Keys:
 
 
 def encoded(user: str) -> bytes:
-    """Return the bytes of a user's name; no two names share them."""
+    """Return the bytes of a user's name, which are different for different names.
+
+    Lone surrogates are allowed, so every str can be encoded.
+    """
     return user.encode("utf-8", "surrogatepass")
 
 
 def live_entry(record: Record) -> bytes:
-    """Return what stands for a session, or a tombstone, in the order of expiry."""
+    """Return the entry of a session or a tombstone in its sorted set by expiry."""
     id = record.id.encode()
     return id if record.user is None else id + _NUL + encoded(record.user)
 
 
 def user_entry(record: Record) -> bytes:
-    """Return what stands for a session among the users'; nothing if nobody is signed in."""
+    """Return the entry of a session in `users`; empty bytes if nobody is signed in."""
     return b"" if record.user is None else encoded(record.user) + _NUL + record.id.encode()
 
 
 def user_range(user: str) -> tuple[bytes, bytes]:
-    """Return the limits between which the entries of a user stand."""
+    """Return the limits of a user's entries in `users`, for ZRANGEBYLEX."""
+    # The entries are the name, NUL and an id: from NUL, up to but without the next byte.
     name = encoded(user)
     return b"[" + name + b"\0", b"(" + name + b"\1"
 
 
-def ids_of_user(entries: Sequence[bytes], user: str) -> list[str]:
-    """Return the ids of a user's entries; passes by those of a name that only begins like it."""
+def ids_of_user(entries: Iterable[bytes], user: str, tag: str) -> list[str]:
+    """Return the ids in a user's entries of one tag; skip entries that are malformed.
+
+    A name may contain NUL, so the entries of another user whose name is this one, NUL and more are
+    among them.  They are skipped too: no valid id follows the first NUL.
+    """
     start = len(encoded(user)) + 1
-    return [entry[start:].decode() for entry in entries if _NUL not in entry[start:]]
+    return _ids((entry[start:] for entry in entries), tag)
 
 
-def ids_of_live(entries: Sequence[bytes]) -> list[str]:
-    """Return the ids of entries in the order of expiry."""
-    return [entry.partition(_NUL)[0].decode() for entry in entries if entry]
+def ids_of_live(entries: Iterable[bytes], tag: str) -> list[str]:
+    """Return the ids in the entries of `live` of one tag, by expiry; skip malformed entries."""
+    return _ids((entry.partition(_NUL)[0] for entry in entries), tag)
+
+
+def _ids(names: Iterable[bytes], tag: str) -> list[str]:
+    """Return the names that are valid ids of this tag, in their order, without duplicates."""
+    start = tag.encode()
+    found = [name.decode() for name in names if name.startswith(start) and _is_id(name)]
+    return [*dict.fromkeys(found)]
 
 
 # -- records -------------------------------------------------------------------------------------
 
 
 def expiry_ms(expires: float) -> int:
-    """Return when Redis shall drop a hash by itself, in milliseconds since the epoch."""
+    """Return the time at which Redis deletes a hash by itself, in milliseconds since the epoch.
+
+    expires: the expiry of the session in seconds.
+    """
     return (ceil(expires) + MARGIN) * 1000
 
 
 def frame(record: Record) -> bytes:
-    """Return everything of a record but its id and its fields."""
+    """Return the frame of a record: everything of it but its id and its fields."""
     flags = PERSISTENT * record.persistent
     flags |= HAS_USER * (record.user is not None) | TOMBSTONE * (record.successor is not None)
     own = NO_LIFETIME if record.lifetime is None else record.lifetime
@@ -147,7 +171,7 @@ def frame(record: Record) -> bytes:
 def identity(
     user: str | None, authenticated: float | None, about: Mapping[str, str] | None
 ) -> bytes:
-    """Return the end of a frame: who is signed in."""
+    """Return the end of a frame, which encodes the user and the sign-in."""
     name = b"" if user is None else encoded(user)
     rest = b"" if authenticated is None and about is None else _packed(authenticated, about)
     return len(name).to_bytes(4, "big") + name + rest
@@ -157,32 +181,36 @@ def _packed(authenticated: float | None, about: Mapping[str, str] | None) -> byt
     return ormsgpack.packb((authenticated, about))
 
 
-def record_of(id: str, reply: Any) -> Record | None:
-    """Return the record that a hash holds; None if there is no hash.
+def stored(id: str, held: dict[bytes, bytes]) -> Record:
+    """Return the record that is stored in a hash.
 
-    reply: the fields by name, or names and values in turn.
+    held: the fields of the hash; the frame is removed from it, and the record keeps the rest.
+
+    Raises CorruptRecord if the hash has no frame or an invalid one.
     """
-    if not reply:
-        return None
-    fields = reply if type(reply) is dict else dict(zip(reply[::2], reply[1::2], strict=True))
-    data = fields.pop(FRAME, None)
+    data = held.pop(FRAME, None)
     if data is None:
         raise corrupt(id)
-    return unframed(id, data, fields)
+    return unframed(id, data, held)
 
 
 def unframed(id: str, data: bytes, fields: Fields) -> Record:
-    """Return the record of this frame; raise CorruptRecord if it is none."""
+    """Return the record with this id, frame and fields; raise CorruptRecord for a bad frame."""
     try:
         form, flags, created, seen, expires, own, length = _HEAD.unpack_from(data)
         end = _HEAD.size + length
+        if form != FORM or flags > ALL_FLAGS or end > len(data):
+            raise corrupt(id)
         user = data[_HEAD.size : end].decode("utf-8", "surrogatepass") if flags & HAS_USER else None
         rest = data[end:]
-        if form != FORM or end > len(data) or not 0.0 <= expires <= LATEST:
-            raise corrupt(id)
+        sound = 0.0 <= created <= LATEST and 0.0 <= seen <= LATEST and 0.0 <= expires <= LATEST
+        if not sound or not (own == NO_LIFETIME or 0.0 <= own <= LATEST):
+            raise corrupt(id)  # the comparisons are False for NaN, so it is rejected as well
         if flags & TOMBSTONE:
+            if not _is_id(rest):
+                raise corrupt(id)
             return Record(id, {}, created, seen, expires, successor=rest.decode())
-        authenticated, about = ormsgpack.unpackb(rest) if rest else (None, None)
+        authenticated, about = _signed_in(rest) if rest else (None, None)
     except (struct.error, ValueError, TypeError):
         raise corrupt(id) from None
     return Record(
@@ -199,6 +227,23 @@ def unframed(id: str, data: bytes, fields: Fields) -> Record:
     )
 
 
+def _signed_in(rest: bytes) -> tuple[float | None, Mapping[str, str] | None]:
+    """Return the time of the sign-in and `about`; raise ValueError or TypeError if invalid."""
+    # `about` is given to applications as a mapping of str to str, so its types are checked.
+    authenticated, about = ormsgpack.unpackb(rest)
+    if authenticated is not None and not (
+        type(authenticated) in _NUMBERS and 0.0 <= authenticated <= LATEST
+    ):
+        raise ValueError
+    if about is not None and not (
+        type(about) is dict
+        and _TEXT.issuperset(map(type, about))
+        and _TEXT.issuperset(map(type, about.values()))
+    ):
+        raise ValueError
+    return authenticated, about
+
+
 def corrupt(id: str) -> CorruptRecord:
-    """Return the error for a key that holds something else."""
+    """Return the error for an id under which something other than a record is stored."""
     return CorruptRecord(f"what is stored under {id} is no session of this release", id=id)

@@ -1,13 +1,14 @@
-"""Finding sessions: a user's, or all."""
+"""The search for the sessions of one user, or for all sessions."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Sequence
+from itertools import chain
 
 from sojourn.providers.redis import census, verbs
 from sojourn.providers.redis.asking import Asker, AsyncAsker
 from sojourn.providers.redis.layout import TAGS, Layout, ids_of_live, ids_of_user
-from sojourn.record import Record, is_live
+from sojourn.record import MOVES, Record, is_live
 
 BATCH = 200
 """How many records are asked for together."""
@@ -21,21 +22,21 @@ class Lister:
         self._layout = layout
 
     def find(self, user: str | None, now: float) -> Iterator[Record]:
-        """As the contract says."""
+        """Yield the live records of a user, or of everybody if None, without their fields."""
         if user is None:
             for tag in TAGS:
                 [entries] = self._asker.ask_all([census.of_tag(self._layout, tag)])
-                for record in self._living(ids_of_live(entries or ()), now):
+                for record in self._living(ids_of_live(entries or (), tag), now):
                     yield record
             return
-        replies = self._asker.ask_all(census.of_user(self._layout, user))
-        entries = [entry for reply in replies for entry in reply or ()]
-        for record in self._living(ids_of_user(entries, user), now):
+        sets = self._asker.ask_all(census.of_user(self._layout, user))
+        found = (ids_of_user(of or (), user, tag) for tag, of in zip(TAGS, sets, strict=True))
+        for record in self._living([*chain.from_iterable(found)], now):
             if record.user == user:
                 yield record
 
     def _living(self, ids: Sequence[str], now: float) -> Iterator[Record]:
-        """Yield the records of a list; those that moved meanwhile, from where they went."""
+        """Yield the live records of these ids; if one has moved, the record of its new id."""
         listed = {*ids}
         for start in range(0, len(ids), BATCH):
             batch = ids[start : start + BATCH]
@@ -45,14 +46,16 @@ class Lister:
                     yield record
 
     def _followed(self, record: Record | None, listed: set[str]) -> Record | None:
-        while record is not None and record.successor is not None:
+        for _ in range(MOVES):
+            if record is None or record.successor is None:
+                return record
             if record.successor in listed:
                 return None
             [record] = self._heads([record.successor])
-        return record
+        return None
 
     def _heads(self, ids: Sequence[str]) -> list[Record | None]:
-        """Return records without their fields; None for what cannot be read."""
+        """Return the records without their fields; None for absent or unreadable ones."""
         replies = self._asker.ask_all([census.head_of(self._layout, id) for id in ids])
         return [verbs.readable(id, reply) for id, reply in zip(ids, replies, strict=True)]
 
@@ -65,21 +68,21 @@ class AsyncLister:
         self._layout = layout
 
     async def find(self, user: str | None, now: float) -> AsyncIterator[Record]:
-        """As the contract says."""
+        """Yield the live records of a user, or of everybody if None, without their fields."""
         if user is None:
             for tag in TAGS:
                 [entries] = await self._asker.ask_all([census.of_tag(self._layout, tag)])
-                async for record in self._living(ids_of_live(entries or ()), now):
+                async for record in self._living(ids_of_live(entries or (), tag), now):
                     yield record
             return
-        replies = await self._asker.ask_all(census.of_user(self._layout, user))
-        entries = [entry for reply in replies for entry in reply or ()]
-        async for record in self._living(ids_of_user(entries, user), now):
+        sets = await self._asker.ask_all(census.of_user(self._layout, user))
+        found = (ids_of_user(of or (), user, tag) for tag, of in zip(TAGS, sets, strict=True))
+        async for record in self._living([*chain.from_iterable(found)], now):
             if record.user == user:
                 yield record
 
     async def _living(self, ids: Sequence[str], now: float) -> AsyncIterator[Record]:
-        """Yield the records of a list; those that moved meanwhile, from where they went."""
+        """Yield the live records of these ids; if one has moved, the record of its new id."""
         listed = {*ids}
         for start in range(0, len(ids), BATCH):
             batch = ids[start : start + BATCH]
@@ -89,13 +92,15 @@ class AsyncLister:
                     yield record
 
     async def _followed(self, record: Record | None, listed: set[str]) -> Record | None:
-        while record is not None and record.successor is not None:
+        for _ in range(MOVES):
+            if record is None or record.successor is None:
+                return record
             if record.successor in listed:
                 return None
             [record] = await self._heads([record.successor])
-        return record
+        return None
 
     async def _heads(self, ids: Sequence[str]) -> list[Record | None]:
-        """Return records without their fields; None for what cannot be read."""
+        """Return the records without their fields; None for absent or unreadable ones."""
         replies = await self._asker.ask_all([census.head_of(self._layout, id) for id in ids])
         return [verbs.readable(id, reply) for id, reply in zip(ids, replies, strict=True)]

@@ -1,71 +1,124 @@
-"""Opening a connection: to a server that is known, or to the master that sentinels know.
+"""Functions that open connections, to a known server or to the master that sentinels name.
 
-Sentinels are asked anew each time, so after a failover the next connection leads to the new
-master.
+The sentinels are asked again for each new connection, so after a failover the next connection
+leads to the new master.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import redis
 import redis.asyncio
+from redis.exceptions import InvalidResponse, RedisError
 
 from sojourn.providers.redis.address import Address
+from sojourn.providers.redis.parsers import AsyncParser, Parser
 
 Kind = Callable[..., Any]
-"""A class of redis-py's connections."""
+"""A connection class of redis-py."""
 
 
-def opener(kind: Kind, settings: Mapping[str, Any]) -> Callable[..., Any]:
-    """Return what opens a connection.  It takes a host and a port, if the settings have none."""
+class Line(NamedTuple):
+    """A connection of redis-py, and the parser that reads its replies."""
 
-    def connect(*place: Any) -> Any:
-        connection = kind(**_at(settings, place))
-        connection.connect()
-        return connection
+    connection: redis.Connection
+    parser: Parser
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.connection.disconnect()  # type: ignore[no-untyped-call]
+
+
+class AsyncLine(NamedTuple):
+    """A connection of `redis.asyncio`, and the parser that reads its replies."""
+
+    connection: redis.asyncio.Connection
+    parser: AsyncParser
+
+
+def opener(kind: Kind, settings: Mapping[str, Any]) -> Callable[..., Line]:
+    """Return a function that opens a connection.
+
+    kind: the connection class of redis-py.
+    settings: the keyword arguments of that class.
+
+    The returned function takes a host and a port, unless the settings contain them.  It raises
+    RedisError or OSError; InvalidResponse, a RedisError, if the server's answer makes no sense.
+    """
+
+    def connect(*place: Any) -> Line:
+        parser = Parser()
+        connection = kind(**_at(settings, place), parser_class=_giving(parser))
+        try:
+            connection.connect()
+        except Exception as error:  # noqa: BLE001 - redis-py raises many kinds of errors here
+            connection.disconnect()
+            raise _of_opening(error) from None
+        return Line(connection, parser)
 
     return connect
 
 
-def master_opener(address: Address, kind: Kind, settings: Mapping[str, Any]) -> Callable[..., Any]:
-    """Return what opens a connection to a master."""
-    sentinel = redis.Sentinel([*address.hosts], sentinel_kwargs=_for_sentinels(address, settings))  # type: ignore[no-untyped-call]
+def master_opener(address: Address, kind: Kind, settings: Mapping[str, Any]) -> Callable[..., Line]:
+    """Return a function that asks the sentinels for the master and opens a connection to it.
+
+    It raises RedisError or OSError; MasterNotFoundError, a RedisError, if no sentinel knows one.
+    """
+    asked = _for_sentinels(address, settings)
     connect = opener(kind, settings)
 
-    def open_master() -> Any:
-        return connect(*sentinel.discover_master(address.service))  # type: ignore[no-untyped-call]
+    def open_master() -> Line:
+        sentinel = redis.Sentinel([*address.hosts], sentinel_kwargs=asked)  # type: ignore[no-untyped-call]
+        _have_parsed_by(Parser, sentinel)
+        try:
+            place = sentinel.discover_master(address.service)  # type: ignore[no-untyped-call]
+        except Exception as error:  # noqa: BLE001 - redis-py raises many kinds of errors here
+            raise _of_opening(error) from None
+        finally:
+            for client in sentinel.sentinels:
+                client.close()
+        return connect(*place)
 
     return open_master
 
 
-def async_opener(kind: Kind, settings: Mapping[str, Any]) -> Callable[..., Awaitable[Any]]:
-    """As `opener`, for asyncio."""
+def async_opener(kind: Kind, settings: Mapping[str, Any]) -> Callable[..., Awaitable[AsyncLine]]:
+    """Return a coroutine function that opens a connection; see `opener`."""
 
-    async def connect(*place: Any) -> Any:
-        connection = kind(**_at(settings, place))
+    async def connect(*place: Any) -> AsyncLine:
+        parser = AsyncParser()
+        connection = kind(**_at(settings, place), parser_class=_giving(parser))
         try:
             await connection.connect()
-        except BaseException:  # cancelled, too
+        except Exception as error:  # noqa: BLE001 - redis-py raises many kinds of errors here
+            # Without `nowait`, closing would wait for a server that may not answer.
+            await connection.disconnect(nowait=True)
+            raise _of_opening(error) from None
+        except asyncio.CancelledError:
             await connection.disconnect(nowait=True)
             raise
-        return connection
+        return AsyncLine(connection, parser)
 
     return connect
 
 
 def async_master_opener(
     address: Address, kind: Kind, settings: Mapping[str, Any]
-) -> Callable[..., Awaitable[Any]]:
-    """As `master_opener`, for asyncio: it keeps nothing connect, since that would bind it to a loop."""
+) -> Callable[..., Awaitable[AsyncLine]]:
+    """Return a coroutine function that opens a connection to the master; see `master_opener`."""
     asked = _for_sentinels(address, settings)
     connect = async_opener(kind, settings)
 
-    async def open_master() -> Any:
+    async def open_master() -> AsyncLine:
         sentinel = redis.asyncio.Sentinel([*address.hosts], sentinel_kwargs=asked)  # type: ignore[no-untyped-call]
+        _have_parsed_by(AsyncParser, sentinel)
         try:
             place = await sentinel.discover_master(address.service or "")
+        except Exception as error:  # noqa: BLE001 - redis-py raises many kinds of errors here
+            raise _of_opening(error) from None
         finally:
             for client in sentinel.sentinels:
                 await client.aclose()
@@ -74,12 +127,38 @@ def async_master_opener(
     return open_master
 
 
+def _giving(parser: Parser | AsyncParser) -> Callable[..., Parser | AsyncParser]:
+    """Return a substitute for a parser class, which yields this parser when redis-py calls it."""
+    return lambda socket_read_size: parser  # noqa: ARG005 - redis-py's name for it
+
+
+def _have_parsed_by(kind: type, sentinel: Any) -> None:
+    """Make the clients of sentinels use our parser; redis-py has no public setting for it."""
+    for client in sentinel.sentinels:
+        client.connection_pool.connection_kwargs["parser_class"] = kind
+
+
+def _of_opening(error: Exception) -> Exception:
+    """Return the error to raise if opening a connection failed.
+
+    A server that does not speak Redis's protocol makes redis-py raise almost any exception, whose
+    message may quote the data received.  Such an exception is replaced.
+    """
+    if isinstance(error, RedisError | OSError):
+        return error
+    return InvalidResponse("the server is no Redis")
+
+
 def _at(settings: Mapping[str, Any], place: tuple[Any, ...]) -> dict[str, Any]:
+    """Return the settings with the host and port of `place`, which is empty if they have them."""
     return {**settings, **dict(zip(("host", "port"), place, strict=False))}
 
 
 def _for_sentinels(address: Address, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings for the sentinels, which share the time that a connection may take."""
+    """Return the settings for connections to the sentinels.
+
+    They are asked one after the other, so each gets an equal share of the connection timeout.
+    """
     seconds = settings["socket_connect_timeout"] / len(address.hosts)
     return {
         **settings,

@@ -1,8 +1,14 @@
-"""The providers: each verb is one command, sent to one server.
+"""The Redis providers, synchronous and asynchronous.
 
-What the commands are, and what the replies mean, stands in `verbs`; how keys and records look, in
-`layout`.  How a command reaches a server is the affair of a wire: `server` for threads, `lane` for
-tasks, `cluster` for many servers.
+Each operation of the provider contract on a single session is one command (a Lua script or
+HGETALL), sent to one server.  The module `verbs` defines the commands and interprets their replies,
+`layout` defines the names of the keys and the format of a record, and a wire sends commands to
+servers: `server` for threads, `lane` for the tasks of an event loop, `cluster` for a cluster.
+
+If a connection breaks after a command was sent, the command may or may not have been executed
+(`Lost`).  The provider then reads the record again and decides from it whether to repeat the
+command, to return its outcome, or to raise OutcomeUnknown.  It does not try that after a timeout
+(`Silent`), because asking again could take as long once more.
 """
 
 from __future__ import annotations
@@ -17,18 +23,18 @@ from sojourn.providers.redis import census, checks, fate, verbs
 from sojourn.providers.redis.asking import Asker, AsyncAsker
 from sojourn.providers.redis.faults import Lost, Silent
 from sojourn.providers.redis.healing import AsyncHealer, Healer
-from sojourn.providers.redis.layout import TAGS, record_of
+from sojourn.providers.redis.layout import TAGS, stored
 from sojourn.providers.redis.listing import AsyncLister, Lister
 from sojourn.providers.redis.settings import settings
 from sojourn.providers.redis.wires import async_wire, wire
 from sojourn.record import Changes, Outcome, Record
 
 STEP = 200
-"""How many records one script sweeps."""
+"""The most records that one run of the sweep script deletes: Redis serves nobody during a run."""
 
 
 class RedisProvider:
-    """Keeps records in Redis or Valkey: one server, one watched by sentinels, or a cluster."""
+    """Stores records in Redis or Valkey: one server, one behind sentinels, or a cluster."""
 
     def __init__(
         self,
@@ -39,32 +45,42 @@ class RedisProvider:
         timeout: float | None = None,
         wait: int | None = None,
     ) -> None:
-        """Connect when the first session is asked for.
+        """Check the settings; the first connection is opened when the first command is sent.
 
-        address: a URL, text as '127.0.0.1:6379,100,password', or a client of redis-py, of which
-            the settings are used.
-        prefix: what every key begins with; "sojourn" if nobody says otherwise.
-        pool: the most connections; 50.
-        timeout: seconds to wait for a connection, and for a reply; 2.
-        wait: how many replicas must know of an end or a new id before it is acknowledged; 0.
-            Without it a failover may bring back what had just ended.
+        address: a URL, text such as '127.0.0.1:6379,100,password', or a client of redis-py.  Only
+            the settings of a client are used, never its connections.
+        prefix: the beginning of the name of every key; "sojourn" by default.
+        pool: the greatest number of connections; 50 by default.
+        timeout: seconds to wait for a connection, and for a reply; 2 by default.
+        wait: the number of replicas that must have received the end of a session or its new id
+            before the call succeeds; 0 by default.  With 0, a failover may bring back a session
+            that has just ended.
+
+        An argument takes precedence over the same setting in the address.  Raises ConfigError,
+        which names the setting, if a setting is wrong.
         """
         said = settings(redis, address, prefix=prefix, pool=pool, timeout=timeout, wait=wait)
         self._layout = said.layout
         self._asker = Asker(wire(said), said.waiting)
         self._lister = Lister(self._asker, self._layout)
         self._healer = Healer(self._asker, self._layout)
+        self._progress = census.Progress()
 
     def read(self, id: str) -> Record | None:
-        return record_of(id, self._asker.ask(verbs.read(self._layout, id), id))
+        """Return the record or the tombstone that is stored under an id; None if there is none."""
+        found = self._asker.ask(verbs.read(self._layout, id), id)
+        return stored(id, found) if found else None
 
     def create(self, record: Record) -> bool:
+        """Store a new record; return False if anything is stored under its id already."""
         verb = verbs.create(self._layout, record)
         try:
             return bool(self._asker.run(verb))
         except Silent:
             raise
-        except Lost as lost:  # an id is minted once: what stands under it then is ours
+        except Lost as lost:
+            # An id is generated once and never reused, so any record that is stored under it now
+            # is the one of this call: it is enough that the script runs again without an error.
             try:
                 self._asker.run(verb)
             except StoreUnavailable:
@@ -72,12 +88,18 @@ class RedisProvider:
             return True
 
     def update(self, record: Record, changes: Changes) -> Outcome | Record:
+        """Apply changes by compare and swap.
+
+        Returns the outcome, or the stored record if it differs from `changes.expect`.
+        """
         verb, ends = verbs.update(self._layout, record.id, changes), verbs.ends(changes)
         try:
             reply = self._asker.run(verb, ends=ends)
         except Silent:
             raise
         except Lost as lost:
+            # To repeat the update blindly could append an item twice, or overwrite a change that
+            # another request has made meanwhile.
             known = fate.of(changes, self._read_after(lost, record.id))
             if not known.again:
                 return self._asker.settled(known.outcome, lost, ends=ends)
@@ -85,48 +107,67 @@ class RedisProvider:
         return verbs.outcome(record.id, reply)
 
     def destroy(self, id: str) -> Record | None:
+        """Delete a record or a tombstone, and return it without its fields.
+
+        None if nothing was stored under the id, or nothing that can be read.
+        """
         verb = verbs.destroy(self._layout, id)
         try:
             frame = self._asker.run(verb, ends=True)
         except Silent:
             raise
         except Lost as lost:
-            if self._read_after(lost, id) is None:  # by this call or another: and it is not
-                raise  # known where it went
+            # If the record is gone, this call or another one may have deleted it, and its frame
+            # (which may name the id under which the session continues) cannot be returned.
+            if self._read_after(lost, id) is None:
+                raise
             frame = self._asker.run(verb, ends=True)
         return verbs.readable(id, frame)
 
     def find(self, user: str | None, now: float) -> Iterator[Record]:
+        """Yield the live records of a user, or of everybody if None, without their fields."""
         return self._lister.find(user, now)
 
     def count(self, now: float) -> int:
+        """Return the number of live sessions."""
         return sum(filter(None, self._asker.ask_all(census.count(self._layout, now))))
 
     def gc(self, now: float, limit: int) -> int:
+        """Delete at most `limit` expired records and tombstones; return how many were deleted."""
         due = self._asker.ask_all(census.due(self._layout, now))
+        self._progress.check(now, sum(filter(None, due)))
         swept = 0
         for tag, live, retired in zip(TAGS, due[::2], due[1::2], strict=True):
             most = min((live or 0) + (retired or 0), limit - swept)
             for step in range(0, most, STEP):
                 verb = census.sweep(self._layout, tag, now, min(most - step, STEP))
                 swept += self._asker.repeat(verb)
+        self._progress.swept(now, swept, limit)
+        # Fewer than the limit: no expired record is left, so there is time to repair the indexes.
         if swept < limit:
             self._healer.heal()
         return swept
 
     def check(self) -> list[str]:
-        """Ask the server for settings with which sessions are lost."""
+        """Return a warning for each setting of a server with which sessions can be lost.
+
+        In a cluster each master is asked.  The same warning of several servers is returned once.
+        """
         found: dict[str, None] = {}
         for server in self._asker.wire.servers():
-            answers = server.calls(checks.QUESTIONS)
+            answers = self._asker.ask_each(server, checks.QUESTIONS)
             found |= dict.fromkeys(checks.warnings(answers, self._asker.replicas))
         return [*found]
 
     def close(self) -> None:
+        """Close the idle connections."""
         self._asker.wire.close()
 
     def _read_after(self, lost: Lost, id: str) -> Record | None:
-        """Return what stands after an answer was lost; raise that again if nobody can tell."""
+        """Return the record as it is stored after a reply was lost; raise `lost` if Redis is down.
+
+        None if no record is stored under the id.
+        """
         try:
             return self.read(id)
         except StoreUnavailable:
@@ -134,7 +175,7 @@ class RedisProvider:
 
 
 class AsyncRedisProvider:
-    """Keeps records in Redis or Valkey: one server, one watched by sentinels, or a cluster."""
+    """Stores records in Redis or Valkey: one server, one behind sentinels, or a cluster."""
 
     def __init__(
         self,
@@ -145,15 +186,19 @@ class AsyncRedisProvider:
         timeout: float | None = None,
         wait: int | None = None,
     ) -> None:
-        """Connect when the first session is asked for.
+        """Check the settings; the first connection is opened when the first command is sent.
 
-        address: a URL, text as '127.0.0.1:6379,100,password', or a client of redis-py, of which
-            the settings are used.
-        prefix: what every key begins with; "sojourn" if nobody says otherwise.
-        pool: the most connections; 50.
-        timeout: seconds to wait for a connection, and for a reply; 2.
-        wait: how many replicas must know of an end or a new id before it is acknowledged; 0.
-            Without it a failover may bring back what had just ended.
+        address: a URL, text such as '127.0.0.1:6379,100,password', or a client of redis-py.  Only
+            the settings of a client are used, never its connections.
+        prefix: the beginning of the name of every key; "sojourn" by default.
+        pool: the greatest number of connections; 50 by default.
+        timeout: seconds to wait for a connection, and for a reply; 2 by default.
+        wait: the number of replicas that must have received the end of a session or its new id
+            before the call succeeds; 0 by default.  With 0, a failover may bring back a session
+            that has just ended.
+
+        An argument takes precedence over the same setting in the address.  Raises ConfigError,
+        which names the setting, if a setting is wrong.
         """
         said = settings(
             redis.asyncio, address, prefix=prefix, pool=pool, timeout=timeout, wait=wait
@@ -162,17 +207,23 @@ class AsyncRedisProvider:
         self._asker = AsyncAsker(async_wire(said), said.waiting)
         self._lister = AsyncLister(self._asker, self._layout)
         self._healer = AsyncHealer(self._asker, self._layout)
+        self._progress = census.Progress()
 
     async def read(self, id: str) -> Record | None:
-        return record_of(id, await self._asker.ask(verbs.read(self._layout, id), id))
+        """Return the record or the tombstone that is stored under an id; None if there is none."""
+        found = await self._asker.ask(verbs.read(self._layout, id), id)
+        return stored(id, found) if found else None
 
     async def create(self, record: Record) -> bool:
+        """Store a new record; return False if anything is stored under its id already."""
         verb = verbs.create(self._layout, record)
         try:
             return bool(await self._asker.run(verb))
         except Silent:
             raise
-        except Lost as lost:  # an id is minted once: what stands under it then is ours
+        except Lost as lost:
+            # An id is generated once and never reused, so any record that is stored under it now
+            # is the one of this call: it is enough that the script runs again without an error.
             try:
                 await self._asker.run(verb)
             except StoreUnavailable:
@@ -180,12 +231,18 @@ class AsyncRedisProvider:
             return True
 
     async def update(self, record: Record, changes: Changes) -> Outcome | Record:
+        """Apply changes by compare and swap.
+
+        Returns the outcome, or the stored record if it differs from `changes.expect`.
+        """
         verb, ends = verbs.update(self._layout, record.id, changes), verbs.ends(changes)
         try:
             reply = await self._asker.run(verb, ends=ends)
         except Silent:
             raise
         except Lost as lost:
+            # To repeat the update blindly could append an item twice, or overwrite a change that
+            # another request has made meanwhile.
             known = fate.of(changes, await self._read_after(lost, record.id))
             if not known.again:
                 return self._asker.settled(known.outcome, lost, ends=ends)
@@ -193,48 +250,67 @@ class AsyncRedisProvider:
         return verbs.outcome(record.id, reply)
 
     async def destroy(self, id: str) -> Record | None:
+        """Delete a record or a tombstone, and return it without its fields.
+
+        None if nothing was stored under the id, or nothing that can be read.
+        """
         verb = verbs.destroy(self._layout, id)
         try:
             frame = await self._asker.run(verb, ends=True)
         except Silent:
             raise
         except Lost as lost:
-            if await self._read_after(lost, id) is None:  # by this call or another: and it is not
-                raise  # known where it went
+            # If the record is gone, this call or another one may have deleted it, and its frame
+            # (which may name the id under which the session continues) cannot be returned.
+            if await self._read_after(lost, id) is None:
+                raise
             frame = await self._asker.run(verb, ends=True)
         return verbs.readable(id, frame)
 
     def find(self, user: str | None, now: float) -> AsyncIterator[Record]:
+        """Yield the live records of a user, or of everybody if None, without their fields."""
         return self._lister.find(user, now)
 
     async def count(self, now: float) -> int:
+        """Return the number of live sessions."""
         return sum(filter(None, await self._asker.ask_all(census.count(self._layout, now))))
 
     async def gc(self, now: float, limit: int) -> int:
+        """Delete at most `limit` expired records and tombstones; return how many were deleted."""
         due = await self._asker.ask_all(census.due(self._layout, now))
+        self._progress.check(now, sum(filter(None, due)))
         swept = 0
         for tag, live, retired in zip(TAGS, due[::2], due[1::2], strict=True):
             most = min((live or 0) + (retired or 0), limit - swept)
             for step in range(0, most, STEP):
                 verb = census.sweep(self._layout, tag, now, min(most - step, STEP))
                 swept += await self._asker.repeat(verb)
+        self._progress.swept(now, swept, limit)
+        # Fewer than the limit: no expired record is left, so there is time to repair the indexes.
         if swept < limit:
             await self._healer.heal()
         return swept
 
     async def check(self) -> list[str]:
-        """Ask the server for settings with which sessions are lost."""
+        """Return a warning for each setting of a server with which sessions can be lost.
+
+        In a cluster each master is asked.  The same warning of several servers is returned once.
+        """
         found: dict[str, None] = {}
         async for server in self._asker.wire.servers():
-            answers = await server.calls(checks.QUESTIONS)
+            answers = await self._asker.ask_each(server, checks.QUESTIONS)
             found |= dict.fromkeys(checks.warnings(answers, self._asker.replicas))
         return [*found]
 
     async def close(self) -> None:
+        """Close the idle connections."""
         await self._asker.wire.close()
 
     async def _read_after(self, lost: Lost, id: str) -> Record | None:
-        """Return what stands after an answer was lost; raise that again if nobody can tell."""
+        """Return the record as it is stored after a reply was lost; raise `lost` if Redis is down.
+
+        None if no record is stored under the id.
+        """
         try:
             return await self.read(id)
         except StoreUnavailable:

@@ -1,117 +1,162 @@
-"""One server, asked by threads: the short way to it.
+"""The wire to one server for threads.
 
-redis-py's client wraps each command in options, retries, callbacks and measurements that cost
-more than the server itself.  What is used here is the layer below, its `Connection`, which makes
-the connection in every way that redis-py knows (TLS, unix sockets, ACLs, by way of sentinels),
-sends packed commands and parses replies; and a pool of our own, for the same reason.
+The client of redis-py wraps each command in options, retries, callbacks and measurements, which
+take more time than the server itself.  So this module uses the layer below it: the `Connection` of
+redis-py, which connects in every way that redis-py supports (TLS, unix sockets, ACLs, sentinels),
+sends packed commands and parses replies.  For the same reason the pool is Sojourn's own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from time import monotonic
 from typing import Any, Self
 
 from hiredis import pack_command
-from redis import Connection
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import InvalidResponse, RedisError, ResponseError
 
 from sojourn.providers.pool import Pool
 from sojourn.providers.redis import faults
-from sojourn.providers.redis.verbs import Command, Words
+from sojourn.providers.redis.faults import Lost, Silent
+from sojourn.providers.redis.opening import Line
+from sojourn.providers.redis.parsers import Parser
+from sojourn.providers.redis.replies import Command, refusal
 
 
 class Server:
-    """Sends commands to one server, over a connection that nobody else uses meanwhile."""
+    """Sends commands to one server, each time over a connection of its own from a pool."""
 
     def __init__(
         self,
-        connect: Callable[[], Connection],
+        connect: Callable[[], Line],
         *,
         size: int,
         timeout: float,
         longest_idle: float | None = None,
     ) -> None:
         self._connect = connect
+        self._timeout = timeout
         self._pool = Pool(
             connect=self._opened,
-            close=Connection.disconnect,
+            close=Line.close,
             is_stale=_is_stale,
             size=size,
             timeout=timeout,
             longest_idle=longest_idle,
         )
 
-    def call(self, words: Words, tag: str = "") -> Any:  # noqa: ARG002 - a cluster needs it
-        """Return the reply to one command; raise ResponseError if it is an error."""
-        connection = self._pool.take()
+    def call(self, command: Command) -> Any:
+        """Return the interpreted reply to one command.
+
+        Raises ResponseError if Redis answers with an error, StoreUnavailable if the server cannot
+        be reached, and Lost if the connection breaks or the reply makes no sense.
+        """
+        line = self._pool.take()
         try:
-            connection.send_packed_command([pack_command(words)], check_health=False)  # type: ignore[no-untyped-call]
-            reply = connection.read_response(disable_decoding=True)
-        except ResponseError as error:
-            self._give(connection, error)
-            raise
-        except RedisError as error:
-            self._pool.discard(connection)
-            raise faults.lost(error) from None
+            self._send(line, pack_command(command.words))
+            reply = _reply(line.parser, command)
+            _end(line.parser, command)
+        except (RedisError, OSError, Lost) as error:
+            raise self._lost(line, error) from None
         except BaseException:
-            self._pool.discard(connection)
+            # For example KeyboardInterrupt: the reply is still to come, and the next user of the
+            # connection would take it for the reply to another command.
+            self._pool.discard(line)
             raise
-        self._pool.put(connection)
+        if isinstance(reply, ResponseError):
+            self._give(line, [reply])
+            raise reply
+        self._pool.put(line)
         return reply
 
     def calls(self, commands: Sequence[Command]) -> list[Any]:
-        """Return the replies to commands that are sent together; errors are among them."""
-        connection = self._pool.take()
+        """Return the replies to commands that are sent in one round trip.
+
+        An error that Redis answers to one of them is returned in its place, not raised.
+        """
+        line = self._pool.take()
         try:
-            packed = b"".join(pack_command(words) for words, _ in commands)
-            connection.send_packed_command([packed], check_health=False)  # type: ignore[no-untyped-call]
-            replies = [_reply(connection) for _ in commands]
-        except RedisError as error:
-            self._pool.discard(connection)
-            raise faults.lost(error) from None
+            self._send(line, b"".join([pack_command(command.words) for command in commands]))
+            replies = [_reply(line.parser, command) for command in commands]
+            _end(line.parser, commands[-1])
+        except (RedisError, OSError, Lost) as error:
+            raise self._lost(line, error) from None
         except BaseException:
-            self._pool.discard(connection)
+            self._pool.discard(line)
             raise
-        self._give(connection, *replies)
+        self._give(line, replies)
         return replies
 
     def lasting(self, commands: Sequence[Command]) -> list[Any]:
-        """As `calls`, of commands that may take long."""
+        """Do the same as `calls`, for commands that may take long."""
         return self.calls(commands)
 
     def servers(self) -> Iterator[Self]:
-        """Yield the one server that there is."""
+        """Yield this server, the only one."""
         yield self
 
     def close(self) -> None:
         """Close the connections that are not in use."""
         self._pool.close()
 
-    def _opened(self) -> Connection:
+    def _send(self, line: Line, packed: bytes) -> None:
+        line.parser.begin(self._timeout)
+        line.connection.send_packed_command([packed], check_health=False)  # type: ignore[no-untyped-call]
+
+    def _give(self, line: Line, replies: Sequence[Any]) -> None:
+        """Return a connection to the pool, unless its server is not the master any more."""
+        # After a failover the idle connections lead to the former master as well.
+        if any(map(faults.is_read_only, replies)):
+            self._pool.discard(line)
+            self._pool.close()
+        else:
+            self._pool.put(line)
+
+    def _lost(self, line: Line, error: Exception) -> Exception:
+        """Close a broken connection and the idle ones that may be broken too; return the error."""
+        # A connection that was used after the failure began is known to work, and is kept.
+        self._pool.discard(line)
+        lost = faults.lost(error)
+        waited = self._timeout if isinstance(lost, Silent) else 0.0
+        self._pool.drop_idle(monotonic() - waited)
+        return lost
+
+    def _opened(self) -> Line:
         try:
             return self._connect()
         except (RedisError, OSError) as error:
             raise faults.unreachable(error) from None
 
-    def _give(self, connection: Connection, *replies: Any) -> None:
-        """Take a connection back, unless it leads to what is the master no more."""
-        if any(map(faults.is_read_only, replies)):
-            self._pool.discard(connection)
-            self._pool.close()
-        else:
-            self._pool.put(connection)
 
+def _reply(parser: Parser, command: Command) -> Any:
+    """Return the interpreted reply to a command, or the error that Redis answers.
 
-def _reply(connection: Connection) -> Any:
+    Raises Nonsense if it cannot be a reply to the command.
+    """
     try:
-        return connection.read_response(disable_decoding=True)
-    except ResponseError as error:
-        return error
+        reply = parser.read_response(disable_decoding=True)
+        return refusal(command, reply) if isinstance(reply, ResponseError) else command.read(reply)
+    except InvalidResponse:
+        pass
+    except (RedisError, OSError):
+        raise
+    except Exception:  # noqa: BLE001, S110 - a strange reply makes parsers raise anything
+        pass
+    raise faults.nonsense(command.name)
 
 
-def _is_stale(connection: Connection) -> bool:
-    """Whether it is closed or has something to say: an idle one that speaks says goodbye."""
+def _end(parser: Parser, last: Command) -> None:
+    """Finish an exchange; raise Nonsense if there are more replies than there were commands.
+
+    A surplus reply would be taken for the reply to the next command of another session.
+    """
+    if parser.end():
+        raise faults.nonsense(last.name)
+
+
+def _is_stale(line: Line) -> bool:
+    """Whether an idle connection is closed, or has unread data (usually that it is closing)."""
     try:
-        return connection.can_read()
-    except RedisError:
+        return line.parser.is_stale()
+    except (RedisError, OSError, ValueError):
         return True

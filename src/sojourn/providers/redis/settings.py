@@ -1,4 +1,4 @@
-"""Every setting of the providers: what was said where, what holds, and whether it makes sense."""
+"""The settings of a provider, collected from its arguments, its address and the defaults."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ POOL = 50
 
 
 class Settings(NamedTuple):
-    """What a provider needs to know."""
+    """The complete, checked settings of a provider; times are seconds."""
 
     target: Target
     layout: Layout
@@ -23,6 +23,7 @@ class Settings(NamedTuple):
     pool: int
     timeout: float
     longest_idle: float | None
+    """Seconds without use after which a connection is replaced; None: it is not."""
 
 
 def settings(
@@ -34,9 +35,14 @@ def settings(
     timeout: float | None,
     wait: int | None,
 ) -> Settings:
-    """Return what holds: a keyword before the text of the address.
+    """Return the settings in force.
 
-    module: `redis` or `redis.asyncio`.  Raises ConfigError, which names the setting.
+    An argument takes precedence over the same setting in the text of the address, and that over
+    the default.
+
+    module: `redis` or `redis.asyncio`, for the kind of client that `address` may be.
+
+    Raises ConfigError, which names the setting, if a value is wrong.
     """
     _check("pool", pool, 1, int)
     _check("wait", wait, 0, int)
@@ -50,6 +56,7 @@ def settings(
     return Settings(
         there,
         Layout(holds["prefix"]),
+        # Half of the timeout: Redis must give up WAIT before this side gives up the reply.
         Waiting(holds["wait"], seconds / 2) if holds["wait"] else None,
         holds["pool"],
         seconds,

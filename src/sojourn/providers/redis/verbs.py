@@ -1,6 +1,7 @@
-"""The verbs of the contract as commands, and what the replies mean.  No I/O.
+"""The operations of the provider contract as commands, and the interpretation of their replies.
 
-Both providers are a thin rim around this: they send what stands here, and hand the replies back.
+This module does no I/O.  Both providers, synchronous and asynchronous, send the commands that it
+returns and hand it the replies.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import struct
 from typing import Any, NamedTuple
 
 from sojourn.errors import CorruptRecord, StoreError
-from sojourn.providers.redis import scripts
+from sojourn.providers.redis import replies, scripts
 from sojourn.providers.redis.layout import (
     FRAME,
     NO_LIFETIME,
@@ -19,55 +20,52 @@ from sojourn.providers.redis.layout import (
     frame,
     identity,
     live_entry,
-    record_of,
+    stored,
     unframed,
     user_entry,
 )
+from sojourn.providers.redis.replies import Command, Odd, Read, Words
 from sojourn.providers.redis.scripts import Script
 from sojourn.record import Changes, Move, Outcome, Record
 
 FORGOTTEN_AFTER = 3600.0
-"""Seconds after its expiry that an entry is forgotten where nobody sweeps."""
+"""Entries that expired this many seconds ago are removed while new sessions are created, for
+applications that never call `gc`."""
 STAYS = 2
-"""For a script: no lifetime is set."""
-LIVE, USERS = 1, 2
-"""The sorted sets that are kept true: that of tombstones is of use to sweeps alone."""
-LOOKED_AT = 400
-"""Entries of each tag that a sweep compares with what there is: 100,000 in all."""
-
+"""The value of `persistent` in the update script that means: no lifetime is set."""
 _HEAD = struct.Struct(">dddBBBIII").pack
 _OUTCOMES = {0: Outcome.GONE, 1: Outcome.APPLIED, 2: Outcome.EMPTIED}
-
-Words = tuple[Any, ...]
-Command = tuple[Words, str]
-"""What is sent, and the tag of the keys in it."""
+_UNREADABLE, _TAKEN = -1, -2
 
 
 class Verb(NamedTuple):
-    """A script with its keys and arguments."""
+    """A Lua script with its keys and arguments."""
 
     script: Script
     tag: str
     rest: Words
+    """The number of keys, the keys and the arguments."""
+    read: Read
+    """The function that interprets the reply."""
 
     @property
     def short(self) -> Command:
-        """By its digest, which Redis may have forgotten."""
-        return ("EVALSHA", self.script.digest, *self.rest), self.tag
+        """The command that names the script by its digest; NOSCRIPT if Redis does not know it."""
+        return Command(("EVALSHA", self.script.digest, *self.rest), self.tag, self.read)
 
     @property
     def whole(self) -> Command:
-        """With its source."""
-        return ("EVAL", self.script.source, *self.rest), self.tag
+        """The command that contains the source of the script, which Redis then caches."""
+        return Command(("EVAL", self.script.source, *self.rest), self.tag, self.read)
 
 
 def read(layout: Layout, id: str) -> Command:
-    """Ask for a hash."""
-    return ("HGETALL", layout.of(id).stem + id), id[:2]
+    """Return the command that reads the hash of a session."""
+    return Command(("HGETALL", layout.of(id).stem + id), id[:2], replies.fields)
 
 
 def create(layout: Layout, record: Record) -> Verb:
-    """Store a new record; the answer is 1, or 0 if anything stands there."""
+    """Return the script that stores a new record; it answers 1, or 0 if the id is taken."""
     keys = layout.of(record.id)
     order = keys.live if record.successor is None else keys.retired
     flat = [word for pair in record.fields.items() for word in pair]
@@ -88,11 +86,13 @@ def create(layout: Layout, record: Record) -> Verb:
             frame(record),
             *flat,
         ),
+        replies.flag,
     )
 
 
 def update(layout: Layout, id: str, changes: Changes) -> Verb:
-    """Apply changes; `outcome` reads the answer."""
+    """Return the script that applies changes; `outcome` interprets its reply."""
+    # The script unpacks these arguments by position: their order is that in `update.lua`.
     keys = layout.of(id)
     names = [keys.stem + id, keys.live, keys.users]
     move = changes.move
@@ -120,7 +120,8 @@ def update(layout: Layout, id: str, changes: Changes) -> Verb:
         *(() if move is None else _moved(move)),
         *(word for pair in changes.put.items() for word in pair),
     )
-    return Verb(scripts.UPDATE, id[:2], (len(names), *names, head, id, FRAME, *rest))
+    words = (len(names), *names, head, id, FRAME, *rest)
+    return Verb(scripts.UPDATE, id[:2], words, _updated)
 
 
 def _moved(move: Move) -> Words:
@@ -128,29 +129,40 @@ def _moved(move: Move) -> Words:
     return move.id, who, repr(move.until), expiry_ms(move.until)
 
 
-def outcome(id: str, reply: Any) -> Outcome | Record:
-    """Return what an update came to."""
+def _updated(reply: Any) -> Any:
+    """Interpret the reply of the update script: a number, or the fields of the stored hash."""
     if type(reply) is int:
-        if reply in _OUTCOMES:
-            return _OUTCOMES[reply]
-        if reply == -1:
-            raise corrupt(id)
-        raise StoreError(f"something stands already under the new id of {id}")
-    record = record_of(id, reply)
-    assert record is not None
-    return record
+        if reply in _OUTCOMES or reply in (_UNREADABLE, _TAKEN):
+            return reply
+    elif reply and (found := replies.fields(reply)):
+        return found
+    raise Odd
+
+
+def outcome(id: str, reply: Any) -> Outcome | Record:
+    """Return the outcome of an update, or the stored record if it was not as expected.
+
+    Raises CorruptRecord if the data under the id is not a valid record, and StoreError if
+    something is stored already under the id that the session was to move to.
+    """
+    if reply == _UNREADABLE:
+        raise corrupt(id)
+    if reply == _TAKEN:
+        raise StoreError(f"something is stored already under the new id of {id}")
+    if type(reply) is int:
+        return _OUTCOMES[reply]
+    return stored(id, reply)
 
 
 def destroy(layout: Layout, id: str) -> Verb:
-    """Take away what stands; the answer is its frame."""
+    """Return the script that deletes a session or a tombstone; it answers with its frame."""
     keys = layout.of(id)
-    return Verb(
-        scripts.DESTROY, id[:2], (4, keys.stem + id, keys.live, keys.users, keys.retired, id)
-    )
+    words = (4, keys.stem + id, keys.live, keys.users, keys.retired, id)
+    return Verb(scripts.DESTROY, id[:2], words, replies.text_or_none)
 
 
-def readable(id: str, frame: Any) -> Record | None:
-    """Return the record of a frame, without fields; None if there is none that can be read."""
+def readable(id: str, frame: bytes | None) -> Record | None:
+    """Return the record of a frame, without fields; None if the frame is absent or invalid."""
     try:
         return unframed(id, frame, {}) if frame else None
     except CorruptRecord:
@@ -158,6 +170,9 @@ def readable(id: str, frame: Any) -> Record | None:
 
 
 def ends(changes: Changes) -> bool:
-    """Whether an update may end a session or a token: what replicas shall know of at once."""
+    """Whether an update may end a session or a token, and so must be confirmed by replicas.
+
+    Without that, a failover to a replica that lacks the update would bring it back.
+    """
     shrinks = changes.clear or bool(changes.drop)
     return changes.move is not None or (shrinks and not changes.put)

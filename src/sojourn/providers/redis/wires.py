@@ -1,4 +1,4 @@
-"""The wire that leads to what the settings say."""
+"""The choice of the wire for the settings: to one server or a cluster, for threads or tasks."""
 
 from __future__ import annotations
 
@@ -9,17 +9,19 @@ from functools import partial
 from threading import Lock
 from typing import Any
 
+from sojourn._loops import running_loop
+from sojourn._processes import PerProcess
 from sojourn.providers.redis.asking import AsyncWire, Wire
 from sojourn.providers.redis.cluster import AsyncCluster, Cluster
 from sojourn.providers.redis.lane import Lane
+from sojourn.providers.redis.replies import Command
 from sojourn.providers.redis.server import Server
 from sojourn.providers.redis.settings import Settings
-from sojourn.providers.redis.verbs import Command, Words
 
 
 def wire(settings: Settings) -> Wire:
-    """Return the wire for threads."""
-    connect, seeds, _ = settings.target
+    """Return the wire for threads; no connection is opened yet."""
+    connect, seeds, _, remap = settings.target
 
     def server(*place: Any) -> Server:
         return Server(
@@ -29,12 +31,12 @@ def wire(settings: Settings) -> Wire:
             longest_idle=settings.longest_idle,
         )
 
-    return Cluster(seeds, lambda place: server(*place)) if seeds else server()
+    return Cluster(seeds, lambda place: server(*place), remap) if seeds else server()
 
 
 def async_wire(settings: Settings) -> AsyncWire:
-    """Return the wire for tasks, of any event loop."""
-    connect, seeds, _ = settings.target
+    """Return the wire for tasks, which may run in any event loop; no connection is opened yet."""
+    connect, seeds, _, remap = settings.target
 
     def lane(*place: Any) -> Lane:
         return Lane(
@@ -42,21 +44,23 @@ def async_wire(settings: Settings) -> AsyncWire:
         )
 
     def wire() -> AsyncWire:
-        return AsyncCluster(seeds, lambda place: lane(*place)) if seeds else lane()
+        return AsyncCluster(seeds, lambda place: lane(*place), remap) if seeds else lane()
 
     return Loops(wire)
 
 
 class Loops:
-    """A wire for each event loop: connections belong to the loop that made them."""
+    """A wire for each event loop, because a connection works only in the loop that opened it.
+
+    The wires also belong to one process: a process that was forked makes new ones.
+    """
 
     def __init__(self, make: Callable[[], AsyncWire]) -> None:
         self._make = make
-        self._wires: dict[AbstractEventLoop, AsyncWire] = {}
-        self._lock = Lock()
+        self._mine = PerProcess(_Wires)
 
-    def call(self, words: Words, tag: str) -> Coroutine[Any, Any, Any]:
-        return self._here().call(words, tag)
+    def call(self, command: Command) -> Coroutine[Any, Any, Any]:
+        return self._here().call(command)
 
     def calls(self, commands: Sequence[Command]) -> Coroutine[Any, Any, list[Any]]:
         return self._here().calls(commands)
@@ -68,20 +72,30 @@ class Loops:
         return self._here().servers()
 
     async def close(self) -> None:
-        """Close those of this loop; what a loop that has ended held is gone with it."""
-        with self._lock:
-            wire = self._wires.pop(asyncio.get_running_loop(), None)
+        """Close the connections of the running loop."""
+        # A connection of another loop cannot be closed from here; with a closed loop it is useless.
+        mine = self._mine()
+        with mine.lock:
+            wire = mine.by_loop.pop(asyncio.get_running_loop(), None)
         if wire is not None:
             await wire.close()
 
     def _here(self) -> AsyncWire:
-        loop = asyncio.get_running_loop()
-        return self._wires.get(loop) or self._new(loop)
+        loop, mine = running_loop(), self._mine()
+        return mine.by_loop.get(loop) or self._new(loop, mine)
 
-    def _new(self, loop: AbstractEventLoop) -> AsyncWire:
-        """Make the wire of a loop, and forget those of loops that have ended."""
-        with self._lock:  # loops run in threads of their own
-            for ended in [one for one in self._wires if one.is_closed()]:
-                del self._wires[ended]
-            wire = self._wires[loop] = self._make()
+    def _new(self, loop: AbstractEventLoop, mine: _Wires) -> AsyncWire:
+        """Make the wire of a loop, and drop the wires of loops that are closed."""
+        with mine.lock:  # each thread may run a loop, and they share the dictionary
+            for ended in [one for one in mine.by_loop if one.is_closed()]:
+                del mine.by_loop[ended]
+            wire = mine.by_loop[loop] = self._make()
             return wire
+
+
+class _Wires:
+    """The wires of one process by their event loops."""
+
+    def __init__(self) -> None:
+        self.by_loop: dict[AbstractEventLoop, AsyncWire] = {}
+        self.lock = Lock()

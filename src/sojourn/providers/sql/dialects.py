@@ -27,7 +27,8 @@ class Dialect(NamedTuple):
     same: str
     """The comparison in which nothing equals nothing."""
     layout: str
-    """The query for what the table says of itself, and whether a DELETE can return rows."""
+    """The query for what the table says of itself, whether a DELETE can return rows, and whether
+    a statement that fails changes nothing."""
     create: tuple[str, ...]
     """What makes the table and its indexes, if they are not there."""
     move: str
@@ -85,7 +86,8 @@ MYSQL = Dialect(
     quote="`",
     greatest="greatest",
     same="<=>",
-    layout=f"SELECT table_comment, instr(version(), 'MariaDB') {_MYSQL_TABLE}",
+    layout=f"""SELECT table_comment, instr(version(), 'MariaDB'), engine IN (
+SELECT engine FROM information_schema.engines WHERE transactions = 'YES') {_MYSQL_TABLE}""",
     create=(
         _table("VARCHAR(128) CHARACTER SET ascii COLLATE ascii_bin", "LONGBLOB")[:-2]
         + """,
@@ -98,7 +100,8 @@ MYSQL = Dialect(
     warnings=(
         (
             f"SELECT engine {_MYSQL_TABLE} AND engine <> 'InnoDB'",
-            "the table is kept by {}, which loses rows in a crash: ALTER TABLE … ENGINE=InnoDB",
+            """the table's engine is {}, not InnoDB: a crash may lose rows, and without transactions \
+it may leave a session under two ids: ALTER TABLE … ENGINE=InnoDB""",
         ),
         (
             _FLUSH,
@@ -118,7 +121,7 @@ POSTGRES = Dialect(
     quote='"',
     greatest="greatest",
     same="IS NOT DISTINCT FROM",
-    layout="""SELECT coalesce(obj_description(oid, 'pg_class'), ''), true FROM pg_class
+    layout="""SELECT coalesce(obj_description(oid, 'pg_class'), ''), true, true FROM pg_class
 WHERE oid = to_regclass('$table')""",
     create=(  # one text is one transaction
         ";\n".join(
@@ -142,6 +145,11 @@ INSERT INTO $table ({COLUMNS}) SELECT added.* FROM added, old_row""",
             _OFF,
             "{} is off: a crash loses what was acknowledged",
         ),
+        (
+            "SELECT current_user WHERE current_setting('lock_timeout') = '0'",
+            """nothing ends a wait for a lock, since a pooler or an engine takes no lock_timeout: \
+ALTER ROLE {} SET lock_timeout = '4s'""",
+        ),
     ),
 )
 
@@ -150,8 +158,8 @@ SQLITE = Dialect(
     quote='"',
     greatest="max",
     same="IS",
-    layout=f"""SELECT sql, {sqlite_version_info >= (3, 35):d} FROM sqlite_master
-WHERE type = 'table' AND name = '$name'""",
+    layout=f"""SELECT sql, {sqlite_version_info >= (3, 35):d}, 1 FROM sqlite_master
+WHERE type IN ('table', 'view') AND name = '$name' COLLATE NOCASE""",
     create=(
         _table("TEXT", "BLOB").replace("$table (", "$table ( -- $layout", 1),
         _EXPIRES,

@@ -6,11 +6,13 @@ import contextlib
 import functools
 import os
 import select
+import socket
 from collections.abc import Callable
 from enum import Enum, auto
 from typing import Any, NamedTuple, Protocol
 
 from sojourn.errors import SessionTooLarge, StoreUnavailable
+from sojourn.providers.pool import KEEPALIVE
 
 Connection = Any
 Parameters = tuple[object, ...]
@@ -39,6 +41,8 @@ class Fault(Enum):
     """The database takes nothing as large."""
     ABSENT = auto()
     """The table is not there."""
+    OTHER_COLUMNS = auto()
+    """The table has other columns than the statement names."""
     DENIED = auto()
     """The user lacks a right."""
     READ_ONLY = auto()
@@ -52,6 +56,8 @@ class Driver(Protocol):
 
     errors: tuple[type[Exception], ...]
     """What it raises for faults of the database."""
+    timeout: float
+    """Seconds that the database waits for the locks of others."""
     patience: float
     """Seconds that it waits for an answer, before the connection counts as broken."""
 
@@ -78,6 +84,7 @@ class AsyncDriver(Protocol):
     """The same for asyncio."""
 
     errors: tuple[type[Exception], ...]
+    timeout: float
     patience: float
 
     async def connect(self) -> Connection:
@@ -124,12 +131,27 @@ class Absent(StoreUnavailable):
     """The table is not there."""
 
 
+class OtherColumns(StoreUnavailable):
+    """The table has other columns than the statement names."""
+
+
 class Denied(StoreUnavailable):
     """The user lacks a right."""
 
 
 _FAILURES = {Fault.LOST: Lost, Fault.SILENT: Silent, Fault.TAKEN: Taken}
-_REFUSALS = {Fault.ABSENT: Absent, Fault.DENIED: Denied}
+_REFUSALS = {Fault.ABSENT: Absent, Fault.DENIED: Denied, Fault.OTHER_COLUMNS: OtherColumns}
+
+
+def fault_of(driver: Driver | AsyncDriver, error: Exception) -> tuple[Fault, str]:
+    """Say what an error means, and the reason in words without any data.
+
+    A driver that reads an answer of the wrong shape may raise anything, such as IndexError: the
+    connection is of no use then, and nobody knows whether the statement was carried out.
+    """
+    if isinstance(error, driver.errors):
+        return driver.fault(error)
+    return Fault.LOST, f"an answer that cannot be read ({type(error).__name__})"
 
 
 def raised(fault: Fault, reason: str) -> Exception:
@@ -149,21 +171,46 @@ def unreachable(reason: str) -> StoreUnavailable:
     return StoreUnavailable(f"the database of the sessions cannot be reached: {reason}")
 
 
-def cut_off(lost: Lost) -> StoreUnavailable:
+def cut_off(lost: Exception) -> StoreUnavailable:
     """The error for a question that never got an answer."""
     return StoreUnavailable(f"the database of the sessions does not answer: {lost}")
 
 
-def listener(fd: int) -> Callable[[], object]:
-    """Return what tells whether something came in: an idle connection hears only of its end."""
+class Socket:
+    """The socket of a connection, which the driver reads from and closes."""
+
+    def __init__(self, fd: int, *, keeps_alive: bool = False) -> None:
+        """Take its descriptor.  keeps_alive: the driver itself sees to that."""
+        self._fd = fd
+        if not keeps_alive:
+            self._keep_alive()
+        self._inode = os.fstat(fd).st_ino
+        self.has_news = _listener(fd)
+        """Tells whether something came in.  An idle connection hears only of its end."""
+
+    def _keep_alive(self) -> None:
+        """Have the system ask the other end whether it is there, if it is reached by TCP."""
+        with contextlib.suppress(OSError), socket.socket(fileno=os.dup(self._fd)) as same:
+            if same.family in (socket.AF_INET, socket.AF_INET6):
+                same.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+                for option, value in KEEPALIVE.items():
+                    same.setsockopt(socket.IPPROTO_TCP, option, value)
+
+    def lead_nowhere(self) -> None:
+        """Have the descriptor lead nowhere, so that closing it says nothing to the server.
+
+        A child of `fork` may have closed it already, as daemons do, and have opened something else.
+        """
+        with contextlib.suppress(OSError):
+            if os.fstat(self._fd).st_ino == self._inode:
+                nowhere = os.open(os.devnull, os.O_RDWR)
+                os.dup2(nowhere, self._fd)
+                os.close(nowhere)
+
+
+def _listener(fd: int) -> Callable[[], object]:
+    if not hasattr(select, "poll"):  # eventlet takes it away
+        return lambda: select.select([fd], [], [], 0)[0]
     poll = select.poll()
     poll.register(fd, select.POLLIN)
     return functools.partial(poll.poll, 0)
-
-
-def lead_nowhere(fd: int) -> None:
-    """Let a descriptor of this process lead nowhere, so that closing it says nothing to a server."""
-    with contextlib.suppress(OSError):
-        nowhere = os.open(os.devnull, os.O_RDWR)
-        os.dup2(nowhere, fd)
-        os.close(nowhere)

@@ -6,7 +6,9 @@ times what a connection of ours does, so it is for those who must count their co
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from sojourn.errors import ConfigError
@@ -17,6 +19,7 @@ from sojourn.providers.sql.statements import Statements, statements
 
 _MARKS = {"format": "%s", "pyformat": "%s", "qmark": "?", "numeric_dollar": "$"}
 
+_OF_BYTES = (memoryview, bytearray)
 TRIES = 5
 """How many dead connections of a pool are passed by."""
 
@@ -34,14 +37,21 @@ class _Lent:
         self._own = own
         self._wrapped = DBAPIError
         self._engine = engine
+        self._pid = os.getpid()
         self._fault_of = fault_of
-        self.patience = TIMEOUT  # it may have been told to wait for ever
+        self.timeout = self.patience = TIMEOUT  # it may have been told to wait for ever
 
     def is_stale(self, connection: Connection) -> object:
         return connection.invalidated
 
+    def _leave_to_parent(self) -> None:
+        """Have the engine of a child of `fork` begin without the connections of its parent."""
+        if self._pid != os.getpid():
+            getattr(self._engine, "sync_engine", self._engine).dispose(close=False)
+            self._pid = os.getpid()
+
     def forget(self, connection: Connection) -> None:
-        """Leave it to the application, whose engine it is."""
+        """Leave it to `_leave_to_parent`."""
 
     def fault(self, error: Exception) -> tuple[Fault, str]:
         if isinstance(error, self._own):
@@ -57,6 +67,7 @@ class Engine(_Lent):
     """The driver, and the source of its connections."""
 
     def connect(self) -> Connection:
+        self._leave_to_parent()
         tries = 0
         while True:
             connection = self._engine.connect()
@@ -72,16 +83,28 @@ class Engine(_Lent):
 
     def execute(self, connection: Connection, statement: str, parameters: Parameters) -> Answer:
         result = connection.exec_driver_sql(statement, parameters or None)
-        return Answer(result.fetchall() if result.returns_rows else [], result.rowcount)
+        return Answer(_rows(result.fetchall()) if result.returns_rows else [], result.rowcount)
 
     def put(self, connection: Connection) -> None:
-        """Give it back."""
-        connection.close()
+        """Give it back.
+
+        SQLAlchemy sends a ROLLBACK then.  If the connection breaks there, the statement before it
+        was answered all the same, so the error is not raised.
+        """
+        try:
+            connection.close()
+        except self.errors:
+            self.discard(connection)
 
     def discard(self, connection: Connection) -> None:
-        """Give it back as one that is no use any more."""
-        connection.invalidate()
-        connection.close()
+        """Give it back as one that is no use any more; never raises."""
+        with suppress(*self.errors):
+            connection.invalidate()
+        with suppress(*self.errors):
+            connection.close()
+
+    def drop_idle(self, since: float) -> None:
+        """Leave it to the engine, which throws away all that it has when one has broken."""
 
     def close(self, connection: Connection = None) -> None:
         """Leave the engine to the application, whose it is."""
@@ -91,6 +114,7 @@ class AsyncEngine(_Lent):
     """The driver, and the source of its connections."""
 
     async def connect(self) -> Connection:
+        self._leave_to_parent()
         tries = 0
         while True:
             connection = await self._engine.connect()
@@ -108,22 +132,39 @@ class AsyncEngine(_Lent):
         self, connection: Connection, statement: str, parameters: Parameters
     ) -> Answer:
         result = await connection.exec_driver_sql(statement, parameters or None)
-        return Answer(result.fetchall() if result.returns_rows else [], result.rowcount)
+        return Answer(_rows(result.fetchall()) if result.returns_rows else [], result.rowcount)
 
     async def put(self, connection: Connection) -> None:
-        """Give it back."""
-        await connection.close()
+        """Give it back.
+
+        SQLAlchemy sends a ROLLBACK then.  If the connection breaks there, the statement before it
+        was answered all the same, so the error is not raised.
+        """
+        try:
+            await connection.close()
+        except self.errors:
+            await self.discard(connection)
 
     async def discard(self, connection: Connection) -> None:
-        """Give it back as one that is no use any more."""
-        await connection.invalidate()
-        await connection.close()
+        """Give it back as one that is no use any more; never raises."""
+        with suppress(*self.errors):
+            await connection.invalidate()
+        with suppress(*self.errors):
+            await connection.close()
 
     def abort(self, connection: Connection) -> None:
         """Leave it to `discard`."""
 
+    async def drop_idle(self, since: float) -> None:
+        """Leave it to the engine, which throws away all that it has when one has broken."""
+
     async def close(self, connection: Connection = None) -> None:
         """Leave the engine to the application, whose it is."""
+
+
+def _rows(rows: Sequence[Any]) -> list[tuple[Any, ...]]:
+    """Return rows with bytes where a driver has its own idea of them, as psycopg2 has."""
+    return [tuple([bytes(v) if type(v) in _OF_BYTES else v for v in row]) for row in rows]
 
 
 def is_engine(given: object, names: Mapping[str, str], *, is_async: bool) -> bool:
@@ -145,6 +186,14 @@ def is_engine(given: object, names: Mapping[str, str], *, is_async: bool) -> boo
 
 def spoken(dialect: Dialect, table: str, engine: Any) -> Statements:
     """Return the statements in the way in which the engine's driver marks parameters."""
-    create = tuple(one for text in dialect.create for one in text.split(";\n"))
+    create = tuple(map(_one_statement, dialect.create))
     mark = _MARKS[engine.dialect.paramstyle]
     return statements(dialect._replace(mark=mark, create=create), table, engine.url.username or "")
+
+
+def _one_statement(text: str) -> str:
+    """Return several statements of PostgreSQL as one, since asyncpg takes no more at a time.
+
+    All of them are done, or none: a table without its comment would be refused ever after.
+    """
+    return text if ";\n" not in text else f"DO $$$$ BEGIN\n{text};\nEND $$$$"

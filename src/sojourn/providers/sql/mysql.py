@@ -38,20 +38,22 @@ class MySQLProvider(SQLProvider):
         table: str = TABLE,
         pool: int = POOL,
         timeout: float = TIMEOUT,
+        idle_timeout: float | None = None,
         create_table: bool = True,
         driver: str | None = None,
     ) -> None:
         """Connect when it is first used; raise ConfigError for what is wrong with any of these.
 
         dsn: `username:password@protocol(address)/dbname?param=value`, or a URL; or an engine of
-            SQLAlchemy that the application has, to which `pool` and `timeout` say nothing.
+            SQLAlchemy that the application has, to which `pool` and the timeouts say nothing.
         table: in which the sessions are.
         pool: how many connections to open at most.
         timeout: seconds to wait for one of them, for the server, and for others' locks.
+        idle_timeout: seconds after which an idle one is closed rather than used.
         create_table: make the table if it is not there.
         driver: "mysqlclient" or "pymysql"; None is the faster one of those that are installed.
         """
-        checked(pool, timeout)
+        checked(pool, timeout, idle_timeout)
         if is_engine(dsn, NAMES, is_async=False):
             sql = spoken(MYSQL, table, dsn)
             lent = Engine(dsn, _fault_of(dsn))
@@ -60,7 +62,9 @@ class MySQLProvider(SQLProvider):
         target = dsn_.mysql(dsn)
         sql = statements(MYSQL, table, target.user)
         way = fastest(DRIVERS, driver, "mysql")(target, timeout)
-        super().__init__(Link(pool_of(way, pool, timeout), way), sql, create=create_table)
+        super().__init__(
+            Link(pool_of(way, pool, timeout, idle_timeout), way), sql, create=create_table
+        )
 
 
 class AsyncMySQLProvider(AsyncSQLProvider):
@@ -73,18 +77,20 @@ class AsyncMySQLProvider(AsyncSQLProvider):
         table: str = TABLE,
         pool: int = POOL,
         timeout: float = TIMEOUT,
+        idle_timeout: float | None = None,
         create_table: bool = True,
     ) -> None:
         """Connect when it is first used; raise ConfigError for what is wrong with any of these.
 
         dsn: `username:password@protocol(address)/dbname?param=value`, or a URL; or an engine of
-            SQLAlchemy that the application has, to which `pool` and `timeout` say nothing.
+            SQLAlchemy that the application has, to which `pool` and the timeouts say nothing.
         table: in which the sessions are.
         pool: how many connections to open at most, for each event loop.
         timeout: seconds to wait for one of them, for the server, and for others' locks.
+        idle_timeout: seconds after which an idle one is closed rather than used.
         create_table: make the table if it is not there.
         """
-        checked(pool, timeout)
+        checked(pool, timeout, idle_timeout)
         if is_engine(dsn, NAMES, is_async=True):
             sql = spoken(MYSQL, table, dsn)
             lent = AsyncEngine(dsn, _fault_of(dsn))
@@ -93,7 +99,7 @@ class AsyncMySQLProvider(AsyncSQLProvider):
         target = dsn_.mysql(dsn)
         sql = statements(MYSQL._replace(mark="?"), table, target.user)  # asyncmy prepares them
         way = fastest({"asyncmy": Asyncmy}, None, "mysql")(target, timeout)
-        source = AsyncPool(way, pool, timeout)
+        source = AsyncPool(way, pool, timeout, idle_timeout)
         super().__init__(AsyncLink(source, way), sql, create=create_table)
 
 

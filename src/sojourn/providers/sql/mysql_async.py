@@ -16,8 +16,7 @@ from sojourn.providers.sql.driver import (
     Connection,
     Fault,
     Parameters,
-    lead_nowhere,
-    listener,
+    Socket,
 )
 from sojourn.providers.sql.dsn import MySQL
 
@@ -29,8 +28,7 @@ class _Prepared:
         self.to = to
         self.limit = limit
         self.statements: dict[str, Any] = {}
-        self.fd: int = to._transport.get_extra_info("socket").fileno()
-        self.has_ended = listener(self.fd)
+        self.socket = Socket(to._transport.get_extra_info("socket").fileno())
         self._patience = patience
         self._now = asyncio.get_running_loop().time
         self._until = 0.0
@@ -73,6 +71,7 @@ class Asyncmy:
         self.errors: tuple[type[Exception], ...] = (asyncmy.errors.Error, OSError)
         self._connect = asyncmy.connect
         self._target = target
+        self.timeout = timeout
         self.patience: float = common.patience(target.read_timeout, timeout)
         self._keywords = {
             **common.keywords(target, timeout),
@@ -107,7 +106,7 @@ class Asyncmy:
         return Answer(result.rows, len(result.rows))
 
     def is_stale(self, connection: Connection) -> object:
-        return connection.to._stream_broken or connection.has_ended()
+        return connection.to._stream_broken or connection.socket.has_news()
 
     def abort(self, connection: Connection) -> None:
         with suppress(*self.errors, RuntimeError):
@@ -119,7 +118,7 @@ class Asyncmy:
         self.abort(connection)
 
     def forget(self, connection: Connection) -> None:
-        lead_nowhere(connection.fd)
+        connection.socket.lead_nowhere()
 
     def fault(self, error: Exception) -> tuple[Fault, str]:
         return common.fault(self._target, error)

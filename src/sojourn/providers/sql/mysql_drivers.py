@@ -5,7 +5,6 @@ Both write values into the text of a statement.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, NamedTuple
 
@@ -15,19 +14,17 @@ from sojourn.providers.sql.driver import (
     Connection,
     Fault,
     Parameters,
-    lead_nowhere,
-    listener,
+    Socket,
 )
 from sojourn.providers.sql.dsn import MySQL
 
 
 class _Open(NamedTuple):
-    """A connection, the size of what its server takes, and what tells whether it has ended."""
+    """A connection, the size of what its server takes, and its socket."""
 
     to: Any
     limit: int
-    fd: int
-    has_ended: Callable[[], object]
+    socket: Socket
 
 
 class MySQLClient:
@@ -39,7 +36,7 @@ class MySQLClient:
         self.errors: tuple[type[Exception], ...] = (MySQLdb.Error, OSError)
         self._connect = MySQLdb.connect
         self._target = target
-        self._timeout = timeout
+        self.timeout = timeout
         self.patience: float = common.patience(target.read_timeout, timeout)
         self._keywords = {
             **common.keywords(target, timeout),
@@ -50,14 +47,13 @@ class MySQLClient:
 
     def connect(self) -> Connection:
         connection = self._connect(**self._keywords)
-        connection.query(common.set_up(self._timeout))
+        connection.query(common.set_up(self.timeout))
         connection.query(common.LIMIT)
         [(limit,)] = connection.store_result().fetch_row(0)
-        fd = connection.fileno()
-        return _Open(connection, int(limit), fd, listener(fd))
+        return _Open(connection, int(limit), Socket(connection.fileno()))
 
     def execute(self, connection: Connection, statement: str, parameters: Parameters) -> Answer:
-        to, limit, _, _ = connection
+        to, limit, _ = connection
         query = statement.encode() % tuple([_literal(to, value) for value in parameters])
         common.check_size(len(query), limit)
         to.query(query)
@@ -68,14 +64,14 @@ class MySQLClient:
         return Answer(rows, len(rows))
 
     def is_stale(self, connection: Connection) -> object:
-        return connection.has_ended()
+        return connection.socket.has_news()
 
     def close(self, connection: Connection) -> None:
         with suppress(*self.errors):
             connection.to.close()
 
     def forget(self, connection: Connection) -> None:
-        lead_nowhere(connection.fd)
+        connection.socket.lead_nowhere()
 
     def fault(self, error: Exception) -> tuple[Fault, str]:
         return common.fault(self._target, error)
@@ -114,6 +110,7 @@ class PyMySQL:
         self.errors: tuple[type[Exception], ...] = (pymysql.err.Error, OSError)
         self._connect = pymysql.connect
         self._target = target
+        self.timeout = timeout
         self.patience: float = common.patience(target.read_timeout, timeout)
         self._keywords = {
             **common.keywords(target, timeout),
@@ -129,11 +126,10 @@ class PyMySQL:
         with connection.cursor() as cursor:
             cursor.execute(common.LIMIT)
             [(limit,)] = cursor.fetchall()
-        fd = connection._sock.fileno()
-        return _Open(connection, int(limit), fd, listener(fd))
+        return _Open(connection, int(limit), Socket(connection._sock.fileno()))
 
     def execute(self, connection: Connection, statement: str, parameters: Parameters) -> Answer:
-        to, limit, _, _ = connection
+        to, limit, _ = connection
         with to.cursor() as cursor:
             query = cursor.mogrify(statement, parameters)
             common.check_size(len(query), limit)
@@ -141,14 +137,14 @@ class PyMySQL:
             return Answer(cursor.fetchall(), count)
 
     def is_stale(self, connection: Connection) -> object:
-        return connection.has_ended()
+        return connection.socket.has_news()
 
     def close(self, connection: Connection) -> None:
         with suppress(*self.errors):
             connection.to.close()
 
     def forget(self, connection: Connection) -> None:
-        lead_nowhere(connection.fd)
+        connection.socket.lead_nowhere()
 
     def fault(self, error: Exception) -> tuple[Fault, str]:
         return common.fault(self._target, error)

@@ -13,28 +13,14 @@ from sojourn.providers.sql.dsn import MySQL
 _FOUND_ROWS = 2
 """The client flag with which an UPDATE counts what it finds, not what it changes."""
 
-_LOST = {
-    0,
-    1053,
-    1152,
-    1158,
-    1159,
-    1160,
-    1161,
-    1184,
-    1317,
-    1927,
-    2006,
-    2013,
-    2014,
-    2027,
-    2055,
-    4031,
-}
+_CLIENTS = range(2000, 3000)
+"""Errors that the client finds itself, nearly all of them in the connection."""
+_LOST = {0, 1053, 1080, 1152, 1158, 1159, 1160, 1161, 1180, 1184, 1317, 1927, 3169, 4031, *_CLIENTS}
 _BUSY = {1020, 1205, 1213}
 _TAKEN = {1048, 1050, 1062}
 _TOO_LARGE = {1153, 2020}
 _ABSENT = {1146}
+_OTHER_COLUMNS = {1054, 1136, 1364}
 _DENIED = {1142, 1143}
 _READ_ONLY = {1290, 1792, 1836}
 
@@ -79,11 +65,12 @@ def fault(target: MySQL, error: Exception) -> tuple[Fault, str]:
     number, reason = (*error.args, "")[:2] if error.args else (0, "")
     if isinstance(number, int):
         for numbers, kind in (
+            (_TOO_LARGE, Fault.TOO_LARGE),
             (_LOST, Fault.LOST),
             (_BUSY, Fault.BUSY),
             (_TAKEN, Fault.TAKEN),
-            (_TOO_LARGE, Fault.TOO_LARGE),
             (_ABSENT, Fault.ABSENT),
+            (_OTHER_COLUMNS, Fault.OTHER_COLUMNS),
             (_DENIED, Fault.DENIED),
         ):
             if number in numbers:
@@ -124,15 +111,19 @@ def tls(target: MySQL) -> ssl.SSLContext | None:
     """Return how to encrypt; None for not at all."""
     if target.tls == "off":
         return None
+    verified = target.tls == "verified"
     try:
-        context = ssl.create_default_context(cafile=target.ssl_ca)
+        if verified or target.ssl_ca is not None:
+            context = ssl.create_default_context(cafile=target.ssl_ca)
+        else:  # reading the authorities that the system trusts takes tens of milliseconds
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         if target.ssl_cert is not None:
             context.load_cert_chain(target.ssl_cert, target.ssl_key)
     except OSError as error:
         raise ConfigError(
             f"provider_config: the files for TLS cannot be used: {error.strerror or error}"
         ) from None
-    if target.tls != "verified":
+    if not verified:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context

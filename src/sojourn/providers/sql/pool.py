@@ -11,10 +11,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from functools import partial
+from math import inf
 from threading import Lock
+from time import monotonic
 from typing import Any
 
-from sojourn.providers.pool import all_in_use, forget_in_children, leave_to_parent
+from sojourn._loops import running_loop
+from sojourn._processes import PerProcess
+from sojourn.providers.pool import all_in_use, leave_in_children
 from sojourn.providers.sql.driver import AsyncDriver
 
 Connection = Any
@@ -23,28 +28,36 @@ Connection = Any
 class AsyncPool:
     """At most `size` connections for each event loop."""
 
-    def __init__(self, driver: AsyncDriver, size: int, timeout: float) -> None:
-        """Open none yet.  Who finds all of them in use waits `timeout` seconds at most."""
+    def __init__(
+        self, driver: AsyncDriver, size: int, timeout: float, longest_idle: float | None = None
+    ) -> None:
+        """Open none yet.
+
+        timeout: seconds that who finds all in use waits for one.
+        longest_idle: seconds after which an idle one is closed rather than used.
+        """
         self._driver = driver
         self._size = size
         self._timeout = timeout
-        self._shelves: dict[asyncio.AbstractEventLoop, _Shelf] = {}
-        self._lock = Lock()
-        forget_in_children(self)
+        self._longest_idle = inf if longest_idle is None else longest_idle
+        self._loops = PerProcess(_Loops, partial(_leave, driver))
+        leave_in_children(self._loops)
 
     async def take(self) -> Connection:
         """Return a connection that is alive as far as can be seen; raise StoreUnavailable."""
         shelf = self._shelf()
         while True:
+            since = monotonic()
             if shelf.idle:
-                connection = shelf.idle.pop()
+                connection, since = shelf.idle.pop()
             elif shelf.open < self._size:
                 return await self._connect(shelf)
             else:
                 connection = await self._wait(shelf)
                 if connection is None:
                     continue
-            if not self._driver.is_stale(connection):
+            is_old = monotonic() - since >= self._longest_idle
+            if not is_old and not self._driver.is_stale(connection):
                 return connection
             await self.discard(connection)
 
@@ -59,32 +72,27 @@ class AsyncPool:
 
     async def close(self) -> None:
         """Close those of this event loop that nobody uses."""
+        await self.drop_idle(inf)
+
+    async def drop_idle(self, since: float) -> None:
+        """Close those that were put back before `since`, as `Pool.drop_idle`."""
         shelf = self._shelf()
-        while shelf.idle:
-            connection = shelf.idle.pop()
+        while shelf.idle and shelf.idle[0][1] < since:
+            connection, _ = shelf.idle.pop(0)
             shelf.leave()
             await self._driver.close(connection)
 
-    def forget(self) -> None:
-        """Begin anew in a child of `fork`."""
-        for shelf in self._shelves.values():
-            for connection in shelf.idle:
-                self._driver.forget(connection)
-        leave_to_parent(self._shelves)
-        self._shelves = {}
-        self._lock = Lock()
-
     def _shelf(self) -> _Shelf:
-        loop = asyncio.get_running_loop()
-        return self._shelves.get(loop) or self._new(loop)
+        loop, loops = running_loop(), self._loops()
+        return loops.shelves.get(loop) or self._new(loop, loops)
 
-    def _new(self, loop: asyncio.AbstractEventLoop) -> _Shelf:
+    def _new(self, loop: asyncio.AbstractEventLoop, loops: _Loops) -> _Shelf:
         """Make the shelf of a loop, and clear those of loops that have ended."""
-        with self._lock:  # loops run in threads of their own
-            for ended in [each for each in self._shelves if each.is_closed()]:
-                for connection in self._shelves.pop(ended).idle:
+        with loops.lock:  # loops run in threads of their own
+            for ended in [each for each in loops.shelves if each.is_closed()]:
+                for connection, _ in loops.shelves.pop(ended).idle:
                     self._driver.abort(connection)
-            shelf = self._shelves[loop] = _Shelf()
+            shelf = loops.shelves[loop] = _Shelf()
             return shelf
 
     async def _connect(self, shelf: _Shelf) -> Connection:
@@ -112,11 +120,27 @@ class AsyncPool:
             raise
 
 
+class _Loops:
+    """The event loops of one process."""
+
+    def __init__(self) -> None:
+        self.shelves: dict[asyncio.AbstractEventLoop, _Shelf] = {}
+        self.lock = Lock()
+
+
+def _leave(driver: AsyncDriver, loops: _Loops) -> None:
+    """Forget the connections of a parent of this process."""
+    for shelf in loops.shelves.values():
+        for connection, _ in shelf.idle:
+            driver.forget(connection)
+
+
 class _Shelf:
     """The connections of one event loop."""
 
     def __init__(self) -> None:
-        self.idle: list[Connection] = []
+        self.idle: list[tuple[Connection, float]] = []
+        """Each with the time when it was put back."""
         self.open = 0
         self.waiting: deque[asyncio.Future[Connection | None]] = deque()
 
@@ -128,7 +152,7 @@ class _Shelf:
                 turn.set_result(connection)
                 return
         if connection is not None:
-            self.idle.append(connection)
+            self.idle.append((connection, monotonic()))
 
     def leave(self) -> None:
         self.open -= 1

@@ -27,18 +27,20 @@ class PostgresProvider(SQLProvider):
         table: str = TABLE,
         pool: int = POOL,
         timeout: float = TIMEOUT,
+        idle_timeout: float | None = None,
         create_table: bool = True,
     ) -> None:
         """Connect when it is first used; raise ConfigError for what is wrong with any of these.
 
         dsn: a URL, or libpq's `key=value` pairs; or an engine of SQLAlchemy that the application
-            has, to which `pool` and `timeout` say nothing.
+            has, to which `pool` and the timeouts say nothing.
         table: in which the sessions are.
         pool: how many connections to open at most.
         timeout: seconds to wait for one of them, for the server, and for others' locks.
+        idle_timeout: seconds after which an idle one is closed rather than used.
         create_table: make the table if it is not there.
         """
-        checked(pool, timeout)
+        checked(pool, timeout, idle_timeout)
         if is_engine(dsn, NAMES, is_async=False):
             sql = spoken(POSTGRES, table, dsn)
             lent = Engine(dsn, fault)
@@ -46,7 +48,9 @@ class PostgresProvider(SQLProvider):
             return
         way = fastest({"psycopg": Psycopg}, None, "postgres")(dsn_.postgres(dsn), timeout)
         sql = statements(POSTGRES, table, way.user)
-        super().__init__(Link(pool_of(way, pool, timeout), way), sql, create=create_table)
+        super().__init__(
+            Link(pool_of(way, pool, timeout, idle_timeout), way), sql, create=create_table
+        )
 
 
 class AsyncPostgresProvider(AsyncSQLProvider):
@@ -59,18 +63,20 @@ class AsyncPostgresProvider(AsyncSQLProvider):
         table: str = TABLE,
         pool: int = POOL,
         timeout: float = TIMEOUT,
+        idle_timeout: float | None = None,
         create_table: bool = True,
     ) -> None:
         """Connect when it is first used; raise ConfigError for what is wrong with any of these.
 
         dsn: a URL, or libpq's `key=value` pairs; or an engine of SQLAlchemy that the application
-            has, to which `pool` and `timeout` say nothing.
+            has, to which `pool` and the timeouts say nothing.
         table: in which the sessions are.
         pool: how many connections to open at most, for each event loop.
         timeout: seconds to wait for one of them, for the server, and for others' locks.
+        idle_timeout: seconds after which an idle one is closed rather than used.
         create_table: make the table if it is not there.
         """
-        checked(pool, timeout)
+        checked(pool, timeout, idle_timeout)
         if is_engine(dsn, NAMES, is_async=True):
             sql = spoken(POSTGRES, table, dsn)
             lent = AsyncEngine(dsn, fault)
@@ -78,5 +84,5 @@ class AsyncPostgresProvider(AsyncSQLProvider):
             return
         way = fastest({"psycopg": AsyncPsycopg}, None, "postgres")(dsn_.postgres(dsn), timeout)
         sql = statements(POSTGRES, table, way.user)
-        source = AsyncPool(way, pool, timeout)
+        source = AsyncPool(way, pool, timeout, idle_timeout)
         super().__init__(AsyncLink(source, way), sql, create=create_table)

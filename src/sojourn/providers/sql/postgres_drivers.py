@@ -1,10 +1,15 @@
-"""The driver for PostgreSQL: psycopg, which speaks both colours and prepares each statement."""
+"""The driver for PostgreSQL: psycopg, which speaks both colours and prepares each statement.
+
+A pooler such as PgBouncer may send each statement over another connection to the server.  There
+nothing may be prepared: a name could stand for a statement of another client.  Poolers also refuse
+limits of time at the start, which they could not keep for one client, and give the client a key of
+their own instead of the number of a server's process.  So a connection is asked for that number.
+"""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, NamedTuple
 
@@ -14,8 +19,7 @@ from sojourn.providers.sql.driver import (
     Connection,
     Fault,
     Parameters,
-    lead_nowhere,
-    listener,
+    Socket,
 )
 from sojourn.providers.sql.dsn import Postgres
 
@@ -23,31 +27,40 @@ _BUSY = {"40001", "40P01", "55P03"}
 _TAKEN = {"23505", "23502", "42P07", "42710"}
 _TOO_LARGE = {"54000"}
 _ABSENT = {"42P01"}
+_OTHER_COLUMNS = {"42703", "42804", "42883"}
 _DENIED = {"42501"}
 _READ_ONLY = {"25006"}
-_LOST = ("08", "57P", "XX")
-"""How the codes of a connection's end begin."""
+_LOST = ("08", "57P", "XX", "40003")
+"""How the codes begin of a connection's end, and of a statement that may have been done."""
 
 _HINTS = (
     ("read-only transaction", "the server takes no writes now"),
     ("password authentication failed|no password", "the user or the password is another one"),
     ('database (".*") does not exist', r"create it: CREATE DATABASE \1"),
     ('role (".*") does not exist', r"create it: CREATE ROLE \1 LOGIN"),
+    (
+        'prepared statement ".*" (does not exist|already exists)',
+        "behind a pooler give the engine connect_args={'prepare_threshold': None}",
+    ),
+    ("unsupported startup parameter", "the pooler does not take the `options` of this address"),
 )
 """By the text: of whom a server does not let in psycopg says no code."""
 
 
+_PID = "SELECT pg_backend_pid()"
+
+
 class _Open(NamedTuple):
-    """A connection, and what tells whether it has ended."""
+    """A connection and its socket."""
 
     to: Any
-    fd: int
-    has_ended: Callable[[], object]
+    socket: Socket
+    prepares: bool
 
 
 def fault(error: Exception) -> tuple[Fault, str]:
     """Say what an error means, by its code; the details of a server may quote a row."""
-    code = getattr(error, "sqlstate", None)
+    code = _code(error)
     if code is None or code.startswith(_LOST):
         return Fault.LOST, _text(error) + _hint(error)
     for codes, kind in (
@@ -55,6 +68,7 @@ def fault(error: Exception) -> tuple[Fault, str]:
         (_TAKEN, Fault.TAKEN),
         (_TOO_LARGE, Fault.TOO_LARGE),
         (_ABSENT, Fault.ABSENT),
+        (_OTHER_COLUMNS, Fault.OTHER_COLUMNS),
         (_DENIED, Fault.DENIED),
     ):
         if code in codes:
@@ -84,22 +98,35 @@ class _Psycopg:
                 "Write postgres://username:password@host:5432/dbname?param=value"
             ) from None
         limits = f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds}"
+        self.timeout = timeout
         self.patience = timeout + 1.0
         self.user = str(given.get("user") or "")
         self._keywords: dict[str, Any] = {
             "connect_timeout": max(2, math.ceil(timeout)),
             "application_name": "sojourn",
+            "keepalives_idle": 60,
+            "keepalives_interval": 10,
+            "keepalives_count": 6,
             **given,
             "options": f"{given.get('options') or ''} {limits}".strip(),
             "autocommit": True,
             "context": adapters,
         }
+        self._without_limits = {**self._keywords, "options": given.get("options") or ""}
+
+    def _shall_retry(self, error: Exception) -> bool:
+        """Whether a pooler has refused the limits, which it is then not told any more."""
+        refused = "unsupported startup parameter" in str(error)
+        if not refused or self._keywords is self._without_limits:
+            return False
+        self._keywords = self._without_limits
+        return True
 
     def is_stale(self, connection: Connection) -> object:
-        return connection.has_ended()
+        return connection.socket.has_news()
 
     def forget(self, connection: Connection) -> None:
-        lead_nowhere(connection.fd)
+        connection.socket.lead_nowhere()
 
     def fault(self, error: Exception) -> tuple[Fault, str]:
         return fault(error)
@@ -113,13 +140,26 @@ class Psycopg(_Psycopg):
         self._connect = _bounded(self._psycopg.Connection, self.patience).connect
 
     def connect(self) -> Connection:
-        connection = self._connect(**self._keywords)
-        fd = connection.fileno()
-        return _Open(connection, fd, listener(fd))
+        try:
+            connection = self._connect(**self._keywords)
+        except self._psycopg.OperationalError as error:
+            if not self._shall_retry(error):
+                raise
+            return self.connect()
+        try:
+            [(pid,)] = connection.execute(_PID).fetchall()
+        except BaseException:
+            connection.close()
+            raise
+        direct = pid == connection.info.backend_pid
+        return _Open(connection, Socket(connection.fileno(), keeps_alive=True), direct)
 
     def execute(self, connection: Connection, statement: str, parameters: Parameters) -> Answer:
         cursor = connection.to.execute(
-            statement, parameters or None, prepare=bool(parameters), binary=bool(parameters)
+            statement,
+            parameters or None,
+            prepare=connection.prepares and bool(parameters),
+            binary=bool(parameters),
         )
         return Answer(cursor.fetchall() if _has_rows(cursor) else [], cursor.rowcount)
 
@@ -136,15 +176,28 @@ class AsyncPsycopg(_Psycopg):
         self._connect = _bounded(self._psycopg.AsyncConnection, self.patience).connect
 
     async def connect(self) -> Connection:
-        connection = await self._connect(**self._keywords)
-        fd = connection.fileno()
-        return _Open(connection, fd, listener(fd))
+        try:
+            connection = await self._connect(**self._keywords)
+        except self._psycopg.OperationalError as error:
+            if not self._shall_retry(error):
+                raise
+            return await self.connect()
+        try:
+            [(pid,)] = await (await connection.execute(_PID)).fetchall()
+        except BaseException:
+            connection.pgconn.finish()
+            raise
+        direct = pid == connection.info.backend_pid
+        return _Open(connection, Socket(connection.fileno(), keeps_alive=True), direct)
 
     async def execute(
         self, connection: Connection, statement: str, parameters: Parameters
     ) -> Answer:
         cursor = await connection.to.execute(
-            statement, parameters or None, prepare=bool(parameters), binary=bool(parameters)
+            statement,
+            parameters or None,
+            prepare=connection.prepares and bool(parameters),
+            binary=bool(parameters),
         )
         return Answer(await cursor.fetchall() if _has_rows(cursor) else [], cursor.rowcount)
 
@@ -162,8 +215,20 @@ def _has_rows(cursor: Any) -> bool:
     return cursor.pgresult.nfields > 0  # type: ignore[no-any-return]
 
 
+def _code(error: Exception) -> str | None:
+    """Return the code of a server's error, as psycopg, psycopg2 or pg8000 has it."""
+    code = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
+    return code or _pg8000(error).get("C")
+
+
+def _pg8000(error: Exception) -> dict[str, str]:
+    """Return the parts of a server's error that pg8000 raises."""
+    return error.args[0] if error.args and isinstance(error.args[0], dict) else {}
+
+
 def _text(error: Exception) -> str:
     primary = getattr(getattr(error, "diag", None), "message_primary", None)
+    primary = primary or _pg8000(error).get("M")
     return " ".join(str(primary or error or type(error).__name__).split())[:200]
 
 

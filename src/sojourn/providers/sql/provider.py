@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 
-from sojourn.errors import StoreUnavailable
+from sojourn.errors import CorruptRecord, OutcomeUnknown, StoreError, StoreUnavailable
 from sojourn.providers.sql.asking import Asker, AsyncAsker
 from sojourn.providers.sql.driver import Lost, Silent
 from sojourn.providers.sql.link import AsyncLink, Link
@@ -40,21 +40,26 @@ class SQLProvider(WholeRecords):
         return self._asker.write(swapping(self._sql, old, new))
 
     def move(self, old: Record, new: Record, tombstone: Record) -> bool:
-        """Put `new` under its own id and `tombstone` in the place of `old`, in one step."""
+        """Put `new` under its own id and `tombstone` in the place of `old`.
+
+        In one step; in two, as other stores do, if the table's engine has no transactions.
+        """
+        if not self._asker.layout().has_transactions:
+            return super().move(old, new, tombstone)
         return self._asker.write(moving(self._sql, old, new, tombstone))
 
     def update(self, record: Record, changes: Changes) -> Outcome | Record:
         """As the contract says: one UPDATE, unless others wrote meanwhile."""
         if is_touch(record, changes):
             times = changes.now, changes.expires, record.id, changes.now, changes.lifetime
-            if self._asker.ask(self._sql.touch, times).number:
+            if self._asker.ask(self._sql.touch, times, writes=True).number:
                 return Outcome.APPLIED
         return super().update(record, changes)
 
     def destroy(self, id: str) -> Record | None:
         """As the contract says: one DELETE, where the database says what it took away."""
-        if not self._asker.says_what_it_deletes():
-            return super().destroy(id)
+        if not self._asker.layout().says_what_it_deletes:
+            return self._read_and_remove(id)
         try:
             taken = self._asker.once(self._sql.take, (id,)).rows
         except Silent as silent:
@@ -87,7 +92,7 @@ class SQLProvider(WholeRecords):
 
     def gc(self, now: float, limit: int) -> int:
         """As the contract says, by the index."""
-        return self._asker.ask(self._sql.gc, (now, limit)).number
+        return self._asker.ask(self._sql.gc, (now, limit), writes=True).number
 
     def init(self) -> None:
         """Make the table and its indexes, if they are not there; raise StoreUnavailable."""
@@ -109,10 +114,24 @@ class SQLProvider(WholeRecords):
         """Close the connections; those in use are left to their users."""
         self._link.close()
 
+    def _has_moved(self, old: Record, tombstone: Record, error: StoreError) -> bool:
+        """As the base, but for a statement that was refused: it has done nothing."""
+        if not isinstance(error, OutcomeUnknown):
+            return False
+        return super()._has_moved(old, tombstone, error)
+
+    def _read_and_remove(self, id: str) -> Record | None:
+        """Read a row, then remove it; one that cannot be read is removed too, and None returned."""
+        try:
+            return super().destroy(id)
+        except CorruptRecord:
+            self._asker.ask(self._sql.discard, (id,), writes=True)
+            return None
+
     def _end(self, id: str, lost: Lost) -> Record | None:
         """Take away what stands, though the answer to that was lost before."""
         try:
-            ended = super().destroy(id)
+            ended = self._read_and_remove(id)
         except StoreUnavailable as error:
             raise unknown(error) from error
         if ended is None:  # by this call or another, and it is not known where it went
@@ -142,21 +161,26 @@ class AsyncSQLProvider(AsyncWholeRecords):
         return await self._asker.write(swapping(self._sql, old, new))
 
     async def move(self, old: Record, new: Record, tombstone: Record) -> bool:
-        """Put `new` under its own id and `tombstone` in the place of `old`, in one step."""
+        """Put `new` under its own id and `tombstone` in the place of `old`.
+
+        In one step; in two, as other stores do, if the table's engine has no transactions.
+        """
+        if not (await self._asker.layout()).has_transactions:
+            return await super().move(old, new, tombstone)
         return await self._asker.write(moving(self._sql, old, new, tombstone))
 
     async def update(self, record: Record, changes: Changes) -> Outcome | Record:
         """As the contract says: one UPDATE, unless others wrote meanwhile."""
         if is_touch(record, changes):
             times = changes.now, changes.expires, record.id, changes.now, changes.lifetime
-            if (await self._asker.ask(self._sql.touch, times)).number:
+            if (await self._asker.ask(self._sql.touch, times, writes=True)).number:
                 return Outcome.APPLIED
         return await super().update(record, changes)
 
     async def destroy(self, id: str) -> Record | None:
         """As the contract says: one DELETE, where the database says what it took away."""
-        if not await self._asker.says_what_it_deletes():
-            return await super().destroy(id)
+        if not (await self._asker.layout()).says_what_it_deletes:
+            return await self._read_and_remove(id)
         try:
             taken = (await self._asker.once(self._sql.take, (id,))).rows
         except Silent as silent:
@@ -189,7 +213,7 @@ class AsyncSQLProvider(AsyncWholeRecords):
 
     async def gc(self, now: float, limit: int) -> int:
         """As the contract says, by the index."""
-        return (await self._asker.ask(self._sql.gc, (now, limit))).number
+        return (await self._asker.ask(self._sql.gc, (now, limit), writes=True)).number
 
     async def init(self) -> None:
         """Make the table and its indexes, if they are not there; raise StoreUnavailable."""
@@ -211,10 +235,24 @@ class AsyncSQLProvider(AsyncWholeRecords):
         """Close the connections; those in use are left to their users."""
         await self._link.close()
 
+    async def _has_moved(self, old: Record, tombstone: Record, error: StoreError) -> bool:
+        """As the base, but for a statement that was refused: it has done nothing."""
+        if not isinstance(error, OutcomeUnknown):
+            return False
+        return await super()._has_moved(old, tombstone, error)
+
+    async def _read_and_remove(self, id: str) -> Record | None:
+        """Read a row, then remove it; one that cannot be read is removed too, and None returned."""
+        try:
+            return await super().destroy(id)
+        except CorruptRecord:
+            await self._asker.ask(self._sql.discard, (id,), writes=True)
+            return None
+
     async def _end(self, id: str, lost: Lost) -> Record | None:
         """Take away what stands, though the answer to that was lost before."""
         try:
-            ended = await super().destroy(id)
+            ended = await self._read_and_remove(id)
         except StoreUnavailable as error:
             raise unknown(error) from error
         if ended is None:  # by this call or another, and it is not known where it went

@@ -16,10 +16,12 @@ import ormsgpack
 
 from sojourn.errors import CorruptRecord
 from sojourn.providers.frame import LATEST, pack, unpack
-from sojourn.record import NO_FIELDS, Fields, Record
+from sojourn.record import NO_FIELDS, Fields, Record, is_id
 
 _OPTION = ormsgpack.OPT_NON_STR_KEYS  # the fields' keys are bytes
 _BYTES = {bytes}
+_GREATEST_VERSION = 2**63 - 2
+"""A column has 63 bits, and a tombstone gets the version that follows."""
 _pack, _unpack = ormsgpack.packb, ormsgpack.unpackb
 
 
@@ -69,20 +71,41 @@ def fields_of(record: Record) -> bytes:
 
 
 def record_of(id: str, row: Sequence[Any]) -> Record:
-    """Return the record that a row is, as READ has it; raise CorruptRecord if it is none."""
-    version, seen, expires, head, fields = row
-    return _record(id, (version, seen, expires, head), _fields(id, fields))
+    """Return the record of a row that READ selected; raise CorruptRecord if it is not a session."""
+    *most, fields = row
+    return _record(id, most, _fields(id, fields))
 
 
 def listed(row: Sequence[Any]) -> Record:
-    """Return the record of a list's row, without its fields; raise CorruptRecord if it is none."""
-    return _record(row[0], row[1:], NO_FIELDS)
+    """Return the record of a row of a list, without its fields.
+
+    Raises CorruptRecord if the row is not a session, or its id is not an id.
+    """
+    id, *most = row
+    if type(id) is not str or not is_id(id):
+        raise CorruptRecord("a row in the table of the sessions has an id that is none")
+    return _record(id, most, NO_FIELDS)
 
 
 def _record(id: str, row: Sequence[Any], fields: Fields) -> Record:
-    version, seen, expires, head = row
+    """Return the record of a row.
+
+    Anybody may write to the table, and SQLite takes any type in any column: so each value is
+    checked before it is used.  The user and the successor are stored twice, in the head and in the
+    columns that lists are made from, and a row in which these differ is corrupt: otherwise
+    `destroy_user` would pass by a session that is the user's when it is read.
+    """
+    version, seen, expires, owner, successor, head = row
     it = unpack(id, head)
-    if not (0.0 <= seen <= LATEST and 0.0 <= expires <= LATEST):
+    if not (
+        type(version) is int
+        and 0 <= version <= _GREATEST_VERSION
+        and type(seen) is type(expires) is float
+        and 0.0 <= seen <= LATEST
+        and 0.0 <= expires <= LATEST
+        and successor == it.successor
+        and owner == (None if it.user is None else owner_of(it.user))
+    ):
         raise _corrupt(id)
     return Record(
         id,
@@ -100,10 +123,10 @@ def _record(id: str, row: Sequence[Any], fields: Fields) -> Record:
     )
 
 
-def _fields(id: str, data: bytes) -> Fields:
+def _fields(id: str, data: Any) -> Fields:
     try:
         fields = _unpack(data, option=_OPTION)
-    except ValueError:
+    except (ValueError, TypeError):
         raise _corrupt(id) from None
     if (
         type(fields) is dict
@@ -132,13 +155,17 @@ def complete(rows: Sequence[Any], asked: Asked) -> tuple[Sequence[Any], Asked | 
     """Return the rows of a list as far as they are complete, and what to ask for next.
 
     An answer shows the table as of one moment.  A session moves only among the ids with the same
-    first two digits: so whoever takes these together misses none that moves between two answers.
+    first two digits, so a list that takes these together misses no session that moves between two
+    answers.  Rows with odd ids may be in any order: if there is no progress, more are asked for at
+    once, so that the list comes to an end.
     """
     if len(rows) < asked.limit:
         return rows, None
     last = rows[-1][0][:2]
     whole = [row for row in rows if row[0][:2] != last]
-    return whole, Asked(last, asked.limit) if whole else Asked(asked.start, asked.limit * 2)
+    if not whole or last <= asked.start:
+        return [], Asked(asked.start, asked.limit * 2)
+    return whole, Asked(last, asked.limit)
 
 
 def readable(rows: Sequence[Any]) -> Iterator[Record]:

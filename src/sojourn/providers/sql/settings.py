@@ -19,15 +19,23 @@ TIMEOUT = 4.0
 """Seconds.  Two of these, as for an answer that never comes and a connection anew, are under ten."""
 
 
-def checked(pool: object, timeout: object) -> None:
+def checked(pool: object, timeout: object, idle_timeout: object = None) -> None:
     """Refuse a size of the pool or a timeout that makes no sense."""
     if type(pool) is not int or pool < 1:
         raise ConfigError(f"pool: {pool!r} must be a number of connections, 1 or more")
     if type(timeout) not in (int, float) or not 0 < timeout <= 3600:  # type: ignore[operator]
         raise ConfigError(f"timeout: {timeout!r} must be seconds, more than 0 and at most 3600")
+    if idle_timeout is not None and (
+        type(idle_timeout) not in (int, float) or not idle_timeout > 0  # type: ignore[operator]
+    ):
+        raise ConfigError(
+            f"idle_timeout: {idle_timeout!r} must be seconds, more than 0; None for no limit"
+        )
 
 
-def pool_of(driver: Driver, size: int, timeout: float) -> Pool[Connection]:
+def pool_of(
+    driver: Driver, size: int, timeout: float, longest_idle: float | None = None
+) -> Pool[Connection]:
     """Return the connections that threads share."""
     return Pool(
         connect=driver.connect,
@@ -36,6 +44,7 @@ def pool_of(driver: Driver, size: int, timeout: float) -> Pool[Connection]:
         forget=driver.forget,
         size=size,
         timeout=timeout,
+        longest_idle=longest_idle,
     )
 
 

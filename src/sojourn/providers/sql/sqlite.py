@@ -7,12 +7,16 @@ number of processes may share the file.  The connections of a process are shared
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 import stat
 from contextlib import suppress
+from threading import Lock
 from typing import NamedTuple
 
+from sojourn._processes import PerProcess
 from sojourn.errors import ConfigError
+from sojourn.providers.owners import may_write, whose
 from sojourn.providers.sql import dsn
 from sojourn.providers.sql.dialects import SQLITE
 from sojourn.providers.sql.driver import Answer, Connection, Fault, Parameters
@@ -28,6 +32,10 @@ _FAULTS = {
     sqlite3.SQLITE_TOOBIG: Fault.TOO_LARGE,
     sqlite3.SQLITE_READONLY: Fault.READ_ONLY,  # for as long as the connection is open
 }
+_REFUSED_THE_FILE = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM}
+_making = PerProcess(Lock)
+"""Held while a file is made."""
+_OTHER_COLUMNS = re.compile("no such column|has no column named|has [0-9]+ columns but")
 
 
 class SQLiteProvider(SQLProvider):
@@ -57,9 +65,7 @@ class SQLiteProvider(SQLProvider):
         sql = statements(SQLITE, table)
         if "." in table:
             raise ConfigError(f"table: {table!r} names a schema, of which SQLite has none")
-        file = os.path.abspath(dsn.sqlite(os.fspath(path)))
-        if not os.path.isdir(os.path.dirname(file)):
-            raise ConfigError(f"provider_config: there is no folder for the file {file!r}")
+        file = _usable(os.path.abspath(dsn.sqlite(os.fspath(path))))
         driver = _Driver(file, timeout, fsync=fsync)
         source = pool_of(driver, pool, timeout)
         super().__init__(Link(source, driver), sql, create=create_table)
@@ -72,6 +78,29 @@ class _Open(NamedTuple):
     file: tuple[int, int, int]
 
 
+def _usable(file: str) -> str:
+    """Return the path of a file for sessions; ConfigError if it cannot hold any.
+
+    It need not be there.  The log stands beside it, so both it and its folder have to be writable.
+    """
+    folder = os.path.dirname(file)
+    if not os.path.isdir(folder):
+        raise ConfigError(f"provider_config: there is no folder for the file {file!r}")
+    if os.path.isdir(file):
+        raise ConfigError(f"provider_config: {file!r} is a folder: name a file in it")
+    for path in (file, folder):
+        if os.path.exists(path) and not may_write(path):
+            raise ConfigError(
+                f"provider_config: this process may not write {path!r}{whose(path)}. Name a file "
+                "that it may write, in a folder in which it may write"
+            )
+    return file
+
+
+def _decoded(text: bytes) -> str:
+    return text.decode(errors="replace")
+
+
 class _Driver:
     """Python's own."""
 
@@ -79,16 +108,17 @@ class _Driver:
 
     def __init__(self, path: str, timeout: float, *, fsync: bool) -> None:
         self._path = path
-        self.patience = self._timeout = timeout
+        self.patience = self.timeout = timeout
         self._sync = "FULL" if fsync else "NORMAL"
 
     def connect(self) -> Connection:
-        with suppress(OSError):  # of which SQLite gives a better account
-            os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        self._make_file()
         self._let_the_log_follow()
         connection = sqlite3.connect(
-            self._path, timeout=self._timeout, isolation_level=None, check_same_thread=False
+            self._path, timeout=self.timeout, isolation_level=None, check_same_thread=False
         )
+        # Text that is no UTF-8 would fail the whole statement, and the error would quote it.
+        connection.text_factory = _decoded
         try:
             connection.execute("PRAGMA journal_mode = WAL").fetchall()
             connection.execute(f"PRAGMA synchronous = {self._sync}")
@@ -115,12 +145,35 @@ class _Driver:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         if str(error).startswith("no such table"):  # the file was deleted, and begun anew
             return Fault.ABSENT, str(error)
-        return _FAULTS.get(code, Fault.REFUSED), str(error)
+        if _OTHER_COLUMNS.search(str(error)):
+            return Fault.OTHER_COLUMNS, str(error)
+        owner = self._owner() if code in _REFUSED_THE_FILE else ""
+        return _FAULTS.get(code, Fault.REFUSED), f"{error}{owner}"
+
+    def _make_file(self) -> None:
+        """Make the file, if it is absent, readable and writable by its owner alone.
+
+        A file that exists is not opened here: on POSIX, closing any descriptor of a file drops all
+        locks that this process has on it, those of SQLite's other connections included
+        (https://sqlite.org/howtocorrupt.html, section 2.2).  The lock keeps other threads from
+        connecting to a new file before its descriptor is closed.
+        """
+        with _making(), suppress(OSError):  # SQLite reports an error more precisely
+            path = os.path.realpath(self._path)  # O_EXCL follows no link
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+
+    def _owner(self) -> str:
+        """Say whose the file, its folder or what stands beside it is, if another user's."""
+        files = self._path, *self._beside()
+        return next(filter(None, map(whose, files)), "")
+
+    def _beside(self) -> tuple[str, str]:
+        return f"{self._path}-wal", f"{self._path}-shm"
 
     def _let_the_log_follow(self) -> None:
         """Give the files beside it its mode, as SQLite does, but only when it makes them."""
         mode = stat.S_IMODE(self._file()[2])
-        for beside in (f"{self._path}-wal", f"{self._path}-shm"):
+        for beside in self._beside() if mode else ():  # 0: there is no file
             with suppress(OSError):
                 if stat.S_IMODE(os.stat(beside).st_mode) != mode:
                     os.chmod(beside, mode)

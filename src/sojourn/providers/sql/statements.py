@@ -11,7 +11,9 @@ from string import Template
 from typing import NamedTuple
 
 from sojourn.errors import ConfigError
+from sojourn.providers.frame import LATEST
 from sojourn.providers.sql.dialects import COLUMNS, MARKS, Dialect
+from sojourn.providers.sql.rows import Row
 
 LAYOUT = "sojourn layout 1"
 """What a table says of itself; it changes with every change of the columns."""
@@ -22,6 +24,8 @@ _NAME = re.compile(r"([A-Za-z_][A-Za-z0-9_]{0,47}\.)?[A-Za-z_][A-Za-z0-9_]{0,47}
 class Statements(NamedTuple):
     """All statements for one table."""
 
+    table: str
+    """Its name, quoted."""
     layout: str
     create: tuple[str, ...]
     grant: str
@@ -31,8 +35,12 @@ class Statements(NamedTuple):
     save: str
     renew: str
     relive: str
+    bury: str
+    """Put a tombstone in the place of a row, where a move is two statements."""
     touch: str
     remove: str
+    discard: str
+    """Remove, whatever its version."""
     take: str
     """Remove, and return what it was: not every database can."""
     move: str
@@ -43,11 +51,14 @@ class Statements(NamedTuple):
     warnings: tuple[tuple[str, str], ...]
 
 
-LISTED = "id, version, seen, expires, head"
-LIVE = "expires > ? AND successor IS NULL"
+_CHECKED = "version, seen, expires, owner, successor, head"
+LISTED = f"id, {_CHECKED}"
+# The second bound leaves out rows that never expire: in SQLite any text is greater than a number,
+# and in PostgreSQL infinity and NaN are.
+LIVE = f"expires > ? AND expires <= {LATEST!r} AND successor IS NULL"
 
 GRANT = "GRANT SELECT, INSERT, UPDATE, DELETE ON $table TO $user;\n"
-READ = "SELECT version, seen, expires, head, fields FROM $table WHERE id = ?"
+READ = f"SELECT {_CHECKED}, fields FROM $table WHERE id = ?"
 INSERT = f"INSERT INTO $table ({COLUMNS}) VALUES ({MARKS})"
 # A touch passes the version by, so whoever renews must not take back what it promised meanwhile;
 # only a lifetime that was set on purpose does.
@@ -56,12 +67,16 @@ RENEW = """UPDATE $table SET version = ?, fields = ?, seen = $greatest(seen, ?),
 expires = $greatest(expires, ?) WHERE id = ? AND version = ?"""
 RELIVE = """UPDATE $table SET version = ?, fields = ?, seen = $greatest(seen, ?), expires = ?,
 lifetime = ?, head = ? WHERE id = ? AND version = ?"""
+BURY = f"""UPDATE $table SET {", ".join(f"{column} = ?" for column in Row._fields[1:])}
+WHERE id = ? AND version = ?"""
 TOUCH = f"""UPDATE $table SET seen = $greatest(seen, ?), expires = $greatest(expires, ?)
 WHERE id = ? AND {LIVE} AND lifetime $same ?"""
 REMOVE = "DELETE FROM $table WHERE id = ? AND version = ?"
+DISCARD = "DELETE FROM $table WHERE id = ?"
 TAKE = f"DELETE FROM $table WHERE id = ? RETURNING {LISTED}"
 OWNED = f"SELECT {LISTED} FROM $table WHERE owner = ? AND {LIVE}"
-ALL = f"SELECT {LISTED} FROM $table WHERE id >= ? AND {LIVE} ORDER BY id LIMIT ?"
+# An id is hexadecimal.  In SQLite a blob is greater than any text, so there are none in the list.
+ALL = f"SELECT {LISTED} FROM $table WHERE id >= ? AND id < 'g' AND {LIVE} ORDER BY id LIMIT ?"
 COUNT = f"SELECT count(*) FROM $table WHERE {LIVE}"
 
 
@@ -71,21 +86,13 @@ def statements(dialect: Dialect, table: str, user: str = "") -> Statements:
     user: whose rights the application has.
     """
     _check(table)
-    schema, _, name = table.rpartition(".")
-    words = {
-        "table": ".".join(_quoted(dialect, part) for part in table.split(".")),
-        "user": _quoted(dialect, user) if user else "…",
-        "name": name,
-        "schema": f"'{schema}'" if schema else "NULL",
-        "layout": LAYOUT,
-        "greatest": dialect.greatest,
-        "same": dialect.same,
-    }
+    words = _words(dialect, table, user)
 
     def made(text: str) -> str:
         return _marked(Template(text).substitute(words), dialect.mark)
 
     return Statements(
+        table=words["table"],
         layout=made(dialect.layout),
         create=tuple(made(text) for text in dialect.create),
         grant=Template(GRANT).substitute(words),
@@ -94,8 +101,10 @@ def statements(dialect: Dialect, table: str, user: str = "") -> Statements:
         save=made(SAVE),
         renew=made(RENEW),
         relive=made(RELIVE),
+        bury=made(BURY),
         touch=made(TOUCH),
         remove=made(REMOVE),
+        discard=made(DISCARD),
         take=made(TAKE),
         move=made(dialect.move),
         owned=made(OWNED),
@@ -104,6 +113,20 @@ def statements(dialect: Dialect, table: str, user: str = "") -> Statements:
         gc=made(dialect.gc),
         warnings=tuple((made(query), warning) for query, warning in dialect.warnings),
     )
+
+
+def _words(dialect: Dialect, table: str, user: str) -> dict[str, str]:
+    """Return what takes the places that a text marks with `$`."""
+    schema, _, name = table.rpartition(".")
+    return {
+        "table": ".".join(_quoted(dialect, part) for part in table.split(".")),
+        "user": _quoted(dialect, user) if user else "…",
+        "name": name,
+        "schema": f"'{schema}'" if schema else "NULL",
+        "layout": LAYOUT,
+        "greatest": dialect.greatest,
+        "same": dialect.same,
+    }
 
 
 def _check(table: object) -> None:

@@ -40,13 +40,16 @@ def swapping(sql: Statements, old: Record, new: Record | None) -> Write:
     """Return what puts `new`, or nothing, in the place of `old`."""
     if new is None:
         return Write(sql.remove, (old.id, old.version), old, new, 0)
+    version = own_version()
+    if new.successor is not None:
+        row = row_of(new._replace(version=version))
+        return Write(sql.bury, (*row[1:], old.id, old.version), old, new, version)
     statement = sql.save
     more: Parameters = ()
     if old[8:10] != new[8:10] or new.expires < old.expires:  # a lifetime was set
         statement, more = sql.relive, (new.seen, new.expires, new.lifetime, head_of(new))
     elif new.seen != old.seen or new.expires != old.expires:
         statement, more = sql.renew, (new.seen, new.expires)
-    version = own_version()
     values = (version, fields_of(new), *more, old.id, old.version)
     return Write(statement, values, old, new, version)
 

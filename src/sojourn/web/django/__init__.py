@@ -1,11 +1,11 @@
-"""Sessions in Django 5.2 and later: beneath Django's own middleware, or with one of ours.
+"""Sessions in Django 5.2 and later, with Django's own session middleware or with Sojourn's.
 
     INSTALLED_APPS = [..., "sojourn.web.django"]
     SESSION_ENGINE = "sojourn.web.django"
     SOJOURN = {"provider": "redis", "provider_config": "127.0.0.1:6379"}
 
-With `sojourn.web.django.SessionMiddleware` in MIDDLEWARE in place of Django's, `request.session`
-is in memory from the start of a request to its end, and nothing waits for the store in between.
+If MIDDLEWARE has `sojourn.web.django.SessionMiddleware` in place of Django's, the session is loaded
+at the start of a request and stored at its end, and no access to it in between waits for the store.
 """
 
 from __future__ import annotations

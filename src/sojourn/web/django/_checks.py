@@ -1,27 +1,28 @@
-"""Django's system checks: what is wrong with the settings is said before the first request.
+"""System checks for Django, which report wrong settings before the first request.
 
 sojourn.E001  a setting is missing or wrong
-sojourn.E002  SESSION_ENGINE is not ours
-sojourn.E003  there is not one session middleware
-sojourn.E004  a middleware that needs the session comes before it
-sojourn.E005  a setting that Django's own middleware cannot keep
-sojourn.W001  what is unsafe about the store (with --deploy)
+sojourn.E002  SESSION_ENGINE is not "sojourn.web.django"
+sojourn.E003  there is no session middleware, or more than one
+sojourn.E004  a middleware that needs the session comes before the session middleware
+sojourn.E005  a setting is not supported by Django's own session middleware
+sojourn.W001  the store is unsafe or does not answer (with --deploy)
+sojourn.W002  the cookie name has a prefix that Django's middleware does not enforce (with --deploy)
+sojourn.I001  a test runner is active; says which store its sessions are in
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import suppress
 from typing import Any
 
 from django.conf import settings
 from django.contrib.sessions.middleware import SessionMiddleware as DjangosMiddleware
-from django.core.checks import CheckMessage, Error, Warning  # noqa: A004 - Django's name
-from django.utils.module_loading import import_string
+from django.core.checks import CheckMessage, Error, Info, Warning  # noqa: A004 - Django's name
 
 from sojourn.errors import ConfigError, SessionError, StoreError
+from sojourn.web.django._keys import middleware
 from sojourn.web.django._managers import manager
 from sojourn.web.django._middleware import SessionMiddleware
+from sojourn.web.django._testing import is_testing
 
 ENGINE = "sojourn.web.django"
 OURS = "sojourn.web.django.SessionMiddleware"
@@ -31,11 +32,11 @@ UNKNOWN_TO_DJANGO: dict[str, Any] = {
     "header_name": None,
     "enable_set_cookie": True,
 }
-"""What Django's own middleware knows nothing of, and the one value that goes with it."""
+"""Settings that Django's middleware does not support, with the only value it can work with."""
 
 
 def settings_are_right(**_: object) -> list[CheckMessage]:
-    """E001, E002: what the settings say, and which store they name."""
+    """E001, E002: check the settings, and the store that they name."""
     found: list[CheckMessage] = []
     try:
         manager()
@@ -51,8 +52,8 @@ def settings_are_right(**_: object) -> list[CheckMessage]:
 
 
 def middleware_is_right(**_: object) -> list[CheckMessage]:
-    """E003 to E005: which middleware there is, where it stands, and what it can keep."""
-    classes = list(_middleware())
+    """E003 to E005: check the session middleware, its position and its support of the settings."""
+    classes = list(middleware())
     ours = [each for each in classes if issubclass(each, DjangosMiddleware)]
     if len(ours) != 1:
         names = [each.__module__ + "." + each.__qualname__ for each in ours] or "none"
@@ -70,21 +71,35 @@ def middleware_is_right(**_: object) -> list[CheckMessage]:
 
 
 def store_is_safe(**_: object) -> list[CheckMessage]:
-    """W001: what the store itself says."""
+    """W001: report the warnings of the store itself, or that it does not answer."""
     try:
         return [Warning(said, id="sojourn.W001") for said in manager().check()]
     except ConfigError:
-        return []  # E001 says it
+        return []  # reported as E001
     except StoreError as error:
         return [Warning(f"The session store does not answer: {error}", id="sojourn.W001")]
 
 
-def _middleware() -> Iterator[type]:
-    for path in settings.MIDDLEWARE:
-        with suppress(ImportError):  # which Django itself speaks of
-            found = import_string(path)
-            if isinstance(found, type):
-                yield found
+def prefix_is_kept(**_: object) -> list[CheckMessage]:
+    """W002: warn of a cookie prefix that Django does not enforce.  It strips Unicode blanks around
+    names, browsers do not, so a sibling host's page can set a cookie that Django takes for ours.
+    """
+    name = settings.SESSION_COOKIE_NAME
+    ours = [each for each in middleware() if issubclass(each, SessionMiddleware)]
+    if ours or not str(name).lower().startswith(("__host-", "__secure-", "__http-")):
+        return []
+    problem = (
+        f"SESSION_COOKIE_NAME={name!r}: Django's own middleware lets other hosts get around it."
+    )
+    return [Warning(problem, hint=f"Put {OURS!r} in its place.", id="sojourn.W002")]
+
+
+def tests_have_their_store(**_: object) -> list[CheckMessage]:
+    """I001: report that the tests have a store of their own, in memory."""
+    if not is_testing() or "TEST" in getattr(settings, "SOJOURN", {}):
+        return []
+    said = "The sessions of these tests are in memory, and not in the store of SOJOURN."
+    return [Info(said, hint="SOJOURN['TEST'] may name another store.", id="sojourn.I001")]
 
 
 def _needs_it(middleware: type) -> bool:
@@ -92,7 +107,7 @@ def _needs_it(middleware: type) -> bool:
 
 
 def _not_kept() -> list[str]:
-    """What Django's own middleware makes nothing of."""
+    """Return a problem for each setting that Django's own middleware does not support."""
     try:
         config = manager().config
     except SessionError:

@@ -1,8 +1,9 @@
-"""Where a store is, and with what password, is for the store alone.
+"""Hides the address and the password of the store in Django's debug pages.
 
-Django shows its settings on the page for an error while DEBUG is on, and hides what is called
-a password, a key or a token; a connection string is called none of these.  So it is hidden once
-the store is open; as long as it is wrong, errors have to show what is.
+If DEBUG is on, Django shows its settings on error pages.  It hides values whose names suggest a
+password, a key or a token, but the name of a connection string does not.  So connection strings are
+replaced by text without a readable repr once the store is open; before that, errors about a wrong
+one must be able to show it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Any
 
 
 class Hidden(str):
-    """Text that no repr shows."""
+    """A string whose repr does not show its text."""
 
     __slots__ = ()
 
@@ -20,9 +21,16 @@ class Hidden(str):
 
 
 def conceal(ours: Any) -> None:
-    """Leave in SOJOURN what equals its `provider_config`, and shows no text."""
-    if isinstance(ours, dict) and "provider_config" in ours:
-        ours["provider_config"] = _hidden(ours["provider_config"])
+    """Replace `provider_config` and the store's URL in SOJOURN by equal values with a hidden repr.
+
+    ours: the setting SOJOURN, which is changed in place; its "TEST" is treated in the same way.
+    """
+    if isinstance(ours, dict):
+        conceal(ours.get("TEST"))
+        if "provider_config" in ours:
+            ours["provider_config"] = _hidden(ours["provider_config"])
+        if "://" in str(ours.get("provider")):
+            ours["provider"] = _hidden(ours["provider"])
 
 
 def _hidden(value: Any) -> Any:

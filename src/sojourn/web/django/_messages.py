@@ -1,8 +1,8 @@
-"""Django's messages in the session, each under a key of its own.
+"""A storage for Django's messages, with each message under a session key of its own.
 
-Django's own storage puts all of them as one text, so that of two requests that each add one the
-later erases the other's.  Here no request touches what another one adds; and once all were shown
-nothing is left of them, so that a session with nothing else in it ends.
+Django's own storage keeps all messages in one text, so if two requests add one each, the later
+request overwrites the other's message.  Here a request never changes the messages of another.  When
+all messages were shown, no key is left, so that a session without other data is deleted.
 """
 
 from __future__ import annotations
@@ -18,12 +18,14 @@ PREFIX = f"{SessionStorage.session_key}/"
 
 
 class MessageStorage(SessionStorage):
-    """For MESSAGE_STORAGE: overlapping requests keep each other's messages."""
+    """A class for MESSAGE_STORAGE: messages of overlapping requests are all kept."""
 
     _queued_messages: list[Any]
+    _loaded_messages: list[Any]
 
     def _get(self, *args: Any, **kwargs: Any) -> tuple[list[Any], bool]:
-        """Return what is to be shown, oldest first; what Django's own storage left comes first."""
+        """Return the stored messages, oldest first, and True: this storage holds all of them."""
+        # A session from before the change of MESSAGE_STORAGE may still hold Django's one text.
         session = self.request.session
         left = self.deserialize_messages(session.get(self.session_key)) or []
         keys = sorted(key for key in session.keys() if str(key).startswith(PREFIX))  # noqa: SIM118 - Django's word
@@ -31,11 +33,16 @@ class MessageStorage(SessionStorage):
         return [*left, *(Message(*session[key]) for key in keys)], True
 
     def _store(self, messages: Any, response: Any, *args: Any, **kwargs: Any) -> list[Any]:
-        """Take away what was shown; put what was added."""
+        """Remove the messages that were shown, and store those that were added."""
         session = self.request.session
-        for key in self._got if self.used else ():
-            session.pop(key, None)
-        for each in self._queued_messages:
-            key = f"{PREFIX}{time.time_ns():020}-{get_random_string(8)}"
+        if self.used:
+            # `used` may be set without iterating the messages; this loads them, and sets `_got`.
+            len(self._loaded_messages)
+            for key in self._got:
+                session.pop(key, None)
+        # Keys sort by time and number; the random part keeps requests from sharing a key.
+        now = time.time_ns()
+        for number, each in enumerate(self._queued_messages):
+            key = f"{PREFIX}{now:020}-{number:06}-{get_random_string(8)}"
             session[key] = (each.level, each.message, each.extra_tags)
         return []

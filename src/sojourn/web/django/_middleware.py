@@ -1,9 +1,10 @@
-"""A middleware in place of Django's, under which every law of a session holds.
+"""A replacement for Django's session middleware, with all guarantees of a Sojourn session.
 
-The session is there before the view, and in memory: no access waits for the store, in neither
-colour.  It is released after the view, before the response leaves, and the response is told then:
-`session_key` is the session's id, and what was to be done at once (`save`, `create`, `flush`,
-`cycle_key`) is done at that release.  As Django has it, a response of 500 and above saves nothing.
+The session is loaded before the view runs, so no access to it waits for the store, neither in sync
+nor in async code.  It is released after the view and before the response is sent, and the release's
+headers are added to the response.  `session_key` is the id of the session.  `save`, `create`,
+`flush` and `cycle_key` take effect at the release.  As with Django's own middleware, a response
+with a status of 500 or above saves nothing.
 """
 
 from __future__ import annotations
@@ -19,16 +20,20 @@ from sojourn.errors import ConfigError, StoreError
 from sojourn.session import Session
 from sojourn.web._headers import replaced, taken
 from sojourn.web.django._inner import InnerSession
+from sojourn.web.django._keys import current
 from sojourn.web.django._managers import async_manager, headers_of, manager
 from sojourn.web.django._request import RequestSession
-from sojourn.web.django._response import forgo, tell, unavailable
+from sojourn.web.django._response import tell, unavailable
 
 
 class SessionMiddleware(DjangosMiddleware):
-    """Gives each request its session, in `request.session`.  A StoreError is answered with 503."""
+    """Gives each request a session, in `request.session`.  A StoreError is answered with 503."""
+
+    keeps_tokens = True
+    """Whether tokens are kept from the application: `session_key` is the id."""
 
     def __call__(self, request: HttpRequest) -> Any:
-        """Serve one request.  Raises ConfigError if it has a session already."""
+        """Serve one request.  Raises ConfigError if the request already has a session."""
         if self.async_mode:
             return self.__acall__(request)
         try:
@@ -36,9 +41,13 @@ class SessionMiddleware(DjangosMiddleware):
         except StoreError as error:
             return unavailable(error)
         inner = _enter(request, session)
-        response: Any = self.get_response(request)
+        # The context variable is reset in any case: a thread may serve another request next.
+        try:
+            response: Any = self.get_response(request)
+        finally:
+            current.set(None)
         if response.status_code >= 500:
-            return forgo(inner, response)
+            return tell(manager().discard(inner), response)
         try:
             _leave(request, inner)
             return tell(manager().release(inner), response)
@@ -46,15 +55,19 @@ class SessionMiddleware(DjangosMiddleware):
             return unavailable(error, response)
 
     async def __acall__(self, request: HttpRequest) -> HttpResponse:
-        """Serve one request, as `__call__` does."""
+        """Serve one request like `__call__`, with the async manager."""
         try:
             session = await async_manager().start(headers_of(request), https=request.is_secure())
         except StoreError as error:
             return unavailable(error)
         inner = _enter(request, session)
-        response = await cast("Awaitable[HttpResponse]", self.get_response(request))
+        # The context variable is reset in any case: a task may serve another request next.
+        try:
+            response = await cast("Awaitable[HttpResponse]", self.get_response(request))
+        finally:
+            current.set(None)
         if response.status_code >= 500:
-            return forgo(inner, response)
+            return tell(async_manager().discard(inner), response)
         try:
             _leave(request, inner)
             return tell(await async_manager().release(inner), response)
@@ -62,7 +75,7 @@ class SessionMiddleware(DjangosMiddleware):
             return unavailable(error, response)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        """Answer a fault of the store that the view ran into as one of our own."""
+        """Answer a StoreError that the view raised with 503; leave other exceptions to Django."""
         return unavailable(exception) if isinstance(exception, StoreError) else None
 
 
@@ -70,11 +83,13 @@ def _enter(request: HttpRequest, session: Session) -> InnerSession:
     if hasattr(request, "session"):
         raise ConfigError(taken("request.session"))
     inner = InnerSession.adopt(session)
-    request.session = RequestSession(inner)
+    request.session = RequestSession.of(inner)
+    current.set(request.session)
     return inner
 
 
 def _leave(request: HttpRequest, inner: InnerSession) -> None:
     if not isinstance(getattr(request, "session", None), RequestSession):
         logger.warning(replaced("request.session"))
+    # A stored expiry date must become a lifetime before the release computes the session's end.
     inner.settle()

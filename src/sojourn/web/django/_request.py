@@ -1,22 +1,42 @@
-"""`request.session` under our own middleware: in memory, and released when the view is done.
+"""`request.session` with our own middleware: already loaded, and released after the view.
 
-What Django's users ask to be done at once is an intent here, and done at that release.
+`save`, `create`, `flush` and `delete`, which take effect immediately in Django, are only noted here
+and take effect at the release.
 """
 
 from __future__ import annotations
 
-from sojourn.errors import SessionGone
+from typing import Any
+
 from sojourn.web.django._contract import DjangoSession
 from sojourn.web.django._inner import InnerSession
-from sojourn.web.django._managers import async_manager, manager
+from sojourn.web.django._keys import aend, aexists, current, end, exists
+from sojourn.web.django._store import SessionStore
 
 
 class RequestSession(DjangoSession):
     """The session of the request."""
 
-    def __init__(self, inner: InnerSession) -> None:
-        """Speak Django's words for a session."""
-        self._inner = inner
+    _inner: InnerSession
+
+    def __new__(cls, session_key: str | None = None) -> Any:
+        """Return the session with this key: the request's own, or a `SessionStore`."""
+        # Applications reload by `request.session.__class__(request.session.session_key)`.
+        session = current.get()
+        itself = session is not None and session_key is not None
+        return (
+            session if itself and session_key == session.session_key else SessionStore(session_key)
+        )
+
+    def __init__(self, session_key: str | None = None) -> None:
+        """Do nothing: Python also calls this for the existing session that `__new__` returns."""
+
+    @classmethod
+    def of(cls, inner: InnerSession) -> RequestSession:
+        """Wrap an inner session in Django's session API."""
+        session: RequestSession = object.__new__(cls)
+        session._inner = inner
+        return session
 
     def _get_session(self, no_load: bool = False) -> InnerSession:
         return self._inner
@@ -26,79 +46,75 @@ class RequestSession(DjangoSession):
 
     @property
     def session_key(self) -> str | None:
-        """The id, safe to store and to log; None if nothing is stored, nor will be."""
+        """The id, safe to store and to log; None if the session is not and will not be stored."""
         return None if self.is_empty() else self._inner.id
 
     def _is_accessed(self) -> bool:
         return self._inner.accessed
 
     def _is_modified(self) -> bool:
-        return self._inner.modified
+        return self._inner.modified or self._inner.seen
+
+    def _look(self) -> None:
+        self._inner.look()
+
+    def _see(self) -> None:
+        self._inner.see()
 
     def __bool__(self) -> bool:
         return not self.is_empty()
 
     def is_empty(self) -> bool:
-        """Whether nothing is stored, nor will be."""
+        """Whether the session is not stored, and will not be stored by the release."""
         return self._inner.is_new and self._inner.is_bare
 
     # -- intents ---------------------------------------------------------------------------------
 
     def save(self, must_create: bool = False) -> None:
-        """Be stored at the release, though there is nothing in it."""
+        """Make the release store the session even if it is empty.
+
+        must_create: whether it gets a new id, as a session that is not yet stored does anyway.
+        """
         if must_create and not self._inner.is_new:
             self._inner.regenerate_id()
         if self._inner.is_new:
             self._inner.keep()
+        self._inner.see()
 
     async def asave(self, must_create: bool = False) -> None:
-        """Be stored at the release, as `save` says."""
+        """Make the release store the session, like `save`."""
         self.save(must_create)
 
     def create(self) -> None:
-        """Be stored at the release under a new id, though there is nothing in it."""
+        """Make the release store the session under a new id, even if it is empty."""
         self.save(must_create=True)
 
     async def acreate(self) -> None:
-        """Be stored at the release under a new id, as `create` says."""
+        """Make the release store the session under a new id, like `create`."""
         self.create()
 
     def flush(self) -> None:
-        """End the session at the release; what is put afterwards begins a new one."""
+        """End the session at the release; values assigned afterwards begin a new one."""
         self._inner.destroy()
 
     async def aflush(self) -> None:
-        """End the session at the release; what is put afterwards begins a new one."""
+        """End the session at the release; values assigned afterwards begin a new one."""
         self.flush()
 
-    # -- others, at once ---------------------------------------------------------------------------
+    # -- other sessions, immediately -------------------------------------------------------------
 
     def delete(self, session_key: str | None = None) -> None:
-        """End this session at the release; or that of another id, now."""
-        if session_key in (None, self.session_key):
-            self.flush()
-        else:
-            manager().destroy(str(session_key))
+        """End this session at the release or, given a key, that session immediately."""
+        self.flush() if session_key is None else end(session_key)
 
     async def adelete(self, session_key: str | None = None) -> None:
-        """End this session at the release; or that of another id, now."""
-        if session_key in (None, self.session_key):
-            self.flush()
-        else:
-            await async_manager().destroy(str(session_key))
+        """End this session at the release or, given a key, that session immediately."""
+        self.flush() if session_key is None else await aend(session_key)
 
     def exists(self, session_key: str) -> bool:
-        """Whether a living session has this id."""
-        try:
-            with manager().open_id(session_key):
-                return True
-        except SessionGone:
-            return False
+        """Whether a live session has this key."""
+        return exists(session_key)
 
     async def aexists(self, session_key: str) -> bool:
-        """Whether a living session has this id."""
-        try:
-            async with async_manager().open_id(session_key):
-                return True
-        except SessionGone:
-            return False
+        """Whether a live session has this key."""
+        return await aexists(session_key)

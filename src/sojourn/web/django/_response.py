@@ -1,23 +1,21 @@
-"""What a release says, in a response of Django's."""
+"""Adds the result of a release to a Django response, and builds the 503 response."""
 
 from __future__ import annotations
 
 from http.cookies import Morsel
 
 from django.http import HttpResponse
-from django.utils.cache import patch_vary_headers
 
 from sojourn._events import logger
 from sojourn.release import Release
-from sojourn.session import Session
-from sojourn.web._headers import UNAVAILABLE, UNAVAILABLE_HEADERS, merged
-from sojourn.web.django._managers import manager
+from sojourn.web._headers import UNAVAILABLE, UNAVAILABLE_HEADERS
+from sojourn.web._merging import merged
 
 
 class _Cookie(Morsel[str]):
-    """A Set-Cookie that is sent as Sojourn wrote it, and read as Django's own.
+    """A cookie that is sent exactly as Sojourn wrote it, and can be read as one of Django's.
 
-    Not every Python has a word for each of its attributes, such as Partitioned.
+    Older Python versions do not support all attributes, such as Partitioned, in a Morsel.
     """
 
     def __init__(self, line: str) -> None:
@@ -31,6 +29,7 @@ class _Cookie(Morsel[str]):
             if self.isReservedKey(key):
                 self[key] = said or True
 
+    # Django pickles responses to cache them; the copy must be sent with the same line.
     def __reduce__(self) -> tuple[type[_Cookie], tuple[str]]:
         return _Cookie, (self.line,)
 
@@ -39,7 +38,8 @@ class _Cookie(Morsel[str]):
 
 
 def tell(release: Release, response: HttpResponse) -> HttpResponse:
-    """Add the headers of a release."""
+    """Add the headers of a release to the response, and return the response."""
+    # Django sends cookies from `response.cookies`; as a plain header there could be only one.
     cookies = [value for name, value in release.headers if name == "Set-Cookie"]
     others = [pair for pair in release.headers if pair[0] != "Set-Cookie"]
     if others:
@@ -50,16 +50,11 @@ def tell(release: Release, response: HttpResponse) -> HttpResponse:
     return response
 
 
-def forgo(session: Session, response: HttpResponse) -> HttpResponse:
-    """Save nothing; but what the response says may depend on who asked."""
-    if session.accessed:
-        names = ("Cookie", manager().config.header_name)
-        patch_vary_headers(response, [name for name in names if name])
-    return response
-
-
 def unavailable(error: Exception, instead_of: HttpResponse | None = None) -> HttpResponse:
-    """Return a 503; what the response it stands for holds open is closed with it."""
+    """Return the 503 response.
+
+    instead_of: the response that it replaces, whose open resources are closed along with it.
+    """
     logger.error("answered 503: %s", error)
     response = HttpResponse(UNAVAILABLE, status=503)
     for name, value in UNAVAILABLE_HEADERS:

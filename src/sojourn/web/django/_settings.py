@@ -1,6 +1,7 @@
-"""Django's settings, and what stands in SOJOURN, as a `Config`.
+"""Builds a `Config` from Django's session settings and the setting SOJOURN.
 
-Where Django has a setting of its own, that is the one place for it, and keeps its meaning.
+A setting that Django has is read from Django's settings only, with Django's meaning; SOJOURN must
+not contain it.
 """
 
 from __future__ import annotations
@@ -10,12 +11,13 @@ from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.utils.module_loading import import_string
-from django.utils.safestring import SafeString, mark_safe
 
-from sojourn._checks import COOKIE_LIMIT
 from sojourn.config import Config
+from sojourn.config.validators import COOKIE_LIMIT
 from sojourn.errors import ConfigError
 from sojourn.web._versions import require
+from sojourn.web.django._testing import OWN, named
+from sojourn.web.django._texts import TYPES
 
 TAKEN = {
     "cookie_name": "SESSION_COOKIE_NAME",
@@ -28,22 +30,25 @@ TAKEN = {
     "same_site": "SESSION_COOKIE_SAMESITE",
     "touch_on": "SESSION_SAVE_EVERY_REQUEST",
 }
-"""The keys of `Config` that Django has a setting for."""
+"""The keys of `Config` for which Django has a setting, with the name of that."""
 
 MONTH = 30 * 86_400
-TYPES = {"SafeString": (SafeString, lambda text: text + "", mark_safe)}
-"""What Django hands out as text, and its messages hold."""
 
 
 class Given(NamedTuple):
-    """What the settings say."""
+    """The settings as they were read."""
 
     provider: Any
     config: Config
+    own: bool
+    """Whether the default store of tests is used, because SOJOURN["TEST"] does not name one."""
 
 
-def read() -> Given:
-    """Return what the settings say.  Raises ConfigError, naming the setting that is wrong."""
+def read(*, testing: bool) -> Given:
+    """Read and check the settings.  Raises ConfigError, which names the setting that is wrong.
+
+    testing: whether a test runner is active.
+    """
     require("django", "5.2")
     ours = getattr(settings, "SOJOURN", None)
     if not isinstance(ours, Mapping) or not ours.get("provider"):
@@ -54,8 +59,12 @@ def read() -> Given:
     taken = [key for key in ours if key in TAKEN]
     if taken:
         raise ConfigError(f"SOJOURN[{taken[0]!r}]: give {TAKEN[taken[0]]} instead")
-    rest = {key: value for key, value in ours.items() if key != "provider"}
-    return Given(_provider(ours["provider"], rest), _config(rest))
+    rest = dict(ours)
+    test = named(rest.pop("TEST", None))
+    if testing:
+        rest.update({"provider_config": None, **(test or OWN)})
+    provider = rest.pop("provider")
+    return Given(_provider(provider, rest), _config(rest), testing and test is None)
 
 
 def _config(ours: dict[str, Any]) -> Config:
@@ -71,7 +80,7 @@ def _config(ours: dict[str, Any]) -> Config:
 
 
 def _of_django() -> dict[str, Any]:
-    """Django's own settings of the session, under the names that they have here."""
+    """Return Django's session settings as arguments of Config, with the defaults for Django."""
     if settings.SESSION_COOKIE_SAMESITE is False:
         raise ConfigError(
             "SESSION_COOKIE_SAMESITE=False: browsers take that as 'Lax'; say 'Lax', 'Strict' or "
@@ -82,9 +91,7 @@ def _of_django() -> dict[str, Any]:
         raise ConfigError(f"SESSION_COOKIE_AGE={age!r}: give a number of seconds")
     return {
         "cookie_name": settings.SESSION_COOKIE_NAME,
-        "cookie_lifetime": 0
-        if settings.SESSION_EXPIRE_AT_BROWSER_CLOSE
-        else min(age, COOKIE_LIMIT),
+        "cookie_lifetime": min(age, COOKIE_LIMIT) * (not settings.SESSION_EXPIRE_AT_BROWSER_CLOSE),
         "cookie_domain": settings.SESSION_COOKIE_DOMAIN,
         "cookie_path": settings.SESSION_COOKIE_PATH,
         "secure": True if settings.SESSION_COOKIE_SECURE else "auto",
@@ -92,16 +99,18 @@ def _of_django() -> dict[str, Any]:
         "same_site": settings.SESSION_COOKIE_SAMESITE,
         "max_lifetime": age,
         "absolute_lifetime": max(MONTH, age),
+        # Applications keep session keys in columns of 40 characters, as Django's own table does.
+        "short_ids": True,
         "touch_on": "request" if settings.SESSION_SAVE_EVERY_REQUEST else "change",
     }
 
 
 def _provider(given: Any, ours: Mapping[str, Any]) -> Any:
-    """A provider, or the name of a registered one.
+    """Return a provider, or a registered name or the URL of a store, as a manager accepts it.
 
-    A dotted path leads to a provider, or to what makes one of `provider_config`.
+    A dotted path is imported; a callable found there is called with `provider_config`.
     """
-    if not isinstance(given, str) or "." not in given:
+    if not isinstance(given, str) or "." not in given or not given.replace(".", "_").isidentifier():
         return given
     try:
         found = import_string(given)

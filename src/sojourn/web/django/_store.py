@@ -1,9 +1,9 @@
-"""The store for SESSION_ENGINE: a session beneath Django's own middleware.
+"""The session class for SESSION_ENGINE, which works with Django's own session middleware.
 
-Django's middleware asks `modified` and `is_empty`, and accordingly saves and sets the cookie,
-deletes the cookie, or does neither; whoever came late, or with a token that was regenerated
-away, says what makes it do neither.  It never saves an empty session, so `is_empty` is where one
-is released: whether it is empty by then the store decides.
+Django's middleware reads `modified` and `is_empty`.  Depending on them it saves the session and
+sets the cookie, deletes the cookie, or does neither.  A session that came too late, or whose token
+was replaced, answers so that the middleware does neither.  Django never saves an empty session, so
+`is_empty` itself releases one; the store then decides whether it is still empty.
 """
 
 from __future__ import annotations
@@ -11,19 +11,21 @@ from __future__ import annotations
 from django.conf import settings
 
 from sojourn.web.django._inner import InnerSession
-from sojourn.web.django._lazy import LazySession
-from sojourn.web.django._managers import async_manager, headers_of_token, manager
+from sojourn.web.django._keys import aend, aexists, end, exists
+from sojourn.web.django._managers import async_manager, manager
+from sojourn.web.django._saving import SavingSession
 
 
-class SessionStore(LazySession):
-    """What Django calls a session store: one session, and a word on others by their token."""
+class SessionStore(SavingSession):
+    """A session store in Django's sense: one session, and operations on others by their keys."""
 
     def is_empty(self) -> bool:
-        """Whether Django may delete the cookie, and need not save.
+        """Whether Django may delete the cookie, and does not have to save the session.
 
-        A cookie that names no session is left alone, as the client may hold a newer one by now;
-        but with SESSION_SAVE_EVERY_REQUEST Django would save, and send what nothing stands for.
+        A cookie without a session is not deleted, as the client may hold a newer one by now.  With
+        SESSION_SAVE_EVERY_REQUEST it is, or Django would save, and send a cookie without a session.
         """
+        # Without an access since the last save, there is nothing to release.
         if self._inner is not None:
             if not self._inner.is_bare and not self._may_find_no_store(self._inner):
                 return False
@@ -34,46 +36,48 @@ class SessionStore(LazySession):
         return not self._brought or (gone and not self._late)
 
     def _may_find_no_store(self, inner: InnerSession) -> bool:
-        """Whether it has to be stored by now: Django sends a token after every save, and where it
-        may go on without the store, there may be none.
+        """Whether the session must be stored right now, to learn if the store is available.
+
+        Django sends a token after every save; in an outage with `on_outage="anonymous"` there is
+        none.
         """
         return inner.is_new and self.modified and manager().config.on_outage == "anonymous"
 
     def create(self) -> None:
-        """Store the session under a new token, though there is nothing in it.
+        """Store the session under a new token, even if it is empty.
 
-        One that is stored already goes on under the new one, and the old one is dead.
+        If the session is already stored, its old token becomes invalid.
         """
         self.save(must_create=True)
 
     async def acreate(self) -> None:
-        """Store the session under a new token, as `create` does."""
+        """Store the session under a new token, like `create`."""
         await self.asave(must_create=True)
 
     def flush(self) -> None:
-        """End the session at once; what is put afterwards begins a new one."""
+        """End the session immediately; values assigned afterwards begin a new one."""
         session = self._get_session()
         session.destroy()
         self._finish(session, manager().release(session))
 
     async def aflush(self) -> None:
-        """End the session at once; what is put afterwards begins a new one."""
+        """End the session immediately; values assigned afterwards begin a new one."""
         session = await self._aget_session()
         session.destroy()
         self._finish(session, await async_manager().release(session))
 
     def delete(self, session_key: str | None = None) -> None:
-        """End a session at once: this one, or that of a token."""
-        (SessionStore(session_key) if session_key else self).flush()
+        """End this session or, given a key, that session immediately."""
+        self.flush() if session_key is None else end(session_key, self._inner)
 
     async def adelete(self, session_key: str | None = None) -> None:
-        """End a session at once: this one, or that of a token."""
-        await (SessionStore(session_key) if session_key else self).aflush()
+        """End this session or, given a key, that session immediately."""
+        await (self.aflush() if session_key is None else aend(session_key, self._inner))
 
     def exists(self, session_key: str) -> bool:
-        """Whether a living session has this token."""
-        return not manager().start(headers_of_token(session_key)).is_new
+        """Whether a live session has this key."""
+        return exists(session_key)
 
     async def aexists(self, session_key: str) -> bool:
-        """Whether a living session has this token."""
-        return not (await async_manager().start(headers_of_token(session_key))).is_new
+        """Whether a live session has this key."""
+        return await aexists(session_key)

@@ -1,6 +1,6 @@
-"""Sojourn's own words on a Django session: signing in and out, ids, lifetimes, and `apply`.
+"""Sojourn's own methods on a Django session: sign-in and sign-out, ids, lifetimes, and `apply`.
 
-They are those of `sojourn.Session`, and mean the same.
+They have the same names and meanings as in `sojourn.Session`.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from sojourn.web.django._inner import InnerSession
 
 
 class Words:
-    """Hands Sojourn's words on to the session inside."""
+    """Passes Sojourn's methods and properties on to the session inside."""
 
     def _get_session(self, no_load: bool = False) -> InnerSession:
-        """Return the session inside; load it if that was not done."""
+        """Return the session inside, and load it if necessary."""
         raise NotImplementedError
 
     async def _aget_session(self, no_load: bool = False) -> InnerSession:
-        """Return the session inside; load it if that was not done."""
+        """Return the session inside, and load it if necessary."""
         raise NotImplementedError
 
     @property
@@ -29,7 +29,7 @@ class Words:
 
     @property
     def id(self) -> str:
-        """What the session is known by: safe to log, never accepted from a client."""
+        """The name of the session: safe to log, and never accepted from a client."""
         return self._session.id
 
     @property
@@ -39,12 +39,12 @@ class Words:
 
     @property
     def user(self) -> str | None:
-        """Who is signed in; after Django's own sign-in the user's primary key, as text."""
+        """The signed-in user: after Django's own sign-in, the primary key as text; else None."""
         return self._session.user
 
     @property
     def authenticated_at(self) -> float | None:
-        """When the user last signed in, in seconds since the epoch."""
+        """When the user last signed in, in seconds since the epoch; None for an anonymous one."""
         return self._session.authenticated_at
 
     @property
@@ -54,12 +54,12 @@ class Words:
 
     @property
     def seen_at(self) -> float:
-        """When it was last seen, as far as that is stored, in seconds since the epoch."""
+        """When the session was last stored as seen, in seconds since the epoch."""
         return self._session.seen_at
 
     @property
     def expires_at(self) -> float:
-        """When it ends unless it is seen again, in seconds since the epoch."""
+        """When the session expires unless it is seen again, in seconds since the epoch."""
         return self._session.expires_at
 
     def require_fresh(self, seconds: float | timedelta) -> None:
@@ -74,25 +74,43 @@ class Words:
         about: Mapping[str, str] | None = None,
         remember: float | timedelta | None = None,
     ) -> None:
-        """Sign `user` in, under a new id.  `django.contrib.auth.login` does that by itself."""
+        """Sign `user` in, under a new id.  `django.contrib.auth.login` already does this.
+
+        The arguments are those of `sojourn.Session.login`.
+        """
         self._session.login(user, keep=keep, about=about, remember=remember)
 
     def logout(self) -> None:
-        """Sign out: end the session at the release."""
+        """Sign the user out: end the session at the release."""
         self._session.logout()
 
     def destroy(self) -> None:
-        """End the session at the release.  What is put afterwards begins a new one."""
+        """End the session at the release; values assigned afterwards begin a new one."""
         self._session.destroy()
 
     def regenerate_id(self) -> None:
-        """Go on under a new token and id, from the release on."""
+        """Give the session a new token and id at the release."""
         self._session.regenerate_id()
 
     def set_lifetime(self, seconds: float | timedelta | None, *, persistent: bool = False) -> None:
-        """Let this session live `seconds` from when it was last seen; None is as configured."""
+        """Let this session expire `seconds` after it was last seen; None: the configured lifetime.
+
+        persistent: whether its cookie outlives the browser.
+        """
         self._session.set_lifetime(seconds, persistent=persistent)
 
+    def on_release(self, function: Callable[[], object]) -> None:
+        """Call `function` once the changes are stored, like `sojourn.Session.on_release`."""
+        self._session.on_release(function)
+
     def apply(self, key: Any, function: Callable[[Any], Any], default: Any = None) -> Any:
-        """Replace the value by `function(value)`, and return that; no overlapping one is lost."""
+        """Replace the value by `function(value)` and return the result.
+
+        Overlapping calls in other requests are all applied.  default: the value if there is none.
+        """
         return self._session.apply(key, function, default)
+
+
+for _verb in (Words.logout, Words.destroy, Words.regenerate_id):
+    # Django's templates call any method that they look up, except those with this attribute.
+    _verb.alters_data = True  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""Sojourn as an application of Django: system checks, and the user of a session."""
+"""Sojourn as a Django application: it registers system checks and follows sign-ins."""
 
 from __future__ import annotations
 
@@ -13,21 +13,23 @@ from sojourn.web.django._managers import manager
 
 
 class SojournConfig(AppConfig):
-    """What stands in INSTALLED_APPS as "sojourn.web.django"."""
+    """The application that INSTALLED_APPS names as "sojourn.web.django"."""
 
     name = "sojourn.web.django"
     label = "sojourn"
     verbose_name = "Sessions"
 
     def ready(self) -> None:
-        """Open the store; register the checks; learn who signs in."""
-        with suppress(SessionError):  # the checks say it, and so does the first request
+        """Open the store, register the checks, and connect Django's sign-in signal."""
+        with suppress(SessionError):  # reported by the checks, and by the first request
             manager()
         checks.register(_checks.settings_are_right)
         checks.register(_checks.middleware_is_right)
+        checks.register(_checks.tests_have_their_store)
         checks.register(_checks.store_is_safe, checks.Tags.security, deploy=True)
+        checks.register(_checks.prefix_is_kept, checks.Tags.security, deploy=True)
         if apps.is_installed("django.contrib.auth"):
-            from django.contrib.auth.signals import user_logged_in  # noqa: PLC0415 - if it is there
+            from django.contrib.auth.signals import user_logged_in  # noqa: PLC0415 - optional
 
             from sojourn.web.django._signin import sign_in  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
--- Store a new record, unless anything stands under its id; 1 or 0.
+-- Store a new record, unless anything is stored under its id; return 1 if it was stored, else 0.
 --
 -- KEYS  1 the hash  2 its order of expiry  3 users
 -- ARGV  1 when it expires  2 the same for Redis, in ms  3 its entry by expiry  4 among the users

@@ -1,0 +1,194 @@
+"""The state of a session during one request: its record, what the request asked for, its changes.
+
+`Session` is the face of it for applications, and the lifecycle decides by it at release.  What a
+request asks for (an end, a new id, a sign-in, a lifetime) is kept here until then.  Times are
+seconds since the epoch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from enum import Enum, auto
+from typing import NamedTuple
+from weakref import WeakValueDictionary
+
+from sojourn._changes import ChangeSet
+from sojourn._cookies import Arrival
+from sojourn._tokens import Tokens
+from sojourn.codec import Codec
+from sojourn.config import Config
+from sojourn.record import NO_FIELDS, Record
+from sojourn.release import Release
+
+
+class Context(NamedTuple):
+    """What all sessions of one manager share."""
+
+    config: Config
+    codec: Codec
+    tokens: Tokens
+    clock: Callable[[], float]
+    renewing: WeakValueDictionary[str, SessionState]
+    """The sessions that will get a new id in this process, by that id."""
+    awaits: bool
+    """Whether the manager is an AsyncManager."""
+
+
+class Standing(Enum):
+    """How a session relates to the store."""
+
+    NORMAL = auto()
+    RETIRED = auto()
+    """Its token was given up a moment ago: it stores nothing, and cannot end anything."""
+    OUTAGE = auto()
+    """The store was down, and `on_outage` is "anonymous": it stores nothing."""
+    DETACHED = auto()
+    """Opened by its id, without a request: no cookie, no touch, no new id."""
+
+
+class SessionState:
+    """One session during one request."""
+
+    __slots__ = (
+        "__weakref__",
+        "about",
+        "accessed",
+        "arrival",
+        "authenticated",
+        "callbacks",
+        "changes",
+        "context",
+        "counts_as_seen",
+        "ended",
+        "lifetime",
+        "minted",
+        "origin",
+        "persistent",
+        "released",
+        "renews",
+        "sealed",
+        "sets_lifetime",
+        "signs_in",
+        "standing",
+        "successor",
+        "token",
+        "user",
+    )
+
+    def __init__(
+        self,
+        context: Context,
+        arrival: Arrival,
+        token: str | None = None,
+        origin: Record | None = None,
+        standing: Standing = Standing.NORMAL,
+    ) -> None:
+        """Begin with the record `origin`; None for a new session."""
+        self.context = context
+        self.arrival = arrival
+        self.token = token
+        """The token of the request, if it named the record."""
+        self.standing = standing
+        self.successor: str | None = None
+        """Of a retired session, the id under which the session of its token continues."""
+        self.changes = ChangeSet(context.codec, NO_FIELDS if origin is None else origin.fields)
+        self.accessed = False
+        """Whether the application looked at it: then the response depends on the visitor."""
+        self.sealed = False
+        """Whether it was released: a later change could not be saved."""
+        self.ended: Record | None = None
+        """The record that the release is to destroy."""
+        self.callbacks: tuple[Callable[[], object], ...] = ()
+        """The functions to call once the changes are stored."""
+        self.released: Release | None = None
+        self.begin(origin)
+
+    def begin(self, origin: Record | None) -> None:
+        """Take the times and the user of a record, or of a new session, and ask for nothing."""
+        self.origin = origin
+        self.renews = False
+        """Whether the release is to give it a new token and id."""
+        self.counts_as_seen = False
+        """Whether it counts as seen, though with `touch_on="change"` it might not."""
+        self.signs_in = False
+        self.sets_lifetime = False
+        self.minted: tuple[str, str] | None = None
+        """The token and the id that the release will give it, once one was asked for."""
+        if origin is None:
+            self.user: str | None = None
+            self.authenticated: float | None = None
+            self.about: Mapping[str, str] | None = None
+            self.lifetime: float | None = None
+            self.persistent = self.context.config.cookie_lifetime > 0
+        else:
+            self.user = origin.user
+            self.authenticated = origin.authenticated
+            self.about = origin.about
+            self.lifetime = origin.lifetime
+            self.persistent = origin.persistent
+
+    def end(self) -> None:
+        """Have the record destroyed at release; what is put from now on is a new session."""
+        self.ended = self.origin or self.ended
+        self.changes.forget()
+        self.begin(None)
+
+    def leave_origin(self) -> None:
+        """Become a new session, since the record has ended in the meantime."""
+        self.origin = None
+        if not self.sets_lifetime:
+            self.lifetime = None
+            self.persistent = self.context.config.cookie_lifetime > 0
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing can be put into it any more: there is no client for a new session."""
+        return self.standing is Standing.DETACHED and self.ended is not None
+
+    @property
+    def would_store(self) -> bool:
+        """Whether a release would store anything of this request."""
+        if self.sealed or self.standing is Standing.OUTAGE:
+            return False
+        if self.standing is Standing.RETIRED and not self.signs_in:
+            return False
+        if self.ended is not None:
+            return True
+        if self.origin is None:
+            return self.changes.has_values or self.user is not None
+        return self.renews or self.sets_lifetime or not self.changes.delta().is_empty
+
+    @property
+    def needs_token(self) -> bool:
+        """Whether a release would give the client a new token."""
+        if self.standing is Standing.RETIRED:
+            return self.signs_in
+        if self.standing is not Standing.NORMAL:
+            return False
+        if self.origin is None:
+            return self.changes.has_values or self.user is not None
+        return self.renews
+
+    def mint(self) -> tuple[str, str]:
+        """Return the token and the id that the release will give it; the same ones each time."""
+        if self.minted is None:
+            like = self.successor if self.origin is None else self.origin.id
+            self.minted = self.context.tokens.mint(like)
+            if like is not None:
+                self.context.renewing[self.minted[1]] = self
+        return self.minted
+
+    def ids(self) -> set[str]:
+        """Return the ids that it has, will have, or had when its request began."""
+        origin = None if self.origin is None else self.origin.id
+        coming = None if self.minted is None else self.minted[1]
+        return {id for id in (origin, coming, self.successor) if id is not None}
+
+    def expiry(self, now: float) -> float:
+        """Return when it expires if it is seen now: by the idle or the absolute limit."""
+        config = self.context.config
+        idle = now + (config.max_lifetime if self.lifetime is None else self.lifetime)
+        if config.absolute_lifetime is None:
+            return idle
+        created = now if self.origin is None else self.origin.created
+        return min(idle, created + config.absolute_lifetime)

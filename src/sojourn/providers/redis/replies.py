@@ -1,0 +1,122 @@
+"""The functions that check and interpret replies of Redis, one for each kind of reply.
+
+Each command carries the function that reads its reply (`Command.read`).  The function returns
+the meaning of the reply, or raises `Odd` if Redis never gives such a reply to that command.  The
+wire calls it before it returns the connection to its pool, because a connection that delivered an
+odd reply must not be used again: its next reply may belong to the command of another session.
+
+Replies come from hiredis: a reply is None, bool, int, float, bytes, a list, a dict or an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+from redis.exceptions import NoScriptError, ResponseError
+
+Words = tuple[Any, ...]
+Read = Callable[[Any], Any]
+
+_BYTES = {bytes}
+
+
+class Odd(Exception):
+    """The reply cannot be an answer to its command."""
+
+
+class Command(NamedTuple):
+    """A command with the function that interprets its reply."""
+
+    words: Words
+    tag: str
+    """The first two digits of the ids in its keys; "" if it has no keys."""
+    read: Read
+    """Returns the meaning of a reply; raises Odd if it cannot be a reply to the command."""
+
+    @property
+    def name(self) -> str:
+        """The name of the command, such as HGETALL."""
+        return str(self.words[0])
+
+
+def refusal(command: Command, error: ResponseError) -> ResponseError:
+    """Return the error that Redis answered to a command; raise Odd if it cannot be its answer."""
+    if isinstance(error, NoScriptError) and command.words[0] != "EVALSHA":
+        raise Odd  # only a digest can be unknown
+    return error
+
+
+def number(reply: Any, most: int | None = None) -> int:
+    """Read a count.  most: the greatest possible one; None: there is no limit."""
+    if type(reply) is not int or reply < 0 or (most is not None and reply > most):
+        raise Odd
+    return reply
+
+
+def number_to(most: int) -> Read:
+    """Return the function that reads a count up to `most`."""
+    return partial(number, most=most)
+
+
+flag = number_to(1)
+"""Reads 0 or 1."""
+
+
+def text(reply: Any) -> bytes:
+    """Read bytes."""
+    if type(reply) is not bytes:
+        raise Odd
+    return reply
+
+
+def text_or_none(reply: Any) -> bytes | None:
+    """Read bytes that may be absent."""
+    return None if reply is None else text(reply)
+
+
+def texts(reply: Any) -> list[bytes]:
+    """Read a list of bytes."""
+    if type(reply) is not list or not _BYTES.issuperset(map(type, reply)):
+        raise Odd
+    return reply
+
+
+def score(reply: Any) -> object:
+    """Read the score of an entry in a sorted set; None if there is no such entry."""
+    # The client of an application may use RESP2, in which a score is text.
+    if reply is not None and type(reply) not in (float, bytes):
+        raise Odd
+    return reply
+
+
+def fields(reply: Any) -> dict[bytes, bytes]:
+    """Read a hash: a map (RESP3), or a list of names and values in turn (RESP2, scripts)."""
+    if type(reply) is dict:
+        if not (
+            _BYTES.issuperset(map(type, reply)) and _BYTES.issuperset(map(type, reply.values()))
+        ):
+            raise Odd
+        return reply
+    words = texts(reply)
+    if len(words) % 2:
+        raise Odd
+    return dict(zip(words[::2], words[1::2], strict=True))
+
+
+def page(reply: Any) -> tuple[bytes, list[bytes]]:
+    """Read a reply of SCAN: the cursor, and keys."""
+    if type(reply) is not list or len(reply) != 2:
+        raise Odd
+    cursor = text(reply[0])
+    # A cursor is an unsigned 64-bit number, so it has at most 20 digits.
+    if not cursor.isdigit() or len(cursor) > 20:
+        raise Odd
+    return cursor, texts(reply[1])
+
+
+def okay(reply: Any) -> None:
+    """Read the reply OK; raise Odd for any other."""
+    if reply != b"OK":
+        raise Odd

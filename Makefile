@@ -19,6 +19,11 @@ DECIDING := $(addprefix tests/,test_session.py test_session_mapping.py test_afte
 	test_derived.py test_lifecycle.py test_combining.py test_programs.py contract/test_memory.py \
 	contract/test_own.py)
 
+# The core and the contract, over the stores that need no server.
+QUICK := $(DECIDING) tests/contract/test_file.py tests/contract/test_sqlite.py tests/providers \
+	$(addprefix tests/test_,background.py codec.py config.py config_properties.py cookies.py format.py \
+	probing.py reconcile.py tokens.py turns.py urls.py) $(addprefix tests/web/test_,asgi.py wsgi.py)
+
 # Many tests wait for servers: as many processes share them as there are processors, up to four.
 IN_PARALLEL := --numprocesses=auto --maxprocesses=4 --dist=loadfile
 
@@ -34,7 +39,7 @@ FACTOR ?= 20
 BESIDE := tests/contract tests/web tests/neighbours $(addprefix tests/frameworks/test_,\
 	in_process.py opened.py django_commands.py)
 
-.PHONY: help setup demo check test minima search lint types imports architecture format bench clean
+.PHONY: help setup demo check quick test minima search lint types imports architecture format bench clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +50,9 @@ demo: $(READY) ## Run the demonstration (PROVIDER=redis, ADDRESS=..., DEMO_ARGS=
 	$(BIN)/python -m examples.demo $(PROVIDER:%=--provider %) $(if $(ADDRESS),--address '$(ADDRESS)') $(DEMO_ARGS)
 
 check: lint types imports architecture ## All that needs no server: quick, for every save
+
+quick: $(READY) ## The core and the contract over memory, files and SQLite, in a minute
+	$(BIN)/pytest -q $(IN_PARALLEL) $(QUICK)
 
 test: $(READY) $(DRIVERS) $(DECISIONS) ## Everything, as continuous integration runs it
 	@scripts/need $(TOOLS)

@@ -13,12 +13,12 @@ import sqlite3
 from functools import cache
 from typing import Any, TypeVar
 
-from tests.mariadb_server import MariaDB
-from tests.postgres_server import Postgres
-from tests.redis_server import Redis
-from tests.redis_servers import RedisCluster
-from tests.servers import Server
-from tests.sql_server import SqlServer
+from tests.servers.mariadb import MariaDB
+from tests.servers.postgres import Postgres
+from tests.servers.process import Server
+from tests.servers.redis import Redis
+from tests.servers.redis_groups import RedisCluster
+from tests.servers.sql import SqlServer
 
 DATABASE = "sojourn_bench"
 

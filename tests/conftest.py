@@ -5,29 +5,31 @@ from __future__ import annotations
 import gc
 import weakref
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import hypothesis
 import pytest
-from playwright.sync_api import Browser, sync_playwright
 
 from sojourn.providers import pool, registry
-from tests.redis_servers import redis_cluster, redis_sentinels, redis_server, redis_tls
-from tests.servers import tool
-from tests.sql_servers import mariadb, postgres
 
-__all__ = [
-    "mariadb",
-    "postgres",
-    "redis_cluster",
-    "redis_sentinels",
-    "redis_server",
-    "redis_tls",
-]
+# A fixture imports what it starts: a test that needs no server needs no driver and no browser.
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+    from tests.servers.mariadb import MariaDB
+    from tests.servers.postgres import Postgres
+    from tests.servers.redis import Redis
+    from tests.servers.redis_groups import RedisCluster, Sentinels
 
 # Under coverage, on two cores, an example may take its time; what it finds must not depend on it.
 hypothesis.settings.register_profile("sojourn", deadline=None, print_blob=True)
 hypothesis.settings.load_profile("sojourn")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Run asynchronous tests without a marker, if pytest-asyncio is there to run them."""
+    if config.pluginmanager.has_plugin("asyncio"):
+        config.option.asyncio_mode = "auto"
 
 
 def pytest_collection_finish() -> None:
@@ -38,12 +40,65 @@ def pytest_collection_finish() -> None:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """A Chromium for one module, whose tests are plain functions: it brings an event loop along."""
+    """A Chromium for one module, whose tests are plain functions: Playwright runs an event loop."""
+    from playwright.sync_api import sync_playwright
+
+    from tests.servers.process import tool
+
     arguments = ["--no-sandbox", "--disable-dev-shm-usage"]  # for root, and for small containers
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=tool("chromium"), args=arguments)
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[Redis]:
+    from tests.servers.redis import Redis
+
+    with Redis() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def redis_tls() -> Iterator[Redis]:
+    from tests.servers.certificates import Certificate
+    from tests.servers.redis import Redis
+
+    with Redis(tls=Certificate.new()) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def redis_cluster() -> Iterator[RedisCluster]:
+    from tests.servers.redis_groups import RedisCluster
+
+    with RedisCluster() as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def redis_sentinels() -> Iterator[Sentinels]:
+    from tests.servers.redis_groups import Sentinels
+
+    with Sentinels() as sentinels:
+        yield sentinels
+
+
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator[MariaDB]:
+    from tests.servers.mariadb import MariaDB
+
+    with MariaDB() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    from tests.servers.postgres import Postgres
+
+    with Postgres() as server:
+        yield server
 
 
 @pytest.fixture(autouse=True)

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 from sojourn._processes import PerProcess
-from tests.servers import BUSY
+from tests.servers.process import BUSY
 
 PATIENCE = 5.0  # seconds
 

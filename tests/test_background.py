@@ -13,7 +13,7 @@ import pytest
 from sojourn import AsyncManager, Manager
 from sojourn.testing import FakeClock
 from tests.forks import FORKS, in_child
-from tests.servers import BUSY
+from tests.servers.process import BUSY
 
 
 def until(done: Callable[[], bool]) -> None:

@@ -16,8 +16,8 @@ import pytest
 from sojourn import Manager
 from sojourn.providers.file import FileProvider
 from tests.architecture.pages import PAGES, SHOWN, blocks_of, name_of
-from tests.redis_server import Redis
-from tests.sql_servers import Postgres
+from tests.servers.postgres import Postgres
+from tests.servers.redis import Redis
 
 ELSEWHERE = {"flask", "make", "pytest", "python", "redis-cli"}
 """Commands that are no concern of this test: those of others, and those with tests of their own."""

@@ -13,8 +13,8 @@ import pytest
 from examples.demo import stores
 from examples.demo.app import application
 from sojourn import Manager, StoreUnavailable
-from tests.redis_server import Redis
-from tests.servers import Process, free_port, wait_until
+from tests.servers.process import Process, free_port, wait_until
+from tests.servers.redis import Redis
 
 ROOT = Path(__file__).parents[1]
 ALONE = """

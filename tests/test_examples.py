@@ -23,7 +23,7 @@ import pytest
 
 from examples import login, stores
 from tests.architecture import pages
-from tests.redis_server import Redis
+from tests.servers.redis import Redis
 
 SET_COOKIE = re.compile(
     r"gosessionid=(?P<token>[\w-]{43}); Path=/; Max-Age=3600; HttpOnly; SameSite=Lax"

@@ -26,8 +26,10 @@ from tests.architecture.pages import (
     run_apart,
     servers_of,
 )
-from tests.redis_server import RIGHTS, Redis
-from tests.sql_servers import DATABASE, PASSWORD, USER, MariaDB, Postgres, fresh_table
+from tests.servers.mariadb import MariaDB
+from tests.servers.postgres import Postgres
+from tests.servers.redis import RIGHTS, Redis
+from tests.servers.sql import DATABASE, PASSWORD, USER, fresh_table
 
 REDIS = ROOT / "docs" / "redis.md"
 SQL = ROOT / "docs" / "sql.md"

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from playwright.sync_api import Page, expect
 
-from tests.servers import Process, free_port
+from tests.servers.process import Process, free_port
 
 ROOT = Path(__file__).parents[2]
 COOKIE = "sojourn-demo"

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 from urllib.parse import urlencode
 
-from tests.certificates import Certificate
 from tests.clients.kinds import HOSTS, SHOP
-from tests.servers import Process, free_port
+from tests.servers.certificates import Certificate
+from tests.servers.process import Process, free_port
 
 ROOT = Path(__file__).parents[2]
 

@@ -9,7 +9,7 @@ from playwright.sync_api import Page
 
 from tests.clients.doors import Site
 from tests.clients.visitors import Chromium, Kept
-from tests.servers import wait_until
+from tests.servers.process import wait_until
 
 TAKE_OFF = "url => { window.flight = fetch(url).then(answer => answer.text()) }"
 LAND = "window.flight"

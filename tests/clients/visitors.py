@@ -14,8 +14,8 @@ from typing import NamedTuple
 import httpx
 from playwright.sync_api import BrowserContext, Page, Playwright
 
-from tests.certificates import Certificate
-from tests.servers import tool
+from tests.servers.certificates import Certificate
+from tests.servers.process import tool
 
 
 class Kept(NamedTuple):

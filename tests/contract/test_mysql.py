@@ -11,9 +11,9 @@ import pytest
 
 from sojourn.providers.sql.mysql import AsyncMySQLProvider, MySQLProvider
 from sojourn.testing import AsyncProviderContract, ProviderContract
-from tests.sql_servers import DATABASE, MariaDB, mariadb
+from tests.servers.mariadb import MariaDB
+from tests.servers.sql import DATABASE
 
-__all__ = ["mariadb"]
 OPTION = ormsgpack.OPT_NON_STR_KEYS
 
 

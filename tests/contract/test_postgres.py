@@ -13,9 +13,9 @@ from psycopg.rows import scalar_row
 
 from sojourn.providers.sql.postgres import AsyncPostgresProvider, PostgresProvider
 from sojourn.testing import AsyncProviderContract, ProviderContract
-from tests.sql_servers import USER, Postgres, postgres
+from tests.servers.postgres import Postgres
+from tests.servers.sql import USER
 
-__all__ = ["postgres"]
 OPTION = ormsgpack.OPT_NON_STR_KEYS
 
 

@@ -13,8 +13,8 @@ import pytest
 
 from sojourn.providers.redis import AsyncRedisProvider, RedisProvider
 from sojourn.testing import AsyncProviderContract, ProviderContract
-from tests.redis_server import PASSWORD, Redis, admit, fresh_prefix
-from tests.redis_servers import RedisCluster, Sentinels
+from tests.servers.redis import PASSWORD, Redis, admit, fresh_prefix
+from tests.servers.redis_groups import RedisCluster, Sentinels
 
 PATIENCE = 30.0
 """Seconds that a server may take to answer: none has to be quick here."""

@@ -18,7 +18,7 @@ from aiohttp import web
 from sojourn.web._lifespan import App, Message
 from tests.frameworks.client import Answer, Headers, Refused, Talk, Wire
 from tests.parallel.visits import PATIENCE
-from tests.servers import free_port
+from tests.servers.process import free_port
 
 
 @contextmanager

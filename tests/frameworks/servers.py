@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.frameworks.frameworks import Kind
 from tests.frameworks.probe import Plan
-from tests.servers import Process, free_port
+from tests.servers.process import Process, free_port
 
 ROOT = Path(__file__).parents[2]
 ENTRY = "tests.frameworks.serve:application"

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 import pytest
 
 from tests.frameworks.cable import Cable
-from tests.redis_server import Redis, fresh_prefix
-from tests.sql_server import fresh_table
-from tests.sql_servers import MariaDB
+from tests.servers.mariadb import MariaDB
+from tests.servers.redis import Redis, fresh_prefix
+from tests.servers.sql import fresh_table
 
 
 class Store(NamedTuple):

@@ -15,7 +15,6 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.certificates import Certificate
 from tests.frameworks.django_project.clicks import (
     ALL_AT_ONCE,
     CLICK,
@@ -28,8 +27,9 @@ from tests.frameworks.django_project.clicks import (
     token_of,
 )
 from tests.frameworks.django_project.served import PASSWORD, REMEMBERED, Person, Site
-from tests.redis_server import fresh_prefix
-from tests.sql_server import fresh_table
+from tests.servers.certificates import Certificate
+from tests.servers.redis import fresh_prefix
+from tests.servers.sql import fresh_table
 
 SITES = [
     "redis gunicorn sojourn",

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.certificates import Certificate
 from tests.frameworks.django_project.served import Site
-from tests.mariadb_server import MariaDB
-from tests.sql_server import fresh_table
+from tests.servers.certificates import Certificate
+from tests.servers.mariadb import MariaDB
+from tests.servers.sql import fresh_table
 
 
 @pytest.mark.parametrize("server", ["gunicorn", "uvicorn"])

@@ -15,7 +15,7 @@ from sojourn import Manager, ReleaseOutcome
 from sojourn.providers.file import FileProvider
 from sojourn.testing import FakeClock
 from tests.hard.disk import SCENARIOS, Application
-from tests.servers import tool
+from tests.servers.process import tool
 
 ROOT = Path(__file__).parents[2]
 HOUR = 3600.0

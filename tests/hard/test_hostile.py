@@ -16,7 +16,7 @@ from sojourn.providers.threads import as_async
 from sojourn.testing import AsyncTrips, Trips
 from sojourn.web import asgi, wsgi
 from tests.hard.hostile import Hostile, cookies, header_values
-from tests.servers import Process
+from tests.servers.process import Process
 from tests.web.test_servers import gunicorn, uvicorn, wsgiref
 
 COUNT = 5_000

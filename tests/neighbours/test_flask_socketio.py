@@ -15,7 +15,7 @@ from werkzeug.serving import make_server
 
 from sojourn.providers.memory import MemoryProvider
 from sojourn.web.flask import install, session
-from tests.servers import BUSY
+from tests.servers.process import BUSY
 from tests.web.pallets import page, put, sent_back
 
 TRANSPORTS = (["polling"], ["websocket"], ["polling", "websocket"])

@@ -27,7 +27,7 @@ from sojourn.providers.memory import MemoryProvider
 from sojourn.web import flask_login
 from sojourn.web.flask import install, session
 from tests.architecture.pages import ROOT, blocks_of
-from tests.redis_server import Redis
+from tests.servers.redis import Redis
 
 COOKIE = "session"
 Move = Callable[[FlaskClient], FlaskClient]

@@ -22,7 +22,7 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 from sojourn import AsyncManager, Manager, Session
 from sojourn.web import asgi, wsgi
 from sojourn.web._lifespan import App, Receive, Scope, Send
-from tests.servers import Process, free_port
+from tests.servers.process import Process, free_port
 
 ROOT = Path(__file__).parents[2]
 CONNECTIONS = 64

@@ -12,7 +12,7 @@ from tests.parallel.hot import (
     missing_in_the_list,
     served,
 )
-from tests.redis_server import Redis, fresh_prefix
+from tests.servers.redis import Redis, fresh_prefix
 
 ENOUGH = 10 * CONNECTIONS
 """Acknowledged requests after which each connection must have had one."""

@@ -12,7 +12,7 @@ from sojourn import Manager, StoreUnavailable
 from sojourn.providers.file import FileProvider
 from tests.parallel.processes import hear, python
 from tests.parallel.rounds import TURNS, WORK, begin, taken
-from tests.servers import BUSY
+from tests.servers.process import BUSY
 
 PROMPT = 5.0
 """Seconds within which a write succeeds or says that it cannot."""

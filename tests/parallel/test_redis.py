@@ -8,9 +8,9 @@ from sojourn import Manager
 from sojourn.providers.redis import RedisProvider
 from tests.parallel.rounds import TURNS, WORK, begin, taken
 from tests.parallel.test_processes import PROMPT
-from tests.redis_server import Redis, fresh_prefix
-from tests.redis_servers import RedisCluster
-from tests.servers import BUSY
+from tests.servers.process import BUSY
+from tests.servers.redis import Redis, fresh_prefix
+from tests.servers.redis_groups import RedisCluster
 
 
 @pytest.fixture(params=["server", "cluster"])

@@ -13,9 +13,10 @@ from tests.parallel.processes import hear, python, say
 from tests.parallel.rounds import TURNS, WORK, WORKERS, begin
 from tests.parallel.test_processes import PROMPT
 from tests.parallel.visits import PATIENCE
-from tests.servers import BUSY
+from tests.servers.mariadb import MariaDB
+from tests.servers.postgres import Postgres
+from tests.servers.process import BUSY
 from tests.sql.stores import KINDS
-from tests.sql_servers import MariaDB, Postgres
 
 
 @pytest.fixture(params=["mysqlclient", "psycopg", "sqlite"])

@@ -19,7 +19,7 @@ import pytest
 from sojourn import Manager
 from sojourn.errors import ConfigError
 from sojourn.providers.file import FileProvider
-from tests.servers import workshop
+from tests.servers.process import workshop
 
 ROOT, NOBODY, NAMELESS = 0, 65_534, 64_999
 AS_ROOT = [] if os.geteuid() == 0 else ["sudo", "-n"]

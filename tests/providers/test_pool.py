@@ -17,7 +17,7 @@ import pytest
 from sojourn.errors import StoreUnavailable
 from sojourn.providers.pool import Pool
 from tests.forks import FORKS, as_in_a_child
-from tests.servers import BUSY
+from tests.servers.process import BUSY
 
 ROOT = Path(__file__).parents[2]
 TIMEOUT = 0.3

@@ -13,7 +13,7 @@ import pytest
 from sojourn import AsyncManager
 from sojourn.providers.file import FileProvider
 from tests.forks import in_child
-from tests.servers import BUSY, wait_until
+from tests.servers.process import BUSY, wait_until
 
 
 async def count_up(manager: AsyncManager, token: str = "") -> str:

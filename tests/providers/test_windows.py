@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.redis_server import Redis, admit, fresh_prefix
+from tests.servers.redis import Redis, admit, fresh_prefix
 
 ROOT = Path(__file__).parents[2]
 

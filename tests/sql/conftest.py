@@ -8,8 +8,8 @@ from functools import partial
 import pytest
 
 from sojourn.providers.base import Provider
+from tests.servers.sql import fresh_table
 from tests.sql.stores import ON_MARIADB, WAYS, Make, Server, maker, witness_of
-from tests.sql_servers import fresh_table
 
 
 @pytest.fixture(params=WAYS)

@@ -22,7 +22,7 @@ from sojourn import Manager, StoreUnavailable
 from sojourn.providers.sql.sqlite import SQLiteProvider
 from tests.hard.disk import NOBODY, mount
 from tests.hard.disk import Application as OnFiles
-from tests.servers import BUSY
+from tests.servers.process import BUSY
 
 LIMIT = 400_000
 """Bytes."""

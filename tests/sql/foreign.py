@@ -15,8 +15,9 @@ import pymysql
 from sojourn.providers.base import Provider
 from sojourn.providers.frame import pack
 from sojourn.record import Record
+from tests.servers.mariadb import MariaDB
+from tests.servers.sql import DATABASE
 from tests.sql.stores import ON_MARIADB, Make, Server, id_of, record_of
-from tests.sql_servers import DATABASE, MariaDB
 
 NOW = 1_000_000_000.0
 UNDECODABLE = "CAST(x'61ff' AS TEXT)"

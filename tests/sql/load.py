@@ -10,9 +10,11 @@ from typing import Any, NamedTuple
 
 from tests.faults import load, verdict
 from tests.faults.load import COLOURS
-from tests.servers import BUSY
+from tests.servers.mariadb import MariaDB
+from tests.servers.postgres import Postgres
+from tests.servers.process import BUSY
+from tests.servers.sql import fresh_table
 from tests.sql.stores import KINDS
-from tests.sql_servers import MariaDB, Postgres, fresh_table
 
 LOG = logging.getLogger(__name__)
 TIMEOUT = 1.0

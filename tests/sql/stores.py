@@ -16,7 +16,8 @@ from sojourn.providers.sql.postgres import AsyncPostgresProvider, PostgresProvid
 from sojourn.providers.sql.sqlite import SQLiteProvider
 from sojourn.record import Record
 from sojourn.testing._bridge import Blocking, Bridge
-from tests.sql_servers import MariaDB, Postgres
+from tests.servers.mariadb import MariaDB
+from tests.servers.postgres import Postgres
 
 Server = MariaDB | Postgres
 Make = Callable[..., Provider]

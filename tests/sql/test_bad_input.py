@@ -19,8 +19,10 @@ import pytest
 from sojourn import AsyncManager, Manager
 from sojourn.errors import ConfigError, StoreError, StoreUnavailable
 from sojourn.providers.base import Provider
+from tests.servers.mariadb import MariaDB
+from tests.servers.postgres import Postgres
+from tests.servers.sql import DATABASE, USER
 from tests.sql.stores import KINDS, ON_POSTGRES, SYNC, Make, Server, record_of
-from tests.sql_servers import DATABASE, USER, MariaDB, Postgres
 
 ROOT = Path(__file__).parents[2]
 SECRET = "S3cr3t/P@ss:w0rd"

@@ -20,10 +20,11 @@ from sojourn.errors import StoreUnavailable
 from sojourn.providers.base import Provider
 from sojourn.record import Changes, Outcome, Record
 from tests.forks import FORKS
-from tests.servers import BUSY
+from tests.servers.mariadb import MariaDB
+from tests.servers.postgres import Postgres
+from tests.servers.process import BUSY
 from tests.sql.forking import CHILDREN
 from tests.sql.stores import ASYNC, KINDS, SYNC, Make, Server, id_of, opened, record_of
-from tests.sql_servers import MariaDB, Postgres
 
 ROOT = Path(__file__).parents[2]
 THREADS, TURNS = 16, 40

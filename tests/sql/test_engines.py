@@ -20,8 +20,8 @@ from sojourn.record import Changes, Move, Outcome, Record
 from sojourn.testing._bridge import Blocking, Bridge
 from tests.faults import lines
 from tests.faults.proxy import Cut, Proxy
+from tests.servers.mariadb import MariaDB
 from tests.sql.stores import Server, id_of, record_of, through, witness_of
-from tests.sql_servers import MariaDB
 
 SYNC = {
     "mysql+mysqldb": MySQLProvider,

@@ -24,8 +24,9 @@ from sojourn.providers.base import Provider
 from sojourn.providers.sql.sqlite import SQLiteProvider
 from sojourn.record import Changes, Record
 from tests.faults.lines import ID, LATER, MOVE, NEW_ID, NOW, RECORD
+from tests.servers.mariadb import MariaDB
+from tests.servers.sql import DATABASE
 from tests.sql.stores import Make, Server, id_of
-from tests.sql_servers import DATABASE, MariaDB
 
 FACTOR = int(os.environ.get("SOJOURN_SEARCH", "1"))
 SIGN_IN = MOVE._replace(user="bob", authenticated=NOW, about={"device": "phone"})

@@ -16,9 +16,10 @@ import pytest
 from sojourn.errors import StoreUnavailable
 from sojourn.providers.base import Provider
 from sojourn.record import Changes, Move, Outcome
-from tests.servers import BUSY
+from tests.servers.mariadb import MariaDB
+from tests.servers.process import BUSY
+from tests.servers.sql import DATABASE
 from tests.sql.stores import HOUR, ON_MARIADB, WAYS, Make, Server, id_of, record_of
-from tests.sql_servers import DATABASE, MariaDB
 
 TIMEOUT = 1.0
 GIVES_UP = 4.0 + BUSY

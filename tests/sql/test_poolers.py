@@ -12,8 +12,8 @@ import pytest
 from sojourn import AsyncManager, Manager
 from sojourn.errors import StoreUnavailable
 from sojourn.providers.sql import AsyncPostgresProvider, PostgresProvider
-from tests.pgbouncer_server import PgBouncer
-from tests.sql_servers import Postgres
+from tests.servers.pgbouncer import PgBouncer
+from tests.servers.postgres import Postgres
 
 THREADS, TURNS = 6, 10
 

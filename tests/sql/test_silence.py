@@ -15,7 +15,7 @@ import pytest
 
 from sojourn.errors import ConfigError, StoreUnavailable
 from sojourn.providers.redis import RedisProvider
-from tests.redis_server import Redis, fresh_prefix
+from tests.servers.redis import Redis, fresh_prefix
 from tests.sql.stores import SYNC, Make, Server, through
 
 IDLE = 4

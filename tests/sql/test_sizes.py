@@ -15,8 +15,8 @@ from sojourn.providers.base import Provider
 from sojourn.providers.sql.mysql import MySQLProvider
 from sojourn.record import Changes, Outcome
 from tests.parallel.visits import Jar
+from tests.servers.mariadb import MariaDB
 from tests.sql.stores import KINDS, ON_MARIADB, Make, id_of, maker, record_of
-from tests.sql_servers import MariaDB
 
 LARGE = os.urandom(5_000_000)
 LONG_NAME = "ä\0'\"\\%😀\n" * 12_500

@@ -12,8 +12,9 @@ from sojourn.providers.base import Provider
 from sojourn.providers.sql.dialects import MYSQL, POSTGRES
 from sojourn.providers.sql.statements import Statements, statements
 from sojourn.record import Changes, Outcome
+from tests.servers.mariadb import MariaDB
+from tests.servers.sql import DATABASE
 from tests.sql.stores import HOUR, Server, id_of, record_of
-from tests.sql_servers import DATABASE, MariaDB
 
 ROWS, EXPIRED = 4_000, 300
 NOW = record_of().seen

@@ -17,8 +17,10 @@ from sojourn.testing import AsyncProviderContract
 from sojourn.testing._costs import Costs
 from sojourn.testing._subject import Work
 from sojourn.testing._tools import AsyncTrips, Trips
+from tests.servers.mariadb import MariaDB
+from tests.servers.postgres import Postgres
+from tests.servers.sql import fresh_table
 from tests.sql.stores import KINDS
-from tests.sql_servers import MariaDB, Postgres, fresh_table
 
 WORKS: list[tuple[float, Work]] = [
     (0, lambda session: session.update(a=2)),

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 
-from tests.servers import BUSY
+from tests.servers.process import BUSY
 
 MIDDLEWARES = {
     "ours": "sojourn.web.django.SessionMiddleware",

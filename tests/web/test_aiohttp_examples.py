@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.servers import Process, free_port
+from tests.servers.process import Process, free_port
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ["aiohttp_app", "pyramid_app", "bottle_app", "falcon_app"]

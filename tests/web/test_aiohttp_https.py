@@ -10,7 +10,7 @@ from aiohttp.test_utils import TestServer
 from aiohttp.typedefs import Handler
 
 from sojourn import AsyncManager
-from tests.certificates import Certificate
+from tests.servers.certificates import Certificate
 from tests.web.aiohttp_site import application, count, running
 from tests.web.stores import values
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.postgres_server import Postgres
-from tests.sql_server import DATABASE
+from tests.servers.postgres import Postgres
+from tests.servers.sql import DATABASE
 from tests.web.django_projects import MIDDLEWARES, run
 
 

@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 
 from examples import fastapi_app, litestar_app, starlette_app
 from sojourn.providers.memory import MemoryProvider
-from tests.servers import Process, free_port
+from tests.servers.process import Process, free_port
 
 ROOT = Path(__file__).parents[2]
 APIS = [fastapi_app, litestar_app]

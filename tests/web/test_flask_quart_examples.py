@@ -13,7 +13,7 @@ from typing import NamedTuple
 import httpx
 import pytest
 
-from tests.servers import Process, free_port
+from tests.servers.process import Process, free_port
 
 COMMANDS = {
     "flask": (sys.executable, "-m", "flask", "--app", "examples.flask_app"),

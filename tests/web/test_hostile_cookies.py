@@ -18,7 +18,7 @@ import pytest
 
 from sojourn import Manager
 from sojourn.providers.file import FileProvider
-from tests.servers import Process, free_port
+from tests.servers.process import Process, free_port
 from tests.test_cookies import HOSTILE
 from tests.web.test_servers import ROOT, granian, gunicorn, python, uvicorn, wsgiref
 

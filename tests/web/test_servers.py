@@ -16,7 +16,7 @@ from websockets.sync.client import connect
 
 from sojourn import Manager
 from sojourn.providers.file import FileProvider
-from tests.servers import Process, free_port
+from tests.servers.process import Process, free_port
 from tests.web.stores import Pairs, cookie, values
 
 ROOT = Path(__file__).parents[2]

@@ -17,7 +17,7 @@ from sojourn import AsyncManager, Manager
 from sojourn.providers.memory import MemoryProvider
 from sojourn.web._lifespan import Receive, Scope, Send
 from sojourn.web.asgi import SessionMiddleware
-from tests.servers import BUSY, free_port, wait_until
+from tests.servers.process import BUSY, free_port, wait_until
 
 
 def test_half_of_the_work_is_not_stored() -> None:

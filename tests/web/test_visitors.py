@@ -21,9 +21,9 @@ from typing import Any, NamedTuple
 import pytest
 
 from tests.frameworks.cable import Cable
-from tests.redis_server import fresh_prefix
-from tests.servers import Process, free_port
-from tests.sql_server import fresh_table
+from tests.servers.process import Process, free_port
+from tests.servers.redis import fresh_prefix
+from tests.servers.sql import fresh_table
 
 ROOT = Path(__file__).parents[2]
 VISITORS = 10

@@ -19,8 +19,8 @@ from typing import Any, NamedTuple
 import httpx
 
 from sojourn import Manager
-from tests.certificates import Certificate
-from tests.servers import Process, free_port
+from tests.servers.certificates import Certificate
+from tests.servers.process import Process, free_port
 
 ROOT = Path(__file__).parents[3]
 NAME = "tests.frameworks.django_project"

@@ -12,7 +12,7 @@ from sojourn.record import Changes
 from sojourn.testing._bridge import Blocking, Bridge
 from tests.faults.lines import ID, NOW, RECORD, Store
 from tests.faults.proxy import Proxy
-from tests.redis_server import Redis, fresh_prefix
+from tests.servers.redis import Redis, fresh_prefix
 
 
 @contextlib.contextmanager

@@ -6,7 +6,7 @@ from typing import Any
 
 from sojourn.providers.redis import AsyncRedisProvider, RedisProvider
 from tests.faults import load
-from tests.servers import BUSY
+from tests.servers.process import BUSY
 
 BOUND = 2
 """How many times its `timeout` a request may take, whatever it does and whatever fails."""

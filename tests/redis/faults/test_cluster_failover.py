@@ -15,9 +15,9 @@ from tests.faults.load import COLOURS
 from tests.redis.faults.lines import provider_of
 from tests.redis.faults.load import Load
 from tests.redis.faults.verdict import Verdict, waiting_keeps_ends
-from tests.redis_server import Redis, fresh_prefix
-from tests.redis_servers import MASTERS, RedisCluster
-from tests.servers import wait_until
+from tests.servers.process import wait_until
+from tests.servers.redis import Redis, fresh_prefix
+from tests.servers.redis_groups import MASTERS, RedisCluster
 
 AHEAD = 0.8
 """Seconds: longer than an end may wait for a replica."""

@@ -6,7 +6,7 @@ import time
 
 from tests.redis.faults.load import Load
 from tests.redis.faults.verdict import nothing_is_lost
-from tests.redis_server import Redis, fresh_prefix
+from tests.servers.redis import Redis, fresh_prefix
 
 CUTS, LONG = 60, 400_000
 

@@ -16,9 +16,9 @@ from tests.faults.load import COLOURS
 from tests.faults.proxy import Proxy
 from tests.redis.faults.load import Load
 from tests.redis.faults.verdict import Verdict, nothing_is_lost, waiting_keeps_ends
-from tests.redis_server import Redis, fresh_prefix
-from tests.redis_servers import Sentinels
-from tests.servers import wait_until
+from tests.servers.process import wait_until
+from tests.servers.redis import Redis, fresh_prefix
+from tests.servers.redis_groups import Sentinels
 
 AHEAD = 0.8
 """Seconds: longer than an end may wait for a replica."""

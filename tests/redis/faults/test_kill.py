@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.redis.faults.load import Load
 from tests.redis.faults.verdict import nothing_is_lost
-from tests.redis_server import Redis, fresh_prefix
+from tests.servers.redis import Redis, fresh_prefix
 
 DEATHS = 6
 

@@ -18,7 +18,7 @@ from tests.faults.lines import ID, LATER, MOVE, NEW_ID, NOW, RECORD, Store
 from tests.faults.load import COLOURS
 from tests.faults.proxy import Cut
 from tests.redis.faults.lines import opened
-from tests.redis_server import Redis
+from tests.servers.redis import Redis
 
 CHANGES: dict[str, Any] = {
     "put": {b"a": b"2"},

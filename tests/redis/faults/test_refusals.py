@@ -16,8 +16,8 @@ from sojourn.errors import StoreUnavailable
 from tests.faults.load import COLOURS
 from tests.redis.faults.load import Load
 from tests.redis.faults.verdict import nothing_is_lost
-from tests.redis_server import PASSWORD, Redis, admit, fresh_prefix
-from tests.servers import free_port, wait_until
+from tests.servers.process import free_port, wait_until
+from tests.servers.redis import PASSWORD, Redis, admit, fresh_prefix
 
 Trouble = Callable[[Redis, str], AbstractContextManager[None]]
 """A block in which a server refuses a user."""

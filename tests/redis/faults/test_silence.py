@@ -11,8 +11,8 @@ import pytest
 from tests.faults.load import COLOURS, THREADS
 from tests.redis.faults.load import Load
 from tests.redis.faults.verdict import nothing_is_lost
-from tests.redis_server import Redis, fresh_prefix
-from tests.servers import BUSY
+from tests.servers.process import BUSY
+from tests.servers.redis import Redis, fresh_prefix
 
 TIMEOUT, SILENCE = 0.8, 1.5
 

@@ -15,8 +15,8 @@ from tests.faults.lines import ID, LATER, NEW_ID, NOW, RECORD
 from tests.faults.load import COLOURS
 from tests.faults.proxy import Cut, Proxy
 from tests.redis.faults.lines import provider_of, teach
-from tests.redis_server import Redis, fresh_prefix
-from tests.servers import BUSY, wait_until
+from tests.servers.process import BUSY, wait_until
+from tests.servers.redis import Redis, fresh_prefix
 
 TIMEOUT = 0.6
 ANYONE = RECORD._replace(fields={b"a": b"1"}, user=None)

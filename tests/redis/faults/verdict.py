@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from tests.faults import verdict
 from tests.faults.load import COLOURS
 from tests.redis.faults.load import Load
-from tests.redis_server import Redis
+from tests.servers.redis import Redis
 
 LOG = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from django.test import AsyncClient, TestCase
 
 from sojourn.web.django import async_manager
 from tests.architecture.pages import ROOT, blocks_of
-from tests.servers import BUSY
+from tests.servers.process import BUSY
 from tests.web.channels_site.site import application
 
 COOKIE = "sessionid"

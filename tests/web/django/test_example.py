@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from tests.architecture.pages import ROOT
-from tests.servers import Process, free_port
+from tests.servers.process import Process, free_port
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from django.test.utils import override_settings
 from sojourn import ConfigError, Manager
 from sojourn.providers.file import FileProvider
 from sojourn.web.django import manager
-from tests.servers import BUSY
+from tests.servers.process import BUSY
 
 SETTINGS = """
 SECRET_KEY = "what signs nothing here but the hash of a password in a session, 50 characters"

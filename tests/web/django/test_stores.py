@@ -10,9 +10,9 @@ from django.test import AsyncClient, Client
 from django.test.utils import override_settings
 
 from sojourn.web.django import async_manager, manager
-from tests.redis_server import Redis, fresh_prefix
-from tests.sql_server import fresh_table
-from tests.sql_servers import MariaDB
+from tests.servers.mariadb import MariaDB
+from tests.servers.redis import Redis, fresh_prefix
+from tests.servers.sql import fresh_table
 from tests.web.django.conftest import MIDDLEWARES
 from tests.web.django.pages import ato, to
 from tests.web.django.settings import OTHERS

@@ -8,8 +8,8 @@ from sojourn.errors import SessionError
 from sojourn.providers.base import Provider
 from sojourn.record import Changes, Move, Outcome, Record
 from sojourn.testing._subject import bare
-from tests.providers.redis.stores import Names, id_of, record_of
-from tests.redis_server import Redis
+from tests.redis.stores import Names, id_of, record_of
+from tests.servers.redis import Redis
 
 SIZES = [2499, 2500, 2501, 5000, 20_000]
 """Around what one call of a command in a script can take, and far above."""

@@ -8,8 +8,8 @@ from functools import partial
 import pytest
 
 from sojourn.providers.base import Provider
-from tests.providers.redis.stores import Make, Names, maker
-from tests.redis_server import Redis, fresh_prefix
+from tests.redis.stores import Make, Names, maker
+from tests.servers.redis import Redis, fresh_prefix
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from sojourn.providers.redis.layout import frame
 from sojourn.record import Changes, Move, Record
 from sojourn.testing import FakeClock
 from sojourn.testing._subject import bare
-from tests.providers.redis.stores import HOUR, Names, id_of, record_of
-from tests.redis_server import Redis
+from tests.redis.stores import HOUR, Names, id_of, record_of
+from tests.servers.redis import Redis
 
 Spoil = Callable[[Redis, str, Record], object]
 """Puts something else under a key where a record stood."""

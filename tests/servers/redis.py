@@ -20,8 +20,8 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from tests.certificates import Certificate
-from tests.servers import SETTLES_WITHIN, Server, tool
+from tests.servers.certificates import Certificate
+from tests.servers.process import SETTLES_WITHIN, Server, tool
 
 PASSWORD = "p@ss:w/rd"  # all that a URL may trip over
 

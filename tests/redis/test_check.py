@@ -10,9 +10,9 @@ import pytest
 from sojourn.cli import main
 from sojourn.errors import StoreUnavailable
 from sojourn.providers.base import Provider
-from tests.providers.redis.stores import Make
-from tests.redis_server import Redis, admit
-from tests.redis_servers import RedisCluster, Sentinels
+from tests.redis.stores import Make
+from tests.servers.redis import Redis, admit
+from tests.servers.redis_groups import RedisCluster, Sentinels
 
 
 @pytest.fixture(scope="module")

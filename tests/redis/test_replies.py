@@ -16,9 +16,9 @@ import pytest
 from sojourn.errors import CorruptRecord, OutcomeUnknown, StoreError, StoreUnavailable
 from sojourn.providers.redis import census
 from sojourn.providers.redis.layout import frame
-from tests.providers.redis.fake import Fake, array, bulk, number
-from tests.providers.redis.hostile import NOW, RECORD, VERBS, refusal
-from tests.providers.redis.stores import Make, id_of
+from tests.redis.fake import Fake, array, bulk, number
+from tests.redis.hostile import NOW, RECORD, VERBS, refusal
+from tests.redis.stores import Make, id_of
 
 TIMEOUT = 0.3
 ASKS = {"read", "find a user's", "find all", "count", "check"}

@@ -12,10 +12,10 @@ import pytest
 import redis
 from redis.cluster import RedisCluster as ClusterClient
 
-from tests.certificates import Certificate
-from tests.redis_server import Redis, fresh_prefix
-from tests.redis_servers import RedisCluster, Sentinels
-from tests.servers import wait_until
+from tests.servers.certificates import Certificate
+from tests.servers.process import wait_until
+from tests.servers.redis import Redis, fresh_prefix
+from tests.servers.redis_groups import RedisCluster, Sentinels
 
 
 @contextlib.contextmanager

@@ -18,10 +18,10 @@ from sojourn import AsyncManager, Manager
 from sojourn.errors import ConfigError, StoreUnavailable
 from sojourn.providers.base import Provider
 from sojourn.record import Changes
-from tests.certificates import Certificate
-from tests.providers.redis.stores import Make, record_of
-from tests.redis_server import PASSWORD, Redis, admit
-from tests.servers import BUSY, free_port
+from tests.redis.stores import Make, record_of
+from tests.servers.certificates import Certificate
+from tests.servers.process import BUSY, free_port
+from tests.servers.redis import PASSWORD, Redis, admit
 
 SECRET = "QXZ-a-secret"
 """Stands in passwords and nowhere else."""

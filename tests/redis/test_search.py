@@ -15,9 +15,9 @@ from random import Random
 import pytest
 
 from sojourn.providers.redis.layout import frame
-from tests.providers.redis.fake import Fake, array, bulk, number
-from tests.providers.redis.hostile import NOW, RECORD, VERBS, refusal
-from tests.providers.redis.stores import HOUR, Make, id_of
+from tests.redis.fake import Fake, array, bulk, number
+from tests.redis.hostile import NOW, RECORD, VERBS, refusal
+from tests.redis.stores import HOUR, Make, id_of
 
 CASES = int(30 * float(os.environ.get("SOJOURN_SEARCH", "1")))
 SEED = 11

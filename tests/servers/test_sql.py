@@ -17,18 +17,20 @@ import psycopg
 import pymysql
 import pytest
 
-from tests.certificates import Certificate
-from tests.servers import Server
-from tests.sql_servers import DATABASE, MariaDB, Postgres, fresh_table
+from tests.servers.certificates import Certificate
+from tests.servers.mariadb import MariaDB
+from tests.servers.postgres import Postgres
+from tests.servers.process import Server
+from tests.servers.sql import DATABASE, fresh_table
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 KINDS = (MariaDB, Postgres)
 BROKEN = (pymysql.err.Error, psycopg.Error)
 
 ABANDONED = """
 import os, signal
-from tests.servers import Server
-from tests.sql_servers import MariaDB
+from tests.servers.process import Server
+from tests.servers.mariadb import MariaDB
 with MariaDB() as server:
     print(server.pid, server.folder, flush=True)
     os.kill(os.getpid(), signal.SIGKILL)

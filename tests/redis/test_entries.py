@@ -18,8 +18,8 @@ from sojourn.providers.redis.layout import frame
 from sojourn.record import Changes, Move, Record
 from sojourn.testing import FakeClock
 from sojourn.testing._subject import bare
-from tests.providers.redis.stores import HOUR, Names, id_of, record_of
-from tests.redis_server import Redis
+from tests.redis.stores import HOUR, Names, id_of, record_of
+from tests.servers.redis import Redis
 
 NOW = FakeClock()() + 86_400  # so that Redis itself ends nothing while the tests run
 ADA = record_of("ada", tag="ab", user="ada", now=NOW, expires=NOW + 4 * HOUR)

@@ -10,10 +10,10 @@ import pytest
 from sojourn import AsyncManager
 from sojourn.providers.redis import AsyncRedisProvider
 from sojourn.record import Record
-from tests.providers.redis.stores import id_of, record_of
-from tests.redis_server import Redis
-from tests.redis_servers import RedisCluster
-from tests.servers import BUSY
+from tests.redis.stores import id_of, record_of
+from tests.servers.process import BUSY
+from tests.servers.redis import Redis
+from tests.servers.redis_groups import RedisCluster
 
 SESSIONS, CANCELLED, LASTING = 50, 1000, 1000
 WAVE = 200

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from tests.certificates import Certificate
-from tests.servers import Server, tool, workshop
+from tests.servers.certificates import Certificate
+from tests.servers.process import Server, tool, workshop
 
 USER = DATABASE = "sojourn"
 PASSWORD = "p@ss:w/rd"  # all that a DSN may trip over

@@ -14,7 +14,7 @@ from typing import cast
 from sojourn.providers.base import Provider
 from sojourn.providers.redis import AsyncRedisProvider, RedisProvider
 from tests.forks import FORKS
-from tests.providers.redis.stores import id_of
+from tests.redis.stores import id_of
 
 CHILDREN, TURNS = 4, 300
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.postgres_server import Postgres
-from tests.servers import Server, tool
-from tests.sql_server import PASSWORD, USER
+from tests.servers.postgres import Postgres
+from tests.servers.process import Server, tool
+from tests.servers.sql import PASSWORD, USER
 
 SETTINGS = """
 [databases]

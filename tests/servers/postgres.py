@@ -14,8 +14,8 @@ from urllib.parse import quote
 
 import psycopg
 
-from tests.servers import tool
-from tests.sql_server import DATABASE, PASSWORD, USER, SqlServer, run_as, template_folder
+from tests.servers.process import tool
+from tests.servers.sql import DATABASE, PASSWORD, USER, SqlServer, run_as, template_folder
 
 TABLES = f"""
 CREATE ROLE {USER} LOGIN PASSWORD '{PASSWORD}'

@@ -16,9 +16,9 @@ from sojourn.providers.base import Provider
 from sojourn.providers.redis import RedisProvider
 from sojourn.record import Changes, Move, Record
 from sojourn.testing import FakeClock
-from tests.providers.redis.stores import HOUR, Make, Names, id_of, record_of
-from tests.redis_server import Redis, fresh_prefix
-from tests.redis_servers import RedisCluster
+from tests.redis.stores import HOUR, Make, Names, id_of, record_of
+from tests.servers.redis import Redis, fresh_prefix
+from tests.servers.redis_groups import RedisCluster
 
 USERS = [None, "ada", "eve", "e\0ve"]
 TAGS = ["00", "7f", "ab", "fe"]

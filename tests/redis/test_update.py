@@ -16,8 +16,8 @@ from sojourn.providers.redis import RedisProvider
 from sojourn.providers.redis.layout import expiry_ms, live_entry, user_entry
 from sojourn.record import Changes, Merged, Move, Outcome, Record, merge
 from sojourn.testing._subject import bare
-from tests.providers.redis.stores import Names, id_of, record_of
-from tests.redis_server import Redis
+from tests.redis.stores import Names, id_of, record_of
+from tests.servers.redis import Redis
 
 NOW = 4_000_000_000.0
 """Far ahead: Redis's own clock must not end what a test has set back a little."""

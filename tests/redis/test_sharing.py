@@ -19,12 +19,12 @@ from sojourn.errors import StoreUnavailable
 from sojourn.providers.redis import AsyncRedisProvider, RedisProvider
 from sojourn.record import Record
 from tests.forks import FORKS
-from tests.providers.redis.stores import Colour, id_of, maker, record_of
-from tests.redis_server import Redis, fresh_prefix
-from tests.redis_servers import RedisCluster
-from tests.servers import BUSY
+from tests.redis.stores import Colour, id_of, maker, record_of
+from tests.servers.process import BUSY
+from tests.servers.redis import Redis, fresh_prefix
+from tests.servers.redis_groups import RedisCluster
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 THREADS, TURNS = 16, 60
 ALL = range(THREADS)
 
@@ -191,5 +191,5 @@ def test_parent_and_children_share_no_connection(
     with maker("sync") as make:
         store = make(server.url(), prefix=prefix)
         assert all(store.create(named(number)) for number in range(CHILDREN + 1))
-    words = [sys.executable, "-m", "tests.providers.redis.forking"]
+    words = [sys.executable, "-m", "tests.redis.forking"]
     subprocess.run([*words, server.url(), prefix, colour, fork], check=True, timeout=60, cwd=ROOT)

@@ -8,8 +8,8 @@ from sojourn.errors import ConfigError
 from sojourn.providers.base import Provider
 from sojourn.record import Changes, Move
 from sojourn.testing._subject import bare
-from tests.providers.redis.stores import HOUR, Make, Names, id_of, record_of
-from tests.redis_server import Redis
+from tests.redis.stores import HOUR, Make, Names, id_of, record_of
+from tests.servers.redis import Redis
 
 USERS = [
     "", "\0", "\0\0", "\1", "a", "a\0", "a\0b", "a\0\0b", "a\1", "ab", "a\0" + "0" * 64,

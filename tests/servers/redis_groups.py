@@ -5,18 +5,16 @@ from __future__ import annotations
 import contextlib
 import itertools
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Self
 from urllib.parse import quote
 
-import pytest
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from tests.certificates import Certificate
-from tests.redis_server import PASSWORD, Redis, admit
-from tests.servers import free_port, tool, wait_until
+from tests.servers.process import free_port, tool, wait_until
+from tests.servers.redis import PASSWORD, Redis, admit
 
 MASTERS = 3
 SLOTS = 16_384
@@ -229,27 +227,3 @@ class Sentinels(Several):
     def flush(self) -> None:
         """Forget everything."""
         self.master.flush()
-
-
-@pytest.fixture(scope="session")
-def redis_server() -> Iterator[Redis]:
-    with Redis() as server:
-        yield server
-
-
-@pytest.fixture(scope="session")
-def redis_tls() -> Iterator[Redis]:
-    with Redis(tls=Certificate.new()) as server:
-        yield server
-
-
-@pytest.fixture(scope="session")
-def redis_cluster() -> Iterator[RedisCluster]:
-    with RedisCluster() as cluster:
-        yield cluster
-
-
-@pytest.fixture(scope="session")
-def redis_sentinels() -> Iterator[Sentinels]:
-    with Sentinels() as sentinels:
-        yield sentinels

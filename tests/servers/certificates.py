@@ -10,7 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Self
 
-from tests.servers import tool, workshop
+from tests.servers.process import tool, workshop
 
 KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc")
 OF_AN_AUTHORITY = ("basicConstraints=critical,CA:true", "keyUsage=critical,keyCertSign,cRLSign")

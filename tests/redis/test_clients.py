@@ -19,10 +19,10 @@ from sojourn.providers.redis import AsyncRedisProvider, RedisProvider
 from sojourn.record import Changes, Outcome
 from sojourn.testing._bridge import Blocking, Bridge
 from sojourn.testing._subject import bare
-from tests.providers.redis.stores import Make, maker, record_of
-from tests.redis_server import PASSWORD, Redis, fresh_prefix
-from tests.redis_servers import SERVICE, RedisCluster, Sentinels
-from tests.servers import wait_until
+from tests.redis.stores import Make, maker, record_of
+from tests.servers.process import wait_until
+from tests.servers.redis import PASSWORD, Redis, fresh_prefix
+from tests.servers.redis_groups import SERVICE, RedisCluster, Sentinels
 
 
 @pytest.fixture(scope="module")

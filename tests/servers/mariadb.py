@@ -12,8 +12,8 @@ from typing import Any, ClassVar
 
 import pymysql
 
-from tests.servers import tool
-from tests.sql_server import DATABASE, PASSWORD, USER, SqlServer, run_as, template_folder
+from tests.servers.process import tool
+from tests.servers.sql import DATABASE, PASSWORD, USER, SqlServer, run_as, template_folder
 
 TABLES = f"""
 CREATE DATABASE {DATABASE};

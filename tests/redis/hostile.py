@@ -10,7 +10,7 @@ from typing import Any
 from sojourn.errors import CorruptRecord, SessionTooLarge, StoreError
 from sojourn.providers.base import Provider
 from sojourn.record import Changes, Move, Outcome, Record
-from tests.providers.redis.stores import HOUR, id_of, record_of
+from tests.redis.stores import HOUR, id_of, record_of
 
 NOW = time.time()
 RECORD = record_of("one", tag="ab", user="ada", now=NOW)

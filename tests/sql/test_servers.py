@@ -24,10 +24,10 @@ from sojourn.providers.sql.mysql import AsyncMySQLProvider, MySQLProvider
 from sojourn.providers.sql.postgres import AsyncPostgresProvider, PostgresProvider
 from sojourn.providers.sql.provider import AsyncSQLProvider, SQLProvider
 from sojourn.record import Changes, Outcome, Record
-from tests.servers import BUSY
-from tests.sql_servers import MariaDB, Postgres, fresh_table, mariadb, postgres
-
-__all__ = ["mariadb", "postgres"]
+from tests.servers.mariadb import MariaDB
+from tests.servers.postgres import Postgres
+from tests.servers.process import BUSY
+from tests.servers.sql import fresh_table
 
 ID, OTHER = "ab" + "0" * 62, "ab" + "1" * 62
 CHANGE = Changes(1100.0, put={b"k": b"w"})

@@ -19,9 +19,9 @@ from sojourn.record import Changes, Move, Outcome
 from sojourn.testing import AsyncProviderContract
 from sojourn.testing._costs import Costs
 from sojourn.testing._tools import AsyncTrips, Trips
-from tests.providers.redis.stores import Make, id_of, record_of
-from tests.redis_server import Redis, fresh_prefix
-from tests.redis_servers import RedisCluster
+from tests.redis.stores import Make, id_of, record_of
+from tests.servers.redis import Redis, fresh_prefix
+from tests.servers.redis_groups import RedisCluster
 
 SCRIPTS = [script for script in vars(scripts).values() if isinstance(script, Script)]
 

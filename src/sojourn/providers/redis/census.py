@@ -1,7 +1,8 @@
-"""The commands on all sessions of a prefix: count, list, sweep and repair.  It does no I/O.
+"""The commands on all sessions of a prefix: count, list, sweep and repair the sorted sets.
 
-Each command concerns the sorted sets of one of the 256 tags, and many are sent together.  So each
-takes Redis little time, and each reply is true for its own moment only.
+This module does no I/O.  Each command reads or writes the keys of one of the 256 tags, and many
+commands are sent together, so each of them occupies Redis for a short time only.  The replies
+describe slightly different moments.
 """
 
 from __future__ import annotations
@@ -15,21 +16,33 @@ from sojourn.providers.redis.replies import Command
 from sojourn.providers.redis.verbs import Verb
 
 LIVE, USERS = 1, 2
-"""The sorted sets that are kept true: that of tombstones is of use to sweeps alone."""
+"""The numbers of the two kinds of sorted sets that are repaired, `live` and `users`.
+
+The third, `retired`, is used by sweeps only.  A tombstone without an entry there is deleted by
+Redis itself, so that set needs no repair.
+"""
 LOOKED_AT = 400
-"""Entries of each set that a sweep compares with what there is: 100,000 in all."""
+"""The most entries of one set that a sweep compares with the hashes.
+
+There are 512 sets, so one sweep examines at most 204,800 entries, unless it finds a wrong one.
+"""
 MOST_PAGES = 1_000_000
-"""Pages of a SCAN, of a thousand keys each, after which the server is not believed any more."""
+"""The most pages that one SCAN may have, of about a thousand keys each.
+
+A server that sends more of them does not behave like Redis, and the scan ends with an error.
+"""
 
 
 def count(layout: Layout, now: float) -> list[Command]:
-    """Return the commands that count the live sessions of each tag."""
+    """Return the commands that count the live sessions, one for each tag."""
+    # "(" excludes the score itself: a session has expired once `expires <= now`.
     after = f"({now!r}"
     return [_between(layout.of(tag).live, tag, after, "+inf") for tag in TAGS]
 
 
 def due(layout: Layout, now: float) -> list[Command]:
-    """Ask for how many have expired: two answers for each tag."""
+    """Return the commands that count expired entries, two for each tag: of `live`, of `retired`."""
+    # "(-inf" excludes the mark of `live`, whose score is -inf (see `mark`).
     until = repr(now)
     return [
         _between(key, tag, "(-inf", until)
@@ -43,14 +56,14 @@ def _between(key: str, tag: str, first: str, last: str) -> Command:
 
 
 def sweep(layout: Layout, tag: str, now: float, limit: int) -> Verb:
-    """Return the script that deletes at most `limit` expired records; it answers their number."""
+    """Return the script that deletes at most `limit` expired records; its reply is their number."""
     keys = layout.of(tag)
     rest = (3, keys.live, keys.users, keys.retired, repr(now), limit, keys.stem)
     return Verb(scripts.SWEEP, tag, rest, replies.number_to(limit))
 
 
 def of_user(layout: Layout, user: str) -> list[Command]:
-    """Ask for a user's entries, tag by tag."""
+    """Return the commands that read a user's entries in `users`, one for each tag."""
     limits = user_range(user)
     return [
         Command(("ZRANGEBYLEX", layout.of(tag).users, *limits), tag, replies.texts) for tag in TAGS
@@ -58,33 +71,39 @@ def of_user(layout: Layout, user: str) -> list[Command]:
 
 
 def of_tag(layout: Layout, tag: str) -> Command:
-    """Ask for the entries of all sessions of a tag, as of one moment."""
+    """Return the command that reads all entries of `live` of a tag, as a snapshot."""
     return Command(("ZRANGE", layout.of(tag).live, 0, -1), tag, replies.texts)
 
 
 def head_of(layout: Layout, id: str) -> Command:
-    """Ask for a record without its fields."""
+    """Return the command that reads the frame of a record, and none of its fields."""
     return Command(("HGET", layout.of(id).stem + id, FRAME), id[:2], replies.text_or_none)
 
 
 class Progress:
-    """Whether sweeps get anywhere.
+    """The check that a sweep comes to an end.
 
-    What has expired by one moment can only become less by sweeping.  So a server that reports
-    more and more of it, without end, is not believed.  Some may be added meanwhile, by a machine
-    whose clock is slow.
+    A sweep is a series of `gc` calls with the same `now`.  The records that have expired by that
+    time can only become fewer.  If a server reports more and more of them, it is not a working
+    Redis, and the sweep would never end.  A few may be added during the sweep, by a machine whose
+    clock is slow.
     """
 
     ADDED = 10_000
-    """How many may be added during a sweep, and a tenth of what there was at first."""
+    """The number of expired records that may be added during a sweep, besides a tenth of the number
+    at its first call."""
     SWEEPS = 16
-    """How many sweeps are remembered that were not carried on to their end."""
+    """The number of unfinished sweeps that are remembered; the oldest one is forgotten first."""
 
     def __init__(self) -> None:
         self._most: dict[float, int] = {}
 
     def check(self, now: float, due: int) -> None:
-        """Raise StoreError if more has expired by `now` than can have."""
+        """Raise StoreError if more records are due than can be.
+
+        due: the number of records that have expired by `now`, as the server reports it.
+        """
+        # The first call of a sweep sets the limit; `swept` lowers it by each number deleted.
         added = self.ADDED + min(due, 1_000_000) // 10
         if due > self._most.setdefault(now, due + added):
             self._most.pop(now, None)
@@ -94,11 +113,15 @@ class Progress:
             )
 
     def swept(self, now: float, number: int, limit: int) -> None:
-        """Note how many records a sweep has deleted; fewer than its limit are the last of `now`."""
+        """Note the number of records that one `gc` call has deleted.
+
+        A number below `limit` means that the sweep for `now` has come to its end.
+        """
         if number < limit:
             self._most.pop(now, None)
             return
-        # A sweep that overlaps this one may have ended, or pushed out, what is noted of this moment.
+        # Another thread that sweeps with the same `now` may have finished, and so many other sweeps
+        # may have begun that this one was forgotten: in both cases there is no limit to lower.
         most = self._most.get(now)
         if most is not None:
             self._most[now] = most - number
@@ -110,15 +133,16 @@ class Progress:
 
 
 def sets() -> Iterator[tuple[str, int]]:
-    """Yield the tag of each sorted set that is kept true, and which of the two it is."""
+    """Yield each sorted set that is repaired: its tag, and LIVE or USERS."""
     return ((tag, which) for tag in TAGS for which in (LIVE, USERS))
 
 
 def marks(layout: Layout) -> list[Command]:
-    """Ask whether each set is the one that was made whole.
+    """Return the commands that read the mark of each set; the reply is None if it has none.
 
-    A mark is an entry that only healing makes.  Where it is missing, the set was lost, and what
-    stands in it since is not all.
+    The mark is an entry with the empty name, which only the repair adds, once the set is complete.
+    If it is missing, the set was never examined, or it was deleted or evicted since: it contains at
+    most the entries of sessions that were written after that.
     """
     return [
         Command(("ZSCORE", _set(layout, tag, which), ""), tag, replies.score)
@@ -127,7 +151,9 @@ def marks(layout: Layout) -> list[Command]:
 
 
 def mark(layout: Layout) -> list[Command]:
-    """Say that each set is whole."""
+    """Return the commands that add the mark to each set."""
+    # In `live`, the score -inf keeps the mark out of all queries for times, which begin with
+    # "(-inf".  In `users` all scores must be 0, or ZRANGEBYLEX would not work.
     scores = {LIVE: "-inf", USERS: "0"}
     return [
         Command(("ZADD", _set(layout, tag, which), scores[which], ""), tag, replies.flag)
@@ -136,7 +162,7 @@ def mark(layout: Layout) -> list[Command]:
 
 
 def sizes(layout: Layout) -> list[Command]:
-    """Ask how large each set is."""
+    """Return the commands that read the size of each set, including its mark."""
     return [
         Command(("ZCARD", _set(layout, tag, which)), tag, replies.number) for tag, which in sets()
     ]
@@ -148,7 +174,7 @@ def _set(layout: Layout, tag: str, which: int) -> str:
 
 
 class Scan:
-    """Goes through the keys that a server holds, page by page."""
+    """The state of a SCAN, which goes through the keys of one server page by page."""
 
     FIRST = LAST = b"0"
 
@@ -162,17 +188,18 @@ class Scan:
         """Whether the last page was read."""
 
     def command(self) -> Command:
-        """Ask for the next page."""
+        """Return the command that reads the next page."""
         words = ("SCAN", self._cursor, "MATCH", self._layout.pattern, "COUNT", self._step)
         return Command(words, "", replies.page)
 
     def ids(self, page: tuple[bytes, list[bytes]]) -> list[str]:
         """Return the ids of the sessions on a page.
 
-        Raises StoreError if the pages have no end.  A cursor never comes again in Redis, also
-        while the table of the keys grows or shrinks.  So one of them is remembered, a later one
-        each time the number of pages has doubled, and a circle of any length is found.
+        Raises StoreError if the pages have no end.
         """
+        # Redis never sends a cursor twice during a scan, not even while it resizes its table of
+        # keys.  A circle of cursors is found as in Brent's algorithm: one cursor is remembered, and
+        # it is replaced by the current one whenever the number of pages is a power of two.
         self._cursor, keys = page
         self.ended = self._cursor == self.LAST
         self._pages += 1
@@ -187,14 +214,23 @@ class Scan:
 
 
 def enter(layout: Layout, id: str) -> Verb:
-    """Enter a hash into the sorted sets."""
+    """Return the script that adds the entries of a hash to the sorted sets.
+
+    Its reply is 1, or 0 if the hash is absent or is not a record.
+    """
     keys = layout.of(id)
     words = (4, keys.stem + id, keys.live, keys.users, keys.retired, id)
     return Verb(scripts.ENTER, id[:2], words, replies.flag)
 
 
 def verify(layout: Layout, tag: str, which: int, rank: int) -> Verb:
-    """Forget entries without a hash, from `rank` on; the answer is how many it were."""
+    """Return the script that removes wrong entries from a set; its reply is their number.
+
+    It examines LOOKED_AT entries from `rank` on, and removes those without a hash and those that
+    contain no id.
+
+    which: LIVE or USERS.
+    """
     keys = layout.of(tag)
     rest = (2, keys.live, keys.users, which, rank, LOOKED_AT, keys.stem)
     return Verb(scripts.VERIFY, tag, rest, replies.number_to(LOOKED_AT))

@@ -9,6 +9,7 @@ from typing import Any
 from sojourn.providers.redis import replies
 from sojourn.providers.redis.replies import Command
 
+# Only the sections that are needed: the whole of INFO takes Redis much longer.
 QUESTIONS: tuple[Command, ...] = (
     Command(("INFO", "memory"), "", replies.text),
     Command(("INFO", "persistence"), "", replies.text),
@@ -18,9 +19,11 @@ QUESTIONS: tuple[Command, ...] = (
 
 
 def warnings(answers: Sequence[Any], wait: int) -> Iterator[str]:
-    """Yield a sentence for each unsafe setting; a command that is not permitted is no fault.
+    """Yield a sentence for each unsafe setting.
 
-    answers: the replies to QUESTIONS, in their order.
+    answers: the replies to QUESTIONS, in their order.  A reply may be an error, for example because
+        the user may not run the command: then nothing is warned about, except that the eviction
+        policy is unknown.
     wait: the number of replicas that must confirm the end of a session.
     """
     memory, persistence, save, replication = answers
@@ -32,9 +35,12 @@ def warnings(answers: Sequence[Any], wait: int) -> Iterator[str]:
             f"Redis ends living sessions when its memory is full (maxmemory-policy {policy}):"
             " set it to noeviction, and give it memory"
         )
+    # A restart ends all sessions only if both forms of persistence are off: the append-only file
+    # and the snapshots.  The reply to CONFIG GET is an error for most users, and then not equal.
     if _said(persistence, "aof_enabled") == "0" and save == {b"save": b""}:
         yield "Redis saves nothing to its disk: a restart ends every session"
     replicas = _said(replication, "connected_slaves")
+    # Nine digits at most: the text comes from the server, and `int` rejects very long ones.
     if replicas is not None and replicas.isdecimal() and int(replicas[:9]) < wait:
         yield (
             f"Redis has {replicas} replicas, and each end waits for {wait} (wait={wait}): until"
@@ -43,6 +49,7 @@ def warnings(answers: Sequence[Any], wait: int) -> Iterator[str]:
 
 
 def _said(answer: Any, name: str) -> str | None:
+    # An answer is an error if the user may not run the command: then no value is found in it.
     text = answer.decode(errors="replace") if isinstance(answer, bytes) else ""
     found = re.search(rf"^{name}:(\S+)", text, re.MULTILINE)
     return found and found[1][:100]

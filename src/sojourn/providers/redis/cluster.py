@@ -1,9 +1,16 @@
 """The wire to a cluster: many servers, each of which stores the keys of some tags.
 
-Any server tells the assignment (CLUSTER SLOTS); it is requested again after a connection fails.  A
-server that no longer has the keys of a command does not execute it, but redirects to the server
-that has them, and the command is sent there.  The cluster client of redis-py is not used, because
-it repeats every command whose reply was lost, and some of Sojourn's must not be repeated.
+Any server returns the assignment of slots to servers (CLUSTER SLOTS).  It is requested when the
+first command is sent, and again after an error.  A server that no longer has the keys of a command
+does not execute it, but replies with a redirection:
+
+- MOVED: the slot belongs to another server now.  The command is sent there, and so are later ones.
+- ASK: this key was handed over already, while the slot still belongs to the old server.  Only this
+  command is sent to the other server, after ASKING, without which that server would refuse it.
+- TRYAGAIN: some keys of the command were handed over and others not yet.  It is sent again later.
+
+The cluster client of redis-py is not used, because it repeats every command whose reply was lost,
+and some of Sojourn's commands must not be repeated.
 """
 
 from __future__ import annotations
@@ -25,14 +32,14 @@ from sojourn.providers.redis.server import Server
 from sojourn.providers.redis.slots import QUESTION, Place, Remap, raised, restless, table_of, there
 
 HOPS = 5
-"""The most times that a command is sent before it fails because of redirections."""
+"""The number of times that a command is sent; if the last one is redirected too, it fails."""
 ASKING = Command(("ASKING",), "", okay)
 PAUSE = 0.05
 """Seconds before a command is repeated if its server is handing over the slot (TRYAGAIN)."""
 
 
 class Cluster:
-    """Sends each command to the server that holds its tag."""
+    """Sends each command to the server that holds the keys of its tag."""
 
     def __init__(
         self, seeds: Sequence[Place], make: Callable[[Place], Server], remap: Remap
@@ -50,6 +57,8 @@ class Cluster:
 
     def calls(self, commands: Sequence[Command]) -> list[Any]:
         """Return the replies to commands, sent together to each server; errors are among them."""
+        # The servers are called one after the other.  The replies return in the order of the
+        # commands.
         replies: list[Any] = [None] * len(commands)
         try:
             for place, numbers in self._sorted(commands).items():
@@ -59,17 +68,18 @@ class Cluster:
         except StoreError:
             self._table = {}
             raise
+        # These were not executed, so each is sent once more by itself, which follows redirections.
         for number, reply in enumerate(replies):
             if isinstance(reply, MovedError | AskError | TryAgainError):
                 replies[number] = self.call(commands[number])
         return replies
 
     def lasting(self, commands: Sequence[Command]) -> list[Any]:
-        """As `calls`, of commands that may take long, all of one tag, over one connection."""
+        """Do the same as `calls`, for commands of one tag that may take long, on one connection."""
         return self._sent(commands, lasting=True)
 
     def servers(self) -> Iterator[Server]:
-        """Yield a connection to each master."""
+        """Yield the wire of each master that holds keys."""
         places = {self._place_of(tag) for tag in TAGS}
         for place in places:
             yield self._at(place)
@@ -80,7 +90,10 @@ class Cluster:
             server.close()
 
     def _sent(self, commands: Sequence[Command], *, lasting: bool = False) -> list[Any]:
-        """Send commands of one tag to the server that holds it, wherever that is by now."""
+        """Send commands of one tag to the server that holds it, and follow redirections.
+
+        Raises StoreUnavailable if the commands are redirected too often.
+        """
         tag = commands[0].tag
         place = self._place_of(tag)
         try:
@@ -88,6 +101,8 @@ class Cluster:
                 server = self._at(place)
                 send = server.lasting if lasting else server.calls
                 replies = send(commands)
+                # The first command has keys.  A second one would be WAIT, which is never
+                # redirected.
                 if isinstance(replies[0], MovedError):
                     place = self._moved(tag, replies[0])
                 elif isinstance(replies[0], AskError):
@@ -98,11 +113,13 @@ class Cluster:
                 else:
                     return replies
         except StoreError:
-            self._table = {}  # the next command requests the assignment again
+            # A failed server may have been replaced: the next command requests the assignment.
+            self._table = {}
             raise
         raise restless()
 
     def _sorted(self, commands: Sequence[Command]) -> dict[Place, list[int]]:
+        # By server: the positions of its commands in the sequence.
         numbers: dict[Place, list[int]] = {}
         for number, command in enumerate(commands):
             numbers.setdefault(self._place_of(command.tag), []).append(number)
@@ -118,12 +135,16 @@ class Cluster:
         return table[tag]
 
     def _ask_all(self) -> Mapping[str, Place]:
+        # The servers in use first, since the configured ones (the seeds) may have been removed
+        # since.
         failure: Exception = StoreUnavailable("the Redis cluster has no servers")
         for place in dict.fromkeys([*self._servers, *self._seeds]):
             try:
                 return table_of(self._at(place).call(QUESTION), place, self._remap)
             except StoreUnavailable as error:
                 failure = error
+            # The question changes nothing, so its outcome is not unknown: the cluster is
+            # unreachable.
             except Lost as lost:
                 failure = StoreUnavailable(lost.reason)
             except ResponseError as error:
@@ -132,6 +153,8 @@ class Cluster:
 
     def _moved(self, tag: str, moved: MovedError) -> Place:
         place = there(moved, self._remap)
+        # Later commands of the tag are sent there at once.  A new dictionary, since other threads
+        # or tasks may be using the old one.
         self._table = {**self._table, tag: place}
         return place
 
@@ -143,7 +166,7 @@ class Cluster:
 
 
 class AsyncCluster:
-    """Sends each command to the server that holds its tag."""
+    """Sends each command to the server that holds the keys of its tag."""
 
     def __init__(self, seeds: Sequence[Place], make: Callable[[Place], Lane], remap: Remap) -> None:
         self._seeds = seeds
@@ -159,6 +182,8 @@ class AsyncCluster:
 
     async def calls(self, commands: Sequence[Command]) -> list[Any]:
         """Return the replies to commands, sent together to each server; errors are among them."""
+        # The servers are called one after the other.  The replies return in the order of the
+        # commands.
         replies: list[Any] = [None] * len(commands)
         try:
             for place, numbers in (await self._sorted(commands)).items():
@@ -168,17 +193,18 @@ class AsyncCluster:
         except StoreError:
             self._table = {}
             raise
+        # These were not executed, so each is sent once more by itself, which follows redirections.
         for number, reply in enumerate(replies):
             if isinstance(reply, MovedError | AskError | TryAgainError):
                 replies[number] = await self.call(commands[number])
         return replies
 
     async def lasting(self, commands: Sequence[Command]) -> list[Any]:
-        """As `calls`, of commands that may take long, all of one tag, over one connection."""
+        """Do the same as `calls`, for commands of one tag that may take long, on one connection."""
         return await self._sent(commands, lasting=True)
 
     async def servers(self) -> AsyncIterator[Lane]:
-        """Yield a connection to each master."""
+        """Yield the wire of each master that holds keys."""
         places = {await self._place_of(tag) for tag in TAGS}
         for place in places:
             yield self._at(place)
@@ -189,7 +215,10 @@ class AsyncCluster:
             await server.close()
 
     async def _sent(self, commands: Sequence[Command], *, lasting: bool = False) -> list[Any]:
-        """Send commands of one tag to the server that holds it, wherever that is by now."""
+        """Send commands of one tag to the server that holds it, and follow redirections.
+
+        Raises StoreUnavailable if the commands are redirected too often.
+        """
         tag = commands[0].tag
         place = await self._place_of(tag)
         try:
@@ -197,6 +226,8 @@ class AsyncCluster:
                 server = self._at(place)
                 send = server.lasting if lasting else server.calls
                 replies = await send(commands)
+                # The first command has keys.  A second one would be WAIT, which is never
+                # redirected.
                 if isinstance(replies[0], MovedError):
                     place = self._moved(tag, replies[0])
                 elif isinstance(replies[0], AskError):
@@ -209,11 +240,13 @@ class AsyncCluster:
                 else:
                     return replies
         except StoreError:
-            self._table = {}  # the next command requests the assignment again
+            # A failed server may have been replaced: the next command requests the assignment.
+            self._table = {}
             raise
         raise restless()
 
     async def _sorted(self, commands: Sequence[Command]) -> dict[Place, list[int]]:
+        # By server: the positions of its commands in the sequence.
         numbers: dict[Place, list[int]] = {}
         for number, command in enumerate(commands):
             numbers.setdefault(await self._place_of(command.tag), []).append(number)
@@ -229,12 +262,16 @@ class AsyncCluster:
         return table[tag]
 
     async def _ask_all(self) -> Mapping[str, Place]:
+        # The servers in use first, since the configured ones (the seeds) may have been removed
+        # since.
         failure: Exception = StoreUnavailable("the Redis cluster has no servers")
         for place in dict.fromkeys([*self._servers, *self._seeds]):
             try:
                 return table_of(await self._at(place).call(QUESTION), place, self._remap)
             except StoreUnavailable as error:
                 failure = error
+            # The question changes nothing, so its outcome is not unknown: the cluster is
+            # unreachable.
             except Lost as lost:
                 failure = StoreUnavailable(lost.reason)
             except ResponseError as error:
@@ -243,6 +280,8 @@ class AsyncCluster:
 
     def _moved(self, tag: str, moved: MovedError) -> Place:
         place = there(moved, self._remap)
+        # Later commands of the tag are sent there at once.  A new dictionary, since other threads
+        # or tasks may be using the old one.
         self._table = {**self._table, tag: place}
         return place
 

@@ -1,10 +1,10 @@
 """The translation of errors of redis-py to the errors of the provider contract.
 
-If the server answered with an error, or was never reached, nothing was written: StoreUnavailable.
-If the connection broke after the command was sent, or no reply came in time, or one that makes no
-sense, the command may or may not have been executed: OutcomeUnknown, here its subclass `Lost`,
-whose subclasses tell whether a retry is useful.  No message repeats the text of a server's error,
-since that may quote the command.
+If the server answered with an error, or could not be reached, nothing was written, and the error is
+StoreUnavailable.  If the connection broke after the command was sent, if no reply came in time, or
+if the reply makes no sense, the command may or may not have been executed, and the error is `Lost`,
+an OutcomeUnknown; its subclasses show whether a retry is useful.  No message repeats the text of a
+server's error, since that may quote the command.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from sojourn.errors import CorruptRecord, OutcomeUnknown, SessionError, StoreUna
 
 
 class Lost(OutcomeUnknown):
-    """The connection broke before the answer to a command came."""
+    """The connection broke after a command was sent and before its reply arrived."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
-        """The description of the failure, without its consequence for the command."""
+        """The failure in words, without the sentence on the command that `str` appends."""
 
     def __str__(self) -> str:
         end = "" if self.reason.endswith("?") else "."
@@ -33,13 +33,15 @@ class Lost(OutcomeUnknown):
 
 
 class Silent(Lost):
-    """No reply came in time: a retry could take as long once more."""
+    """No reply came in time.  A command is not repeated, since that could take as long again."""
 
 
 class Nonsense(Lost):
     """The reply cannot be an answer to the command."""
 
 
+# Each reason is the end of a sentence that begins with "Redis".  The first class that matches
+# counts.
 _REASONS: tuple[tuple[type[Exception], str], ...] = (
     (redis.AuthenticationError, "refuses the user or the password"),
     (redis.AuthenticationWrongNumberOfArgsError, "wants a user and a password, or none"),
@@ -53,6 +55,8 @@ _REASONS: tuple[tuple[type[Exception], str], ...] = (
     (AsyncMasterNotFoundError, "has no master that its sentinels know"),
     (MasterNotFoundError, "has no master that its sentinels know"),
 )
+# By the code at the beginning of an error, for errors without a class of their own in redis-py, and
+# for errors within scripts.
 _CODES = {
     "READONLY": "is a replica, and read-only",
     "MISCONF": "refuses to write since it cannot save to its disk",
@@ -65,6 +69,7 @@ _CODES = {
     "LOADING": "is still loading its data",
     "MAXCLIENTS": "has too many clients",
 }
+# By words in the text, for errors whose code is only ERR.
 _PHRASES = (
     ("WRONGTYPE", "holds something else under a key of Sojourn's: remove it, or change the prefix"),
     ("unknown command", "lacks a command that sessions need: it must be Redis 6 or later"),
@@ -81,9 +86,10 @@ _PHRASES = (
 
 
 def refused(error: Exception, id: str | None = None) -> SessionError:
-    """Return the error for a command that was not carried out, and named as well as can be.
+    """Return the error for a command that the server refused, with the reason in its message.
 
-    id: the session whose hash was asked for; a key of another kind is a corrupt record then.
+    id: the session whose hash the command reads.  If its key is of another type, the error is a
+    CorruptRecord; without an id it is a StoreUnavailable like all other errors.
     """
     if id is not None and is_foreign(error):
         return CorruptRecord(f"what is stored under {id} is no session of this release", id=id)
@@ -91,14 +97,15 @@ def refused(error: Exception, id: str | None = None) -> SessionError:
 
 
 def is_read_only(error: object) -> bool:
-    """Whether the server has become a replica.  Before Redis 7 a script wraps what it was told."""
+    """Whether an error shows that the server is a replica, so that it refuses to write."""
+    # Before Redis 7, the error of a command in a script is quoted within the error of the script.
     return isinstance(error, redis.ReadOnlyError) or (
         isinstance(error, redis.ResponseError) and "-READONLY" in str(error)
     )
 
 
 def is_foreign(error: object) -> bool:
-    """Whether the error says that a key holds something of another kind."""
+    """Whether an error shows that a key is of another type than the command needs."""
     return isinstance(error, redis.ResponseError) and str(error).startswith("WRONGTYPE")
 
 
@@ -114,6 +121,7 @@ def unreachable(error: Exception) -> SessionError:
     """Return the error for a server to which no connection could be made."""
     if isinstance(error, redis.InvalidResponse):
         return StoreUnavailable(nonsense("the beginning of a connection").reason)
+    # redis-py raises its own error while it handles the original one, which is the context.
     if isinstance(error.__context__, SSLCertVerificationError):
         return StoreUnavailable(
             "Redis shows a certificate that is not trusted: name the CA's file by `ssl_ca_certs`"
@@ -123,9 +131,13 @@ def unreachable(error: Exception) -> SessionError:
 
 
 def lost(error: BaseException) -> SessionError:
-    """Return the error for a command that was sent and whose reply was not received."""
+    """Return the error for a command that was sent and whose reply was not received.
+
+    error: the error of redis-py or of the socket; a Lost is returned unchanged.
+    """
+    # In redis-py these two are ConnectionErrors, but they are replies: nothing was executed.
     if isinstance(error, redis.BusyLoadingError | redis.AuthenticationError):
-        return refused(error)  # they count as broken connections, but are answers
+        return refused(error)
     if isinstance(error, Lost):
         return error
     if isinstance(error, redis.TimeoutError | TimeoutError):
@@ -138,6 +150,7 @@ def _reason(error: Exception, otherwise: str | None = None) -> str:
         if isinstance(error, kind):
             return reason
     text = str(error)
+    # First the code of an error within a script, as Redis before 7 quotes it ("-OOM command ...").
     code = re.search("-([A-Z]+)(?= )", text) or re.match("([A-Z]+)(?= |$)", text)
     if code and code[1] in _CODES:
         return _CODES[code[1]]
@@ -150,7 +163,7 @@ def _reason(error: Exception, otherwise: str | None = None) -> str:
 
 
 def _code(error: Exception, text: str) -> str:
-    """Return the code of an error; redis-py has cut it off where it knows it."""
+    """Return the code of an error; redis-py removes a code that it knows from the text."""
     known: str | None = getattr(error, "status_code", None)
     found = re.match("([A-Z]{2,20}) ", text)
     return known or (found[1] if found else "ERR")

@@ -1,4 +1,9 @@
-"""The assignment of tags to the servers of a cluster, and the replies that describe it."""
+"""The assignment of tags to the servers of a cluster, and the replies that describe it.
+
+All keys of one tag are in one slot of the 16,384, because the tag is the part of their names in
+braces, and Redis hashes only that part.  So the server of each of the 256 tags is all that a
+cluster client needs to know.  This module does no I/O.
+"""
 
 from __future__ import annotations
 
@@ -17,20 +22,26 @@ from sojourn.providers.redis.replies import Command, Odd
 Place = tuple[str, int]
 """A host and a port."""
 Range = tuple[int, int, Place]
-"""The first and the last of some slots, and the server that holds them."""
+"""The first and the last slot of a range, and the server that holds these slots."""
 Remap = Callable[[Place], Place]
-"""Turns the address that a server is announced under into the one that leads there from here."""
+"""A function from the address that a server announces to the one under which it is reachable from
+here; they differ, for example, if the cluster runs in containers."""
 
+# The slot of a key with braces is that of the text between them, here the tag alone.
 _SLOTS = {tag: key_slot(tag.encode()) for tag in TAGS}
 
 
 def as_announced(place: Place) -> Place:
-    """Return an address as it is."""
+    """Return the address unchanged: the `Remap` of a cluster whose addresses are reachable."""
     return place
 
 
 def table_of(ranges: Sequence[Range], asked: Place, remap: Remap) -> Mapping[str, Place]:
-    """Return the server of each tag.  An announced empty host stands for the host of `asked`."""
+    """Return the server of each tag; a tag whose slot no server holds is missing.
+
+    ranges: the reply to CLUSTER SLOTS.  An empty host in it means the host of `asked`.
+    asked: the server that sent the reply.
+    """
     return {
         tag: remap((place[0] or asked[0], place[1]))
         for tag, slot in _SLOTS.items()
@@ -40,15 +51,17 @@ def table_of(ranges: Sequence[Range], asked: Place, remap: Remap) -> Mapping[str
 
 
 def _ranges(reply: Any) -> list[Range]:
-    """Read what CLUSTER SLOTS answers: ranges, and the nodes of each, the master first."""
+    """Read the reply to CLUSTER SLOTS: ranges of slots, each with its nodes, the master first."""
     if type(reply) is not list:
         raise Odd
     return [_range(of) for of in reply]
 
 
 def _range(reply: Any) -> Range:
+    # The replicas, and the id and the metadata of the master, are ignored.
     match reply:
         case [first, last, [host, port, *_], *_]:
+            # Redis sends null or an empty text if a server does not announce its address.
             name = b"" if host is None else replies.text(host)
             if not re.fullmatch(rb"[\w.:%?-]{0,253}", name):
                 raise Odd
@@ -58,16 +71,16 @@ def _range(reply: Any) -> Range:
 
 
 QUESTION = Command(("CLUSTER", "SLOTS"), "", _ranges)
-"""Asks a server for the slots of all servers of its cluster."""
+"""The command that reads the slots of all servers of a cluster, from any of them."""
 
 
 def there(redirect: AskError, remap: Remap) -> Place:
-    """Return the server that a redirection names."""
+    """Return the server that a MOVED or ASK names (redis-py derives MovedError from AskError)."""
     return remap((redirect.host, redirect.port))
 
 
 def raised(reply: Any) -> Any:
-    """Return a reply; raise it if it is an error."""
+    """Return a reply, or raise it if it is an error."""
     if isinstance(reply, ResponseError):
         raise reply
     return reply

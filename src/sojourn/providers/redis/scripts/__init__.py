@@ -1,4 +1,8 @@
-"""The verbs as scripts: each is one step in Redis, and one round trip."""
+"""The Lua scripts, each of which is one operation in one round trip.
+
+Redis executes a script atomically.  It caches the source under its SHA-1 digest, and from then on
+the digest is enough to run the script.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ from typing import NamedTuple
 
 
 class Script(NamedTuple):
-    """A script that Redis knows by the digest of its source, once it has seen it."""
+    """The source of a script, and the digest under which Redis caches it."""
 
     source: str
     digest: str
@@ -17,7 +21,8 @@ class Script(NamedTuple):
 def _script(*names: str) -> Script:
     texts = [files(__package__).joinpath(f"{name}.lua").read_text("utf-8") for name in names]
     source = "\n".join(texts)
-    digest = sha1(source.encode(), usedforsecurity=False).hexdigest()  # as Redis names it
+    # SHA-1 is prescribed by EVALSHA.  Without the keyword it would fail on systems in FIPS mode.
+    digest = sha1(source.encode(), usedforsecurity=False).hexdigest()
     return Script(source, digest)
 
 

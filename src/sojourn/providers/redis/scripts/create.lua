@@ -1,10 +1,12 @@
--- Store a new record, unless anything is stored under its id; return 1 if it was stored, else 0.
+-- Store a new record, unless its id is in use; return 1 if it was stored, else 0.
 --
--- KEYS  1 the hash  2 its order of expiry  3 users
--- ARGV  1 when it expires  2 the same for Redis, in ms  3 its entry by expiry  4 among the users
---       5 what had expired by then is forgotten  6… the fields: names and values
+-- KEYS  1 the hash  2 the sorted set by expiry: `live`, or `retired` for a tombstone  3 users
+-- ARGV  1 the expiry  2 the time at which Redis deletes the hash by itself, in milliseconds
+--       3 the entry in the set by expiry  4 the entry in `users`; empty without a user
+--       5 entries that expired before this time are removed  6… names and values of the fields
 --
--- The sorted sets come first: should one of them be none of ours, there is no hash.
+-- The sorted sets are written before the hash.  A script that fails is not rolled back; if another
+-- program uses the name of a sorted set for another type, ZADD fails while no hash exists yet.
 if redis.call('EXISTS', KEYS[1]) == 1 then
     return 0
 end
@@ -12,12 +14,15 @@ if ARGV[4] ~= '' then
     redis.call('ZADD', KEYS[3], 0, ARGV[4])
 end
 redis.call('ZADD', KEYS[2], ARGV[1], ARGV[3])
-for first = 6, #ARGV, 5000 do  -- `unpack` fails at about 8,000
+-- `unpack` fails for more than about 8,000 values.  The step is even, so no pair is divided.
+for first = 6, #ARGV, 5000 do
     redis.call('HSET', KEYS[1], unpack(ARGV, first, math.min(first + 4999, #ARGV)))
 end
 redis.call('PEXPIREAT', KEYS[1], ARGV[2])
 
--- Where nobody sweeps, Redis has dropped these itself: each beginning forgets two of them.
+-- Redis has deleted the hashes of these entries by itself, long ago.  Each new session adds
+-- one entry and removes up to two, so the sets stay small in an application that never calls `gc`.
+-- The parenthesis excludes -inf, the score of the mark (see verify.lua).
 for _, entry in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '(-inf', ARGV[5], 'LIMIT', 0, 2)) do
     redis.call('ZREM', KEYS[2], entry)
     local nul = string.find(entry, '\0', 1, true)

@@ -1,10 +1,11 @@
--- Delete the hash of an id and its entries, and return its frame: '' if the frame is absent or
--- invalid, nothing if nothing was stored under the id.
+-- Delete a session or a tombstone and its entries, and return its frame: '' if the frame is absent
+-- or invalid, nil if nothing was stored under the id.
 --
 -- KEYS  1 the hash  2 live  3 users  4 retired
 -- ARGV  1 the id
 --
--- The session ends even if a key of another type has the name of a sorted set.
+-- `pcall` turns an error into a return value.  A session therefore ends even if another program
+-- uses the name of its hash or of a sorted set for a key of another type.
 local id = ARGV[1]
 local frame = redis.pcall('HGET', KEYS[1], '')
 local flags, _, user = parsed(frame)
@@ -14,6 +15,7 @@ if user_entry then
 end
 redis.pcall('ZREM', KEYS[2], entry)
 redis.pcall('ZREM', KEYS[4], id)
+-- Of several callers that destroy a session at once, only the one whose DEL found it gets a frame.
 if redis.call('DEL', KEYS[1]) == 0 then
     return false
 end

@@ -1,18 +1,26 @@
--- What stands before each script that reads frames or entries.
+-- Functions for frames and index entries.  The loader puts this text before each script that uses
+-- them, so that every script is sent as one text.  The layout of a frame is described in layout.py.
 
--- Whether a name can be an id: anybody may have put other names into a sorted set, and `live` after
--- the stem is the name of a sorted set.
+-- Return whether a name has the form of an id.  Any client may have added other names to a sorted
+-- set, and without this check the entry `live` would lead to the key of a sorted set.
 local function is_id(name)
     return #name >= 32 and #name <= 128 and #name % 2 == 0 and not string.find(name, '[^0-9a-f]')
 end
 
--- Whether a number is a time that a clock can show; what is not a number is none.
+-- Return whether a number is a valid time (`LATEST` in layout.py).  Both comparisons are false for
+-- NaN, so it is rejected as well.
 local function is_time(seconds)
     return seconds >= 0 and seconds <= 1e11
 end
 
--- What a frame says; nothing if it is none of ours.
+-- Return the parts of a frame; nil if it is absent or invalid.  `frame` is the reply of HGET: false
+-- if the hash or the field is absent, a table if the key is of another type.
+--
+-- flags     the sum of 1: persistent cookie, 2: has a user, 4: tombstone
+-- own       the lifetime that was set for this session, in seconds; -1 if none was
+-- identity  the end of the frame from byte 35 on: the length of the user, the user, the sign-in
 local function parsed(frame)
+    -- The fixed part has 38 bytes, and its first byte is the version of the format.
     if type(frame) ~= 'string' or #frame < 38 or string.byte(frame) ~= 1 then
         return nil
     end
@@ -25,7 +33,7 @@ local function parsed(frame)
     return flags, ends, user, created, seen, own, string.sub(frame, 35)
 end
 
--- Its entries in the order of expiry and among the users; no user, no second one.
+-- Return the entry of a session in the set by expiry, and its entry in `users` if it has a user.
 local function entries(id, user)
     if user then
         return id .. '\0' .. user, user .. '\0' .. id

@@ -1,16 +1,40 @@
--- Apply changes to what stands: 1 applied, 2 emptied, 0 gone, -1 unreadable, -2 the new id is
--- taken; or, where what stands differs from what is expected, its names and values.
+-- Apply the changes of one request to a session, with an optional move to a new id.
 --
--- KEYS  1 the hash  2 live  3 users, and for a move  4 retired  5 the hash to come
--- ARGV  1 the head, as it is unpacked below  2 the id
---       the name of the frame; names that must still hold what is given; names that must not exist
---       what the former hold
---       names to drop
---       for a move: the new id, its identity, when the tombstone expires, that for Redis in ms
---       names and values to put
+-- Return  1  applied
+--         2  emptied: the changes left no fields and no user, so the session was deleted
+--         0  gone: the session is absent, a tombstone or expired; nothing was written
+--        -1  the key holds something that is not a valid record; nothing was written
+--        -2  something is stored under the new id of a move already; nothing was written
+--         a list of names and values: all of the stored hash, since a field differs from the
+--         expected value; nothing was written
 --
--- Nothing is written before everything is checked, and then the sorted sets come first.
-local CHUNK = 5000  -- `unpack` fails at about 8,000
+-- KEYS  1 the hash  2 live  3 users, and for a move  4 retired  5 the hash under the new id
+-- ARGV  1 the head, a packed struct of these numbers:
+--           now       the time of the request
+--           expires   the new expiry; -1 leaves the times unchanged
+--           lifetime  the lifetime set for this session, in seconds; -1 for none
+--           kept      the new value of the flag `persistent`, 0 or 1, if the request sets the
+--                     lifetime on purpose; 2 if it does not
+--           clear     1 to delete all fields first, else 0
+--           move      0 no move, 1 a move to a session without a user, 2 to one with a user
+--           equal     how many fields must have an expected value
+--           absent    how many fields must not exist
+--           drops     how many fields to delete
+--       2 the id
+--       and from 3 on, in this order:
+--         the name of the frame; `equal` names; `absent` names
+--         `equal` values: the expected ones
+--         `drops` names
+--         for a move: the new id; the identity of the new frame (see frame.lua); the expiry of the
+--             tombstone; the time at which Redis deletes the tombstone by itself, in milliseconds
+--         names and values of the fields to store
+--
+-- A script that fails is not rolled back.  Therefore all checks precede the first write, and the
+-- sorted sets are written before the hash, except that a move adds the new entries at its end.
+
+-- `unpack` fails for more than about 8,000 values.  An even number, so no pair is divided.
+local CHUNK = 5000
+-- Seconds, the same as in layout.py and verbs.py.
 local MARGIN = 60
 local FORGOTTEN_AFTER = 3600
 local now, expires, lifetime, kept, clear, move, equal, absent, drops =
@@ -28,6 +52,8 @@ local function in_chunks(command, key, first, last)
     end
 end
 
+-- Return the values of the fields that ARGV names from `first` to `last`; false for an absent one.
+-- If the key is not a hash, `pcall` returns an error in place of values, so the frame is nil.
 local function held(first, last)
     if last - first < CHUNK then
         return redis.pcall('HMGET', KEYS[1], unpack(ARGV, first, last))
@@ -39,10 +65,11 @@ local function held(first, last)
     return values
 end
 
--- What stands, and whether it is as expected.
+-- Read the frame and the expected fields, and compare.  values[1] is the frame.
 local values = held(3, values_at - 1)
 local flags, ends, user, created, seen, own, identity = parsed(values[1])
 if not flags then
+    -- 0 if the key is absent, and -1 if it exists but has no valid frame.
     return -redis.call('EXISTS', KEYS[1])
 end
 if flags >= 4 or ends <= now then
@@ -60,7 +87,8 @@ for at = 2 + equal, 1 + equal + absent do
 end
 local entry, user_entry = entries(id, user)
 
--- Whether anything would be left.
+-- Delete the session if no field and no user would be left.  HLEN counts the frame as well.  The
+-- names to drop are distinct; a name that occurred twice would be subtracted twice.
 if puts == 0 and (move == 1 or move == 0 and not user) then
     local left = 0
     if clear == 0 then
@@ -82,7 +110,9 @@ if move > 0 and redis.call('EXISTS', KEYS[5]) == 1 then
     return -2
 end
 
--- The times to come.  Only a lifetime set on purpose may shorten anything (kept: 0 or 1, else 2).
+-- Compute the new times.  If another request has set another lifetime since this one read the
+-- session, `expires` was computed with an outdated lifetime and is ignored.  Requests may arrive
+-- here in any order, so the times never decrease, except by a lifetime that was set on purpose.
 local persistent, seen_before, ended = flags % 2, seen, ends
 if expires >= 0 and (kept < 2 or lifetime == own) then
     seen = math.max(seen, now)
@@ -92,7 +122,8 @@ if kept < 2 then
     own, persistent = lifetime, kept
 end
 
--- From here on it is written.  A session that moves takes along all that it holds.
+-- All checks are done; the writes begin.  A move renames the hash: the fields and the TTL remain,
+-- and the cost does not depend on their size.  Then the tombstone is stored under the old key.
 local key = KEYS[1]
 if move > 0 then
     local new_id, until_ = ARGV[move_at], ARGV[move_at + 2]
@@ -101,22 +132,26 @@ if move > 0 then
     local old_entry, old_user_entry = entry, user_entry
     entry, user_entry = entries(new_id, user)
     redis.call('ZADD', KEYS[4], until_, id)
+    -- The hashes of these tombstones were deleted by Redis long ago.  `retired` has no mark.
     redis.call('ZREMRANGEBYSCORE', KEYS[4], '-inf', now - FORGOTTEN_AFTER)
     if old_user_entry then
         redis.call('ZREM', KEYS[3], old_user_entry)
     end
     redis.call('ZREM', KEYS[2], old_entry)
     redis.call('RENAME', KEYS[1], key)
+    -- Version 1, the flag of a tombstone, no lifetime, a user of length 0, the successor.
     redis.call('HSET', KEYS[1], '',
         struct.pack('>BBddddI4', 1, 4, created, seen_before, until_, -1, 0) .. new_id)
     redis.call('PEXPIREAT', KEYS[1], ARGV[move_at + 3])
 end
+-- The entries depend on the id, the user and the expiry, and other updates leave them as they are.
 if move > 0 or ends ~= ended then
     if user_entry then
         redis.call('ZADD', KEYS[3], 0, user_entry)
     end
     redis.call('ZADD', KEYS[2], ends, entry)
 end
+-- DEL removes the frame and the TTL too, so both are written again below.
 if clear == 1 then
     redis.call('DEL', key)
 end

@@ -1,15 +1,18 @@
--- Forget entries of which the hash is lost, and what is no entry of ours; returns how many these
--- were.
+-- Examine a range of one sorted set: remove entries whose hash is absent, and entries that do not
+-- contain an id.  Return how many were removed.
 --
 -- KEYS  1 live  2 users
--- ARGV  1 which of them, the first or second  2 the rank to begin at  3 how many to look at
---       4 what the names of the hashes begin with
+-- ARGV  1 the set to examine: 1 or 2, the number of its key  2 the rank of the first entry
+--       3 the number of entries to examine  4 the beginning of the names of the hashes
 --
--- The empty entry is the mark of a set that was made whole.
+-- The entry with the empty name is the mark, which shows that the set is complete (see census.py).
+-- In `live` its score is -inf: queries for a range of times begin with '(-inf' and never return it.
+-- In `users` its score is 0 like that of all entries, and its name is outside of any user's range.
 local second = ARGV[1] == '2'
 local key = second and KEYS[2] or KEYS[1]
 if second then
-    -- Redis finds entries by their names only while all have the same score.
+    -- ZRANGEBYLEX finds entries by their names only if all have the same score.  An entry that
+    -- another program added with another score would hide sessions from `destroy_user`.
     for _, range in ipairs({{'-inf', '(0'}, {'(0', '+inf'}}) do
         local odd = redis.call('ZRANGEBYSCORE', key, range[1], range[2], 'LIMIT', 0, ARGV[3])
         for _, entry in ipairs(odd) do
@@ -19,6 +22,8 @@ if second then
 end
 local lost = 0
 for _, entry in ipairs(redis.call('ZRANGE', key, ARGV[2], ARGV[2] + ARGV[3] - 1)) do
+    -- "user NUL id" in `users`, "id NUL user" in `live`.  A user's name may contain NUL, an id does
+    -- not, so the id follows the last NUL, or precedes the first.  The class %z matches NUL.
     local id = string.match(entry, second and '^.*%z(.*)$' or '^[^%z]*') or ''
     if entry ~= '' and not (is_id(id) and redis.call('EXISTS', ARGV[4] .. id) == 1) then
         redis.call('ZREM', key, entry)

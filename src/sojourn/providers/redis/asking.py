@@ -1,8 +1,9 @@
 """Sending commands through a wire, with retries, translation of errors, and waiting for replicas.
 
 `ask…` and `repeat…` are for commands that may be executed twice without harm.  If the connection
-breaks they send the command once more, over a new connection.  `run` is for all other scripts: it
-raises Lost, and the caller decides whether the script may run again.
+breaks, they send the command once more over a new connection, and raise StoreUnavailable if that
+fails too.  `run` is for all other scripts: it raises Lost, and the caller decides whether the
+script may run again.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ class AsyncWire(Protocol):
 
 
 class Waiting(NamedTuple):
-    """The number of replicas that must confirm the end of a session, and the time for it."""
+    """The number of replicas that must confirm the end of a session, and the seconds to wait."""
 
     replicas: int
     seconds: float
@@ -83,6 +84,7 @@ class Waiting(NamedTuple):
         Raises the script's reply if it is an error, and OutcomeUnknown if too few replicas
         confirmed the write, or WAIT failed.
         """
+        # `reached` is the number of replicas that have received the script's writes in time.
         reply, reached = replies
         if isinstance(reply, ResponseError):
             raise reply
@@ -107,8 +109,8 @@ class Asker:
     def ask(self, command: Command, id: str | None = None) -> Any:
         """Return the reply to a command that may be executed twice.
 
-        id: the session of which the key is read: CorruptRecord is raised if the key is of another
-        type.
+        id: the session whose hash is read.  If its key is of another type, CorruptRecord is raised;
+            without an id it is StoreUnavailable, as for every other error of Redis.
         """
         return self._harmless(self._call, command, id)
 
@@ -133,13 +135,17 @@ class Asker:
         return [_sound(reply) for reply in replies]
 
     def repeat(self, verb: Verb) -> Any:
-        """Return the reply of a script that may be run twice."""
+        """Return the reply of a script that may be executed twice."""
         return self._harmless(self.run, verb)
 
     def repeat_all(self, verbs: Sequence[Verb]) -> list[Any]:
-        """Return the replies of several scripts that may be run twice, sent together."""
+        """Return the replies of scripts that may be executed twice, and are sent together.
+
+        A reply is None if a key is of another type.  Any other error is raised.
+        """
         replies: list[Any] = self._harmless(self.wire.calls, [verb.short for verb in verbs])
         return [
+            # A script that Redis has not cached is sent again by itself, with its source.
             self.repeat(verb) if isinstance(reply, NoScriptError) else _sound(reply)
             for verb, reply in zip(verbs, replies, strict=True)
         ]
@@ -147,30 +153,34 @@ class Asker:
     def run(self, verb: Verb, *, ends: bool = False) -> Any:
         """Return the reply of a script.
 
-        ends: the script may end a session, so wait for replicas if the settings demand it.
+        ends: the script may end a session, so replicas must confirm it if the settings demand that.
 
-        Raises Lost if it is unknown whether the script was run, and OutcomeUnknown if too few
-        replicas confirmed it.
+        Raises Lost if the script may or may not have been executed, OutcomeUnknown if too few
+        replicas confirmed it, and StoreUnavailable if it was not executed.
         """
         send = self._call if self._waiting is None or not ends else self._call_and_wait
         try:
             return send(verb.short)
+        # Redis forgets scripts when it restarts, and a new master may not have them.
         except NoScriptError:
             pass
         return send(verb.whole)
 
     def settled(self, outcome: Outcome | None, lost: Lost, *, ends: bool) -> Outcome:
-        """Return the outcome of a script whose reply was lost; raise `lost` if it is unknown."""
-        # The master shows that the script was run, but not whether the replicas have received it.
+        """Return the outcome of a script whose reply was lost; raise `lost` if it is unknown.
+
+        outcome: the outcome as the record on the master shows it; None if it does not show it.
+        """
+        # The master shows that the script was executed, but not whether the replicas have it too.
         unseen = outcome is Outcome.APPLIED and ends and self._waiting is not None
         if outcome is None or unseen:
             raise lost
         return outcome
 
     def _harmless(self, do: Callable[..., Any], *args: Any) -> Any:
-        """Call `do`, and once more if the connection breaks; the second call opens a new one.
+        """Call `do`, and call it again if the connection breaks; the second call opens a new one.
 
-        After a timeout it is not repeated, since the caller would wait twice as long.
+        After a timeout it is not called again, since the caller would wait twice as long.
         """
         try:
             return do(*args)
@@ -186,6 +196,7 @@ class Asker:
     def _call(self, command: Command, id: str | None = None, wire: Wire | None = None) -> Any:
         try:
             return (wire or self.wire).call(command)
+        # A ResponseError too, but not translated: `run` handles it.
         except NoScriptError:
             raise
         except ResponseError as error:
@@ -193,9 +204,11 @@ class Asker:
 
     def _call_and_wait(self, command: Command) -> Any:
         assert self._waiting is not None
+        # Over one connection, since WAIT covers only the writes of its own connection.
         replies = self.wire.lasting([command, self._waiting.command(command.tag)])
         try:
             return self._waiting.check(replies)
+        # A ResponseError too, but not translated: `run` handles it.
         except NoScriptError:
             raise
         except ResponseError as error:
@@ -214,8 +227,8 @@ class AsyncAsker:
     async def ask(self, command: Command, id: str | None = None) -> Any:
         """Return the reply to a command that may be executed twice.
 
-        id: the session of which the key is read: CorruptRecord is raised if the key is of another
-        type.
+        id: the session whose hash is read.  If its key is of another type, CorruptRecord is raised;
+            without an id it is StoreUnavailable, as for every other error of Redis.
         """
         return await self._harmless(self._call, command, id)
 
@@ -240,13 +253,17 @@ class AsyncAsker:
         return [_sound(reply) for reply in replies]
 
     async def repeat(self, verb: Verb) -> Any:
-        """Return the reply of a script that may be run twice."""
+        """Return the reply of a script that may be executed twice."""
         return await self._harmless(self.run, verb)
 
     async def repeat_all(self, verbs: Sequence[Verb]) -> list[Any]:
-        """Return the replies of several scripts that may be run twice, sent together."""
+        """Return the replies of scripts that may be executed twice, and are sent together.
+
+        A reply is None if a key is of another type.  Any other error is raised.
+        """
         replies: list[Any] = await self._harmless(self.wire.calls, [verb.short for verb in verbs])
         return [
+            # A script that Redis has not cached is sent again by itself, with its source.
             await self.repeat(verb) if isinstance(reply, NoScriptError) else _sound(reply)
             for verb, reply in zip(verbs, replies, strict=True)
         ]
@@ -254,30 +271,34 @@ class AsyncAsker:
     async def run(self, verb: Verb, *, ends: bool = False) -> Any:
         """Return the reply of a script.
 
-        ends: the script may end a session, so wait for replicas if the settings demand it.
+        ends: the script may end a session, so replicas must confirm it if the settings demand that.
 
-        Raises Lost if it is unknown whether the script was run, and OutcomeUnknown if too few
-        replicas confirmed it.
+        Raises Lost if the script may or may not have been executed, OutcomeUnknown if too few
+        replicas confirmed it, and StoreUnavailable if it was not executed.
         """
         send = self._call if self._waiting is None or not ends else self._call_and_wait
         try:
             return await send(verb.short)
+        # Redis forgets scripts when it restarts, and a new master may not have them.
         except NoScriptError:
             pass
         return await send(verb.whole)
 
     def settled(self, outcome: Outcome | None, lost: Lost, *, ends: bool) -> Outcome:
-        """Return the outcome of a script whose reply was lost; raise `lost` if it is unknown."""
-        # The master shows that the script was run, but not whether the replicas have received it.
+        """Return the outcome of a script whose reply was lost; raise `lost` if it is unknown.
+
+        outcome: the outcome as the record on the master shows it; None if it does not show it.
+        """
+        # The master shows that the script was executed, but not whether the replicas have it too.
         unseen = outcome is Outcome.APPLIED and ends and self._waiting is not None
         if outcome is None or unseen:
             raise lost
         return outcome
 
     async def _harmless(self, do: Callable[..., Any], *args: Any) -> Any:
-        """Call `do`, and once more if the connection breaks; the second call opens a new one.
+        """Call `do`, and call it again if the connection breaks; the second call opens a new one.
 
-        After a timeout it is not repeated, since the caller would wait twice as long.
+        After a timeout it is not called again, since the caller would wait twice as long.
         """
         try:
             return await do(*args)
@@ -295,6 +316,7 @@ class AsyncAsker:
     ) -> Any:
         try:
             return await (wire or self.wire).call(command)
+        # A ResponseError too, but not translated: `run` handles it.
         except NoScriptError:
             raise
         except ResponseError as error:
@@ -302,9 +324,11 @@ class AsyncAsker:
 
     async def _call_and_wait(self, command: Command) -> Any:
         assert self._waiting is not None
+        # Over one connection, since WAIT covers only the writes of its own connection.
         replies = await self.wire.lasting([command, self._waiting.command(command.tag)])
         try:
             return self._waiting.check(replies)
+        # A ResponseError too, but not translated: `run` handles it.
         except NoScriptError:
             raise
         except ResponseError as error:

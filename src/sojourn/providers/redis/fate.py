@@ -1,8 +1,8 @@
 """The decision whether an update whose reply was lost was carried out, from the stored record.
 
-A new id is generated for one request only, and `expect` holds the bytes that a request read, so in
-most cases the stored record shows whether the update was done.  If it does not, the update must not
-be repeated: an item might be appended twice, or another request's change be overwritten.
+In most cases the stored record shows that: a new id is generated for one request only, and
+`changes.expect` holds the bytes that the request had read.  If it does not, the update must not be
+repeated, because an item might be appended twice, or a change of another request be overwritten.
 """
 
 from __future__ import annotations
@@ -13,28 +13,38 @@ from sojourn.record import Changes, Outcome, Record, is_live
 
 
 class Fate(NamedTuple):
-    """The knowledge about an update whose reply was lost; by default nothing is known."""
+    """The conclusion about an update whose reply was lost; by default, nothing is known."""
 
     outcome: Outcome | None = None
     """The outcome, if the update is known to have been carried out."""
     again: bool = False
-    """Whether it may be repeated: it was not done, or to repeat it makes no difference."""
+    """Whether it may be repeated: it was not carried out, or repeating it changes nothing."""
 
 
 UNKNOWN = Fate()
 
 
 def of(changes: Changes, stands: Record | None) -> Fate:
-    """Return the fate of an update.  stands: the record that is stored under the id afterwards."""
+    """Return the conclusion about an update.
+
+    stands: the record that is stored under the id now, after the reply was lost; None if none is.
+    """
     move = changes.move
     if move is not None:
+        # Only this request has the new id, so a tombstone that names it proves the move.  While the
+        # session is there, the move was not made.
         if stands is not None and stands.successor == move.id:
             return Fate(outcome=Outcome.APPLIED)
         return Fate(again=stands is not None and stands.successor is None)
+    # Without fields to store, the update itself may have emptied the session.  With some, another
+    # request or the expiry has ended the session, before the update or after it.
     if stands is None or not is_live(stands, changes.now):
         return Fate(outcome=Outcome.GONE) if changes.put else UNKNOWN
     if not (changes.put or changes.drop or changes.clear):
-        return Fate(again=True)  # the times alone
+        return Fate(again=True)  # only the times: a second touch changes nothing
+    # If each field to change still has the expected bytes, the update was not carried out, or
+    # another request has restored these bytes since: in both cases it may be applied now.
+    # Otherwise nothing is known, since another request may have stored the very same bytes.
     seen = {*changes.put, *changes.drop} <= {*changes.expect} and not changes.clear
     unheard = all(stands.fields.get(key) == held for key, held in changes.expect.items())
-    return Fate(again=seen and unheard)  # else another may have put the very same bytes
+    return Fate(again=seen and unheard)

@@ -1,13 +1,14 @@
 """The wire to one server for the tasks of an event loop.
 
-A connection for each task would take more time than the server: two iterations of the loop and four
-system calls for each command.  So all tasks of a loop share one connection, a `Lane`.  The commands
-of one iteration of the loop are sent together, as a pipeline, and the replies arrive in the order
-of the commands.  Commands that are requested during the exchange form the next batch.  So a single
-command does not wait, and the more commands come at once, the less time each of them takes.
+If each task had its own connection, each command would need two iterations of the loop and four
+system calls, which take more time than the server does.  Therefore all tasks of a loop share one
+connection, a `Lane`.  The commands of one iteration of the loop are sent together, as a pipeline,
+and the replies arrive in the order of the commands.  Commands that are issued during the exchange
+form the next batch.  So a single command does not wait, and the more commands are issued at once,
+the less time each of them takes.
 
-The place of a cancelled task in the order is kept and its reply is dropped, so no task can receive
-the reply to another task's command.  redis-py opens the connection and parses the replies.
+If a task is cancelled, its place in the order is kept and its reply is dropped, so no task can
+receive the reply to another task's command.  redis-py opens the connection and parses the replies.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ class _Asked(NamedTuple):
 class Lane:
     """Sends commands to one server, over one connection, from one event loop.
 
-    A task of its own, the pump, sends the batches while any are queued.
+    A separate task, the pump, sends the batches as long as calls are queued.
     """
 
     def __init__(
@@ -100,13 +101,17 @@ class Lane:
         """Close the connections, after all pending calls have received their replies."""
         if self._slow is not None:
             await self._slow.close()
+        # `_stopped` sets the pump to None, or starts another one for calls that were queued.
         while self._pump is not None:
             await asyncio.wait([self._pump])
         self._limit.stop()
         self._disconnect()
+        # `_disconnect` starts a task, which must end before the loop may be closed.
         await asyncio.gather(*self._closing, return_exceptions=True)
 
     async def _ask(self, packed: bytes, commands: Sequence[Command]) -> list[Any]:
+        # The pump starts in the next iteration of the loop, so calls of other tasks that are ready
+        # now join the same batch.
         answer: asyncio.Future[list[Any]] = self._loop.create_future()
         self._queue.append(_Asked(packed, commands, answer))
         if self._pump is None:
@@ -120,7 +125,7 @@ class Lane:
     def _stopped(self, _: object) -> None:
         """Start another pump if calls are queued.
 
-        They came as this one ended, or this one was cancelled and left them.
+        They were queued while this pump ended, or it was cancelled before it sent them.
         """
         self._pump = None
         if self._queue and not self._loop.is_closed():
@@ -134,27 +139,33 @@ class Lane:
     async def _exchange(self, batch: list[_Asked]) -> None:
         """Send a batch and distribute the replies.
 
-        In every case each call receives its replies or an exception: nobody else would ever resolve
-        its future.
+        Each call receives its replies or an exception in every case, because nothing else would
+        ever resolve its future, and its task would wait forever.
         """
         try:
             line = await self._connected()
             self._limit.begin()
             await self._converse(line, batch)
         except StoreUnavailable as error:
-            # The queued calls fail as well, instead of each batch waiting for the timeout in turn.
+            # No connection could be opened.  The queued calls fail as well, instead of each batch
+            # waiting for the timeout in turn.
             _fail([*batch, *self._waiting()], error)
         except (RedisError, OSError, Lost) as error:
+            # The connection broke.  Calls of the batch that have their replies keep them; the
+            # queued calls were not sent, and get a new connection.
             self._disconnect()
             _fail(batch, faults.lost(error))
         except Exception as error:  # noqa: BLE001 - nothing awaits the pump: it would be lost
             self._disconnect()
             _fail([*batch, *self._waiting()], error)
         except asyncio.CancelledError:
+            # Replies are still to come on this connection, so it cannot be used again.
             self._disconnect()
             if not self._limit.exceeded:  # not by `_give_up`: the loop is shutting down
                 _fail([*batch, *self._waiting()], faults.lost(ConnectionError()))
                 raise
+            # Cancelled by `_give_up`: the cancellation ends here, and the pump continues.  The
+            # queued calls were not sent, but would probably wait for the timeout too.
             _fail(batch, faults.lost(TimeoutError()))
             _fail(self._waiting(), StoreUnavailable("Redis does not answer in time"))
         finally:
@@ -169,18 +180,26 @@ class Lane:
             try:
                 replies = [await _reply(line.parser, command) for command in asked.commands]
             except (BusyLoadingError, AuthenticationError) as error:
-                # redis-py raises these two as if the connection were broken.  It is closed after
-                # them, so the replies to the other calls are lost.
+                # These two are replies of the server to one command, but redis-py raises them as
+                # connection errors, and the state of the parser is not reliable after that.  So
+                # this call gets its own error here.  The RedisError then makes `_exchange` treat
+                # the connection as broken: it closes it, and the later calls of the batch raise
+                # Lost.  (`_fail` does not change a future that is resolved, so this call keeps its
+                # error.)
                 _fail([asked], faults.refused(error))
                 raise RedisError from None
+            # A surplus reply would be taken for the reply to the next command.  This is checked
+            # before the last call is resolved, because its replies may be wrong as well.
             if asked is batch[-1] and line.parser.end():
                 raise faults.nonsense(asked.commands[-1].name)
             if not asked.answer.done():  # it is done if its task was cancelled
                 asked.answer.set_result(replies)
+            # After a failover this server is a replica: the next batch opens a new connection.
             if any(map(faults.is_read_only, replies)):
-                self._outdated = True  # its server is not the master any more
+                self._outdated = True
 
     def _give_up(self) -> None:
+        # Cancelling is the only way to interrupt a task that waits for data.
         if self._pump is not None:
             self._pump.cancel()
 
@@ -189,7 +208,7 @@ class Lane:
         return waiting
 
     async def _connected(self) -> AsyncLine:
-        """Return the connection, or open a new one if it is closed, outdated or idle too long."""
+        """Return the connection; open a new one if it is closed, outdated or was idle too long."""
         if self._line is not None and await self._is_usable(self._line):
             return self._line
         self._disconnect()
@@ -211,7 +230,8 @@ class Lane:
             return False
 
     def _disconnect(self) -> None:
-        """Close the connection in a task of its own, since a silent server may delay it."""
+        """Close the connection in a separate task, since a server that hangs may delay that."""
+        # The set keeps a reference to the task: the event loop holds only a weak one.
         line, self._line, self._outdated = self._line, None, False
         if line is not None:
             closing = self._loop.create_task(line.connection.disconnect())
@@ -220,11 +240,11 @@ class Lane:
 
 
 class _Limit:
-    """The time limit of an exchange, kept by one timer for all exchanges.
+    """The time limit of an exchange, with one timer for all exchanges.
 
-    To set a timer takes a fifth of the time of a command, so it is not set for each exchange.  When
-    the timer fires, it checks how long the current exchange has lasted, and is set again for the
-    rest if its time is not up.
+    Setting a timer takes a fifth of the time of a command, so it is not set for each exchange.
+    When the timer fires, it checks how long the current exchange has lasted, and if its time is not
+    over, the timer is set again for the rest.
     """
 
     def __init__(self, seconds: float, give_up: Callable[[], None]) -> None:
@@ -236,13 +256,13 @@ class _Limit:
         self.exceeded = False
 
     def begin(self) -> None:
-        """Note that an exchange begins."""
+        """Start the time of an exchange."""
         self._began = self._loop.time()
         if self._timer is None:
             self._timer = self._loop.call_at(self._began + self._seconds, self._look)
 
     def end(self) -> None:
-        """Note that the exchange has ended."""
+        """End the time of the exchange; the timer may go on, and then finds no exchange."""
         self._began = None
         self.exceeded = False
 
@@ -265,7 +285,9 @@ class _Limit:
 
 
 async def _reply(parser: AsyncParser, command: Command) -> Any:
-    try:  # the lane sees to a broken connection itself, and waits until it is closed
+    # The parser is called directly, because the method of the connection would also close it after
+    # an error, which the lane does itself in `_disconnect`.
+    try:
         reply = await parser.read_response(disable_decoding=True)
         return refusal(command, reply) if isinstance(reply, ResponseError) else command.read(reply)
     except InvalidResponse:
@@ -278,6 +300,7 @@ async def _reply(parser: AsyncParser, command: Command) -> Any:
 
 
 def _fail(batch: Sequence[_Asked], error: Exception) -> None:
+    # Only Sojourn's errors can be made again from their `args`; others are shared.
     ours = isinstance(error, SessionError)
     for asked in batch:
         # Each call gets an exception of its own, because raising one adds to its traceback.

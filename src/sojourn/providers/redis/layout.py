@@ -2,20 +2,30 @@
 
 With the prefix `sojourn`, the sessions whose ids begin with the digits `3f` (their tag) have:
 
-    sojourn:{3f}:3f81…       the hash of one session: its own fields, and the frame
-    sojourn:{3f}:live        sorted set by expiry: "id", or "id NUL user"
-    sojourn:{3f}:retired     sorted set by expiry of tombstones: "id"
-    sojourn:{3f}:users       sorted by name: "user NUL id"
+    sojourn:{3f}:3f81…       hash: one session, its fields and its frame
+    sojourn:{3f}:live        sorted set of sessions by expiry: "id", or "id NUL user"
+    sojourn:{3f}:retired     sorted set of tombstones by expiry: "id"
+    sojourn:{3f}:users       sorted set of signed-in users by name: "user NUL id"
 
 The braces place all of these keys in one slot of a cluster, and an id keeps its first two digits
-when it is regenerated, so each operation is one script in one slot.  The hashes are authoritative;
-the sorted sets are indexes, and an entry that contradicts its hash is repaired when it is found.
-The frame is a field with the empty name, which no field of a session can have.  Its numbers have
-fixed positions, so that scripts read and write them without loss of precision:
+when it is regenerated, so each operation is one script in one slot.  The hashes are authoritative.
+The sorted sets are indexes, and a sweep that finds an entry which contradicts its hash repairs it.
 
-    form, flags, created, seen, expires, lifetime, length of the user, the user, the rest
+The frame is a field with the empty name, which no field of a session can have.  It holds the head
+of the record.  Its numbers have fixed positions and are binary, so that the Lua scripts read and
+write them without loss of precision:
 
-The rest is MessagePack of the sign-in, or on a tombstone the id of its successor.
+    form      1 byte    the version of this format
+    flags     1 byte    the sum of PERSISTENT, HAS_USER and TOMBSTONE
+    created   8 bytes   a float, like the next three; seconds since the epoch
+    seen      8 bytes
+    expires   8 bytes
+    lifetime  8 bytes   the lifetime set for this session, in seconds; NO_LIFETIME if none was
+    length    4 bytes   the number of bytes of the user
+    user                UTF-8
+    rest                MessagePack of the sign-in; on a tombstone the id of its successor
+
+All numbers are big-endian.  The scripts use the same layout (scripts/frame.lua, update.lua).
 """
 
 from __future__ import annotations
@@ -39,7 +49,7 @@ PERSISTENT, HAS_USER, TOMBSTONE = 1, 2, 4
 """The bits of the flags in a frame."""
 ALL_FLAGS = 7
 NO_LIFETIME = -1.0
-"""The number in a frame for a session without a lifetime of its own."""
+"""The number in a frame for a session whose lifetime is the configured one."""
 MARGIN = 60
 """Redis deletes a hash by itself this many seconds after its expiry, because the clocks of Redis
 and of the application may differ by as much."""
@@ -74,9 +84,11 @@ class Layout:
             raise ConfigError(
                 f"prefix: {prefix!r:.60} must be 1 to 100 letters, digits or any of _ . : -"
             )
+        # Computed once, because each operation needs them.
         self._keys = {tag: _keys(f"{prefix}:{{{tag}}}:") for tag in TAGS}
         self.pattern = f"{prefix}:{{??}}:*"
-        """The pattern with which SCAN finds all keys of the prefix."""
+        """The pattern with which SCAN finds all keys of the prefix; no character that a prefix may
+        contain has a special meaning in it."""
 
     def of(self, id: str) -> Keys:
         """Return the names of the keys for an id, or for a tag."""
@@ -96,9 +108,9 @@ def _keys(stem: str) -> Keys:
 
 
 def encoded(user: str) -> bytes:
-    """Return the bytes of a user's name, which are different for different names.
+    """Return the bytes of a user's name; different names have different bytes.
 
-    Lone surrogates are allowed, so every str can be encoded.
+    Every str can be encoded, even one with lone surrogates.
     """
     return user.encode("utf-8", "surrogatepass")
 
@@ -116,7 +128,8 @@ def user_entry(record: Record) -> bytes:
 
 def user_range(user: str) -> tuple[bytes, bytes]:
     """Return the limits of a user's entries in `users`, for ZRANGEBYLEX."""
-    # The entries are the name, NUL and an id: from NUL, up to but without the next byte.
+    # The entries are the name, NUL and an id, so the range goes from the name and NUL, inclusive,
+    # to the name and the byte after NUL, exclusive.
     name = encoded(user)
     return b"[" + name + b"\0", b"(" + name + b"\1"
 
@@ -155,7 +168,7 @@ def expiry_ms(expires: float) -> int:
 
 
 def frame(record: Record) -> bytes:
-    """Return the frame of a record: everything of it but its id and its fields."""
+    """Return the frame of a record: all of the record except its id and its fields."""
     flags = PERSISTENT * record.persistent
     flags |= HAS_USER * (record.user is not None) | TOMBSTONE * (record.successor is not None)
     own = NO_LIFETIME if record.lifetime is None else record.lifetime
@@ -171,7 +184,10 @@ def frame(record: Record) -> bytes:
 def identity(
     user: str | None, authenticated: float | None, about: Mapping[str, str] | None
 ) -> bytes:
-    """Return the end of a frame, which encodes the user and the sign-in."""
+    """Return the end of a frame: the length of the user, the user and the sign-in.
+
+    A move replaces exactly this part, so it is also an argument of the update script.
+    """
     name = b"" if user is None else encoded(user)
     rest = b"" if authenticated is None and about is None else _packed(authenticated, about)
     return len(name).to_bytes(4, "big") + name + rest
@@ -201,6 +217,7 @@ def unframed(id: str, data: bytes, fields: Fields) -> Record:
         end = _HEAD.size + length
         if form != FORM or flags > ALL_FLAGS or end > len(data):
             raise corrupt(id)
+        # `surrogatepass` as in `encoded`.  A UnicodeDecodeError is a ValueError, caught below.
         user = data[_HEAD.size : end].decode("utf-8", "surrogatepass") if flags & HAS_USER else None
         rest = data[end:]
         sound = 0.0 <= created <= LATEST and 0.0 <= seen <= LATEST and 0.0 <= expires <= LATEST

@@ -1,4 +1,8 @@
-"""The search for the sessions of one user, or for all sessions."""
+"""The search for the sessions of one user, or for all sessions.
+
+The sorted sets yield the ids, and then the frames of the records are read.  An entry may be
+outdated, so the frame decides whether the session is live, and to which user it belongs.
+"""
 
 from __future__ import annotations
 
@@ -11,32 +15,43 @@ from sojourn.providers.redis.layout import TAGS, Layout, ids_of_live, ids_of_use
 from sojourn.record import MOVES, Record, is_live
 
 BATCH = 200
-"""How many records are asked for together."""
+"""The number of records that are read in one round trip."""
 
 
 class Lister:
-    """Finds sessions by the sorted sets."""
+    """Finds sessions through the sorted sets."""
 
     def __init__(self, asker: Asker, layout: Layout) -> None:
         self._asker = asker
         self._layout = layout
 
     def find(self, user: str | None, now: float) -> Iterator[Record]:
-        """Yield the live records of a user, or of everybody if None, without their fields."""
+        """Yield the live records of a user, or of all sessions if None, without their fields.
+
+        Raises StoreUnavailable if Redis cannot be reached.
+        """
         if user is None:
+            # Tag by tag, so that the ids of only a 256th of all sessions are in memory at once.
+            # The reply is None if the key is not a sorted set.
             for tag in TAGS:
                 [entries] = self._asker.ask_all([census.of_tag(self._layout, tag)])
+                # Not `yield from`, which does not exist in the async twin.
                 for record in self._living(ids_of_live(entries or (), tag), now):
                     yield record
             return
         sets = self._asker.ask_all(census.of_user(self._layout, user))
         found = (ids_of_user(of or (), user, tag) for tag, of in zip(TAGS, sets, strict=True))
         for record in self._living([*chain.from_iterable(found)], now):
+            # The entry may be of an earlier user of the session, or have been added by another
+            # program.
             if record.user == user:
                 yield record
 
     def _living(self, ids: Sequence[str], now: float) -> Iterator[Record]:
-        """Yield the live records of these ids; if one has moved, the record of its new id."""
+        """Yield the live records of these ids.
+
+        If a session has moved since the ids were listed, its record is found under its new id.
+        """
         listed = {*ids}
         for start in range(0, len(ids), BATCH):
             batch = ids[start : start + BATCH]
@@ -46,9 +61,11 @@ class Lister:
                     yield record
 
     def _followed(self, record: Record | None, listed: set[str]) -> Record | None:
+        # Bounded, since faulty data could hold tombstones in a circle.
         for _ in range(MOVES):
             if record is None or record.successor is None:
                 return record
+            # It is yielded by itself, so following the tombstone would yield it twice.
             if record.successor in listed:
                 return None
             [record] = self._heads([record.successor])
@@ -61,28 +78,39 @@ class Lister:
 
 
 class AsyncLister:
-    """Finds sessions by the sorted sets."""
+    """Finds sessions through the sorted sets."""
 
     def __init__(self, asker: AsyncAsker, layout: Layout) -> None:
         self._asker = asker
         self._layout = layout
 
     async def find(self, user: str | None, now: float) -> AsyncIterator[Record]:
-        """Yield the live records of a user, or of everybody if None, without their fields."""
+        """Yield the live records of a user, or of all sessions if None, without their fields.
+
+        Raises StoreUnavailable if Redis cannot be reached.
+        """
         if user is None:
+            # Tag by tag, so that the ids of only a 256th of all sessions are in memory at once.
+            # The reply is None if the key is not a sorted set.
             for tag in TAGS:
                 [entries] = await self._asker.ask_all([census.of_tag(self._layout, tag)])
+                # Not `yield from`, which does not exist in the async twin.
                 async for record in self._living(ids_of_live(entries or (), tag), now):
                     yield record
             return
         sets = await self._asker.ask_all(census.of_user(self._layout, user))
         found = (ids_of_user(of or (), user, tag) for tag, of in zip(TAGS, sets, strict=True))
         async for record in self._living([*chain.from_iterable(found)], now):
+            # The entry may be of an earlier user of the session, or have been added by another
+            # program.
             if record.user == user:
                 yield record
 
     async def _living(self, ids: Sequence[str], now: float) -> AsyncIterator[Record]:
-        """Yield the live records of these ids; if one has moved, the record of its new id."""
+        """Yield the live records of these ids.
+
+        If a session has moved since the ids were listed, its record is found under its new id.
+        """
         listed = {*ids}
         for start in range(0, len(ids), BATCH):
             batch = ids[start : start + BATCH]
@@ -92,9 +120,11 @@ class AsyncLister:
                     yield record
 
     async def _followed(self, record: Record | None, listed: set[str]) -> Record | None:
+        # Bounded, since faulty data could hold tombstones in a circle.
         for _ in range(MOVES):
             if record is None or record.successor is None:
                 return record
+            # It is yielded by itself, so following the tombstone would yield it twice.
             if record.successor in listed:
                 return None
             [record] = await self._heads([record.successor])

@@ -45,11 +45,14 @@ def opener(kind: Kind, settings: Mapping[str, Any]) -> Callable[..., Line]:
     kind: the connection class of redis-py.
     settings: the keyword arguments of that class.
 
-    The returned function takes a host and a port, unless the settings contain them.  It raises
-    RedisError or OSError; InvalidResponse, a RedisError, if the server's answer makes no sense.
+    The returned function takes a host and a port, or nothing if the settings contain them.  It
+    raises RedisError or OSError; InvalidResponse, a RedisError, if the reply of the server makes no
+    sense.
     """
 
     def connect(*place: Any) -> Line:
+        # A connection keeps its parser in a private attribute.  The parser is made here instead, so
+        # that the caller can read replies from it without that attribute.
         parser = Parser()
         connection = kind(**_at(settings, place), parser_class=_giving(parser))
         try:
@@ -65,12 +68,13 @@ def opener(kind: Kind, settings: Mapping[str, Any]) -> Callable[..., Line]:
 def master_opener(address: Address, kind: Kind, settings: Mapping[str, Any]) -> Callable[..., Line]:
     """Return a function that asks the sentinels for the master and opens a connection to it.
 
-    It raises RedisError or OSError; MasterNotFoundError, a RedisError, if no sentinel knows one.
+    It raises RedisError or OSError; MasterNotFoundError, a RedisError, if no sentinel reports one.
     """
     asked = _for_sentinels(address, settings)
     connect = opener(kind, settings)
 
     def open_master() -> Line:
+        # Made for each connection, so that no connection to a sentinel is kept open.
         sentinel = redis.Sentinel([*address.hosts], sentinel_kwargs=asked)  # type: ignore[no-untyped-call]
         _have_parsed_by(Parser, sentinel)
         try:
@@ -97,6 +101,7 @@ def async_opener(kind: Kind, settings: Mapping[str, Any]) -> Callable[..., Await
             # Without `nowait`, closing would wait for a server that may not answer.
             await connection.disconnect(nowait=True)
             raise _of_opening(error) from None
+        # Not an Exception; raised, for example, when the time limit of the lane is exceeded.
         except asyncio.CancelledError:
             await connection.disconnect(nowait=True)
             raise
@@ -113,6 +118,7 @@ def async_master_opener(
     connect = async_opener(kind, settings)
 
     async def open_master() -> AsyncLine:
+        # Made for each connection, so that no connection to a sentinel is kept open.
         sentinel = redis.asyncio.Sentinel([*address.hosts], sentinel_kwargs=asked)  # type: ignore[no-untyped-call]
         _have_parsed_by(AsyncParser, sentinel)
         try:
@@ -128,7 +134,7 @@ def async_master_opener(
 
 
 def _giving(parser: Parser | AsyncParser) -> Callable[..., Parser | AsyncParser]:
-    """Return a substitute for a parser class, which yields this parser when redis-py calls it."""
+    """Return a substitute for a parser class, which returns this parser when redis-py calls it."""
     return lambda socket_read_size: parser  # noqa: ARG005 - redis-py's name for it
 
 
@@ -141,7 +147,7 @@ def _have_parsed_by(kind: type, sentinel: Any) -> None:
 def _of_opening(error: Exception) -> Exception:
     """Return the error to raise if opening a connection failed.
 
-    A server that does not speak Redis's protocol makes redis-py raise almost any exception, whose
+    If a server does not use the protocol of Redis, redis-py may raise almost any exception, and its
     message may quote the data received.  Such an exception is replaced.
     """
     if isinstance(error, RedisError | OSError):
@@ -150,14 +156,16 @@ def _of_opening(error: Exception) -> Exception:
 
 
 def _at(settings: Mapping[str, Any], place: tuple[Any, ...]) -> dict[str, Any]:
-    """Return the settings with the host and port of `place`, which is empty if they have them."""
+    """Return the settings together with the host and the port in `place`, which may be empty."""
+    # Not `strict`: `place` is empty if the settings contain the host and the port, or a socket.
     return {**settings, **dict(zip(("host", "port"), place, strict=False))}
 
 
 def _for_sentinels(address: Address, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings for connections to the sentinels.
 
-    They are asked one after the other, so each gets an equal share of the connection timeout.
+    They have their own user and password.  They are asked one after the other, so each gets an
+    equal share of the connection timeout.
     """
     seconds = settings["socket_connect_timeout"] / len(address.hosts)
     return {

@@ -1,9 +1,9 @@
 """The wire to one server for threads.
 
 The client of redis-py wraps each command in options, retries, callbacks and measurements, which
-take more time than the server itself.  So this module uses the layer below it: the `Connection` of
+take more time than the server itself.  So this module uses the layer below it, the `Connection` of
 redis-py, which connects in every way that redis-py supports (TLS, unix sockets, ACLs, sentinels),
-sends packed commands and parses replies.  For the same reason the pool is Sojourn's own.
+sends packed commands and parses replies.  For the same reason Sojourn has its own pool.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from sojourn.providers.redis.replies import Command, refusal
 
 
 class Server:
-    """Sends commands to one server, each time over a connection of its own from a pool."""
+    """Sends commands to one server; each call takes a connection from a pool."""
 
     def __init__(
         self,
@@ -59,8 +59,8 @@ class Server:
         except (RedisError, OSError, Lost) as error:
             raise self._lost(line, error) from None
         except BaseException:
-            # For example KeyboardInterrupt: the reply is still to come, and the next user of the
-            # connection would take it for the reply to another command.
+            # For example KeyboardInterrupt: the reply is still to come, and the next thread that
+            # used the connection would take it for the reply to another command.
             self._pool.discard(line)
             raise
         if isinstance(reply, ResponseError):
@@ -72,7 +72,8 @@ class Server:
     def calls(self, commands: Sequence[Command]) -> list[Any]:
         """Return the replies to commands that are sent in one round trip.
 
-        An error that Redis answers to one of them is returned in its place, not raised.
+        An error that Redis sends in reply to one of them is returned in its place, not raised.
+        Otherwise the same errors are raised as by `call`.
         """
         line = self._pool.take()
         try:
@@ -89,6 +90,7 @@ class Server:
 
     def lasting(self, commands: Sequence[Command]) -> list[Any]:
         """Do the same as `calls`, for commands that may take long."""
+        # They delay no other thread, since each call has its own connection (unlike in a lane).
         return self.calls(commands)
 
     def servers(self) -> Iterator[Self]:
@@ -104,8 +106,8 @@ class Server:
         line.connection.send_packed_command([packed], check_health=False)  # type: ignore[no-untyped-call]
 
     def _give(self, line: Line, replies: Sequence[Any]) -> None:
-        """Return a connection to the pool, unless its server is not the master any more."""
-        # After a failover the idle connections lead to the former master as well.
+        """Put a connection back into the pool, or close it if its server has become a replica."""
+        # The idle connections lead to the same server, so they are closed as well.
         if any(map(faults.is_read_only, replies)):
             self._pool.discard(line)
             self._pool.close()
@@ -114,9 +116,10 @@ class Server:
 
     def _lost(self, line: Line, error: Exception) -> Exception:
         """Close a broken connection and the idle ones that may be broken too; return the error."""
-        # A connection that was used after the failure began is known to work, and is kept.
         self._pool.discard(line)
         lost = faults.lost(error)
+        # The failure began when the command was sent: now, or a timeout ago.  A connection that was
+        # used after that is known to work, and is kept.
         waited = self._timeout if isinstance(lost, Silent) else 0.0
         self._pool.drop_idle(monotonic() - waited)
         return lost
@@ -129,7 +132,7 @@ class Server:
 
 
 def _reply(parser: Parser, command: Command) -> Any:
-    """Return the interpreted reply to a command, or the error that Redis answers.
+    """Return the interpreted reply to a command, or the error that Redis sent as its reply.
 
     Raises Nonsense if it cannot be a reply to the command.
     """
@@ -142,20 +145,23 @@ def _reply(parser: Parser, command: Command) -> Any:
         raise
     except Exception:  # noqa: BLE001, S110 - a strange reply makes parsers raise anything
         pass
+    # Raised outside of the `except` block, so that the error has no context: the message of the
+    # original one may quote data of a session.
     raise faults.nonsense(command.name)
 
 
 def _end(parser: Parser, last: Command) -> None:
-    """Finish an exchange; raise Nonsense if there are more replies than there were commands.
+    """End an exchange; raise Nonsense if there are more replies than there were commands.
 
-    A surplus reply would be taken for the reply to the next command of another session.
+    A surplus reply would be taken for the reply to the next command, which may be for another
+    session.
     """
     if parser.end():
         raise faults.nonsense(last.name)
 
 
 def _is_stale(line: Line) -> bool:
-    """Whether an idle connection is closed, or has unread data (usually that it is closing)."""
+    """Whether an idle connection is closed or has unread data, such as the end of the stream."""
     try:
         return line.parser.is_stale()
     except (RedisError, OSError, ValueError):

@@ -30,10 +30,14 @@ from sojourn.record import Changes, Move, Outcome, Record
 
 FORGOTTEN_AFTER = 3600.0
 """Entries that expired this many seconds ago are removed while new sessions are created, for
-applications that never call `gc`."""
+applications that never call `gc`.  Redis has deleted their hashes before, unless the clocks differ
+by about an hour."""
 STAYS = 2
 """The value of `persistent` in the update script that means: no lifetime is set."""
+# The numbers of an update in one argument: three floats, three bytes and three 4-byte integers, as
+# `update.lua` unpacks them.
 _HEAD = struct.Struct(">dddBBBIII").pack
+# The replies of the update script other than the stored hash.
 _OUTCOMES = {0: Outcome.GONE, 1: Outcome.APPLIED, 2: Outcome.EMPTIED}
 _UNREADABLE, _TAKEN = -1, -2
 
@@ -50,22 +54,22 @@ class Verb(NamedTuple):
 
     @property
     def short(self) -> Command:
-        """The command that names the script by its digest; NOSCRIPT if Redis does not know it."""
+        """The command with the digest of the script; the reply is NOSCRIPT if it is not cached."""
         return Command(("EVALSHA", self.script.digest, *self.rest), self.tag, self.read)
 
     @property
     def whole(self) -> Command:
-        """The command that contains the source of the script, which Redis then caches."""
+        """The command with the source of the script, which Redis then caches."""
         return Command(("EVAL", self.script.source, *self.rest), self.tag, self.read)
 
 
 def read(layout: Layout, id: str) -> Command:
-    """Return the command that reads the hash of a session."""
+    """Return the command that reads the hash of a session; its reply has no fields if absent."""
     return Command(("HGETALL", layout.of(id).stem + id), id[:2], replies.fields)
 
 
 def create(layout: Layout, record: Record) -> Verb:
-    """Return the script that stores a new record; it answers 1, or 0 if the id is taken."""
+    """Return the script that stores a new record; its reply is 1, or 0 if the id is in use."""
     keys = layout.of(record.id)
     order = keys.live if record.successor is None else keys.retired
     flat = [word for pair in record.fields.items() for word in pair]
@@ -100,6 +104,7 @@ def update(layout: Layout, id: str, changes: Changes) -> Verb:
         names += [keys.retired, keys.stem + move.id]
     equal = [(key, value) for key, value in changes.expect.items() if value is not None]
     absent = [key for key, value in changes.expect.items() if value is None]
+    # Without duplicates: the script subtracts one for each of them to find out how many remain.
     drops = dict.fromkeys(changes.drop)
     head = _HEAD(
         changes.now,
@@ -107,6 +112,7 @@ def update(layout: Layout, id: str, changes: Changes) -> Verb:
         NO_LIFETIME if changes.lifetime is None else changes.lifetime,
         STAYS if changes.persistent is None else changes.persistent,
         changes.clear,
+        # The script needs to know whether the record under the new id will have a user.
         0 if move is None else 1 if move.user is None else 2,
         len(equal),
         len(absent),
@@ -131,6 +137,7 @@ def _moved(move: Move) -> Words:
 
 def _updated(reply: Any) -> Any:
     """Interpret the reply of the update script: a number, or the fields of the stored hash."""
+    # Not `isinstance`: a bool is an int in Python, and is not a valid reply.
     if type(reply) is int:
         if reply in _OUTCOMES or reply in (_UNREADABLE, _TAKEN):
             return reply
@@ -155,7 +162,10 @@ def outcome(id: str, reply: Any) -> Outcome | Record:
 
 
 def destroy(layout: Layout, id: str) -> Verb:
-    """Return the script that deletes a session or a tombstone; it answers with its frame."""
+    """Return the script that deletes a session or a tombstone.
+
+    Its reply is the frame, b"" if that was absent or invalid, or None if nothing was stored.
+    """
     keys = layout.of(id)
     words = (4, keys.stem + id, keys.live, keys.users, keys.retired, id)
     return Verb(scripts.DESTROY, id[:2], words, replies.text_or_none)
@@ -172,7 +182,9 @@ def readable(id: str, frame: bytes | None) -> Record | None:
 def ends(changes: Changes) -> bool:
     """Whether an update may end a session or a token, and so must be confirmed by replicas.
 
-    Without that, a failover to a replica that lacks the update would bring it back.
+    Otherwise a failover to a replica that has not received the update would revive the session or
+    the token.
     """
+    # An update that only removes data may leave nothing (EMPTIED), and then the session ends.
     shrinks = changes.clear or bool(changes.drop)
     return changes.move is not None or (shrinks and not changes.put)

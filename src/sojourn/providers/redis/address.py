@@ -8,14 +8,14 @@ Several addresses are the nodes of a cluster, or the sentinels of a service if p
     10.0.0.1:26379;10.0.0.2:26379,100,secret,0,mymaster
 
 Beego's last two parts (the interval of idle checks, the number of retries) are validated and then
-ignored: an idle connection is checked before its use, and whether a command may be retried depends
-on the command.  A URL can also set the options in `_OPTIONS`:
+ignored: each idle connection is checked before its use, and whether a command may be repeated
+depends on the command.  A URL can also set the options in `_OPTIONS`:
 
     redis://user:password@host:6379/0?pool=50        unix:///run/redis.sock?db=1
     redis+sentinel://host:26379,host:26379/mymaster/0?sentinel_password=secret
     redis+cluster://host:6379,host:6379              rediss: with TLS; valkey: the same
 
-An error message shows a value only if no typing error could have put a part of a password there.
+An error message shows a value only if no typing mistake could have put a part of a password there.
 """
 
 from __future__ import annotations
@@ -35,7 +35,10 @@ Kind = Literal["single", "sentinel", "cluster"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
-    """The location of a Redis and the connection settings.  None: not given.  Times are seconds."""
+    """The location of a Redis and the connection settings.
+
+    None means that a setting is not given.  Times are seconds.
+    """
 
     kind: Kind
     hosts: tuple[tuple[str, int], ...] = ()  # of the server, the cluster's nodes or the sentinels
@@ -77,6 +80,8 @@ class _Check(NamedTuple):
     turn: Callable[[str], Any] = str
 
 
+# Lengths are limited, so that `int` and `float` cannot fail or return infinity.  An idle timeout of
+# 0 means none in Beego's form.
 _SECRET = _Check("(?s:.*)", "", lambda text: text or None)
 _WORD = _Check(r"[^\x00-\x1f\x7f]+", "give printable text")
 _WHOLE = _Check(r"\d{1,9}", "give a whole number, 0 or more", int)
@@ -132,6 +137,8 @@ _PARTS = {
 def _of_parts(parts: list[str]) -> Address:
     is_path = parts[0].startswith("/")
     places = parts[:1] if is_path else parts[0].split(";")
+    # Part 5 is Beego's idle timeout, a number.  Any other text is the name of a service of
+    # sentinels, which shifts the following parts by one.
     names_service = re.search(r"\D", "".join(parts[4:5])) is not None
     kind: Kind = "single" if len(places) == 1 else "sentinel" if names_service else "cluster"
     said = _said_in_parts(parts[1:], kind)
@@ -180,6 +187,8 @@ _OPTIONS = {
     "ssl_cert_reqs": _Check("required|optional|none", "give required, optional or none"),
     "ssl_check_hostname": _Check("true|false", "give true or false", lambda text: text == "true"),
 }
+# Names of the same options in the URLs of redis-py, and then the part of a scheme that an option of
+# this name, or whose name begins like this, requires.
 _NAMES_OF_REDIS_PY = {
     "db": "database",
     "max_connections": "pool",
@@ -191,6 +200,8 @@ _NEEDS = {"ssl_": "rediss", "sentinel_": "sentinel", "service": "sentinel"}
 
 def _of_url(scheme: str, rest: str) -> Address:
     kind = _kind(scheme)
+    # A password with one of these characters that is not encoded would divide the URL at the wrong
+    # place, and a part of the password could appear in a message as a host.
     if re.search("(?s)#|[/?@].*@", rest):
         raise _refused("'@', '/', '?' or '#' out of its place", "write %40, %2F, %3F or %23 for it")
     place, _, query = rest.partition("?")
@@ -204,6 +215,7 @@ def _of_url(scheme: str, rest: str) -> Address:
         return _made(kind, _said(scheme, query, **who), path="/" + _decoded(path))
     if kind == "single" and "," in hosts:
         raise _refused("several hosts", f"write {_FORMS['cluster']} or {_FORMS['sentinel']}")
+    # Without an "@", the text may be a password whose "@" was forgotten, so it is not shown.
     found = tuple(_host(host, kind, _FORMS[kind], shown=bool(at)) for host in hosts.split(","))
     service, _, database = path.partition("/") if kind == "sentinel" else ("", "", path)
     said = _said(scheme, query, **who, service=service, database=database)
@@ -224,12 +236,14 @@ def _said(scheme: str, query: str, **told: str) -> dict[str, Any]:
         name, mark, text = option.partition("=")
         if not mark:
             raise _refused("an option without '='", "write '?name=value&name=value'")
+        # A plus sign means a space in the query of a URL, but not in its other parts.
         pairs.append((_NAMES_OF_REDIS_PY.get(name, name), _decoded(text.replace("+", " "))))
     said: dict[str, Any] = {}
     for name, text in pairs:
         if name in said:
             raise _refused(f"the {name} is said twice", "say it once")
         said[name] = _option(name, text, scheme)
+    # None means no TLS; an empty mapping means TLS with the default settings.
     tls = {name: said.pop(name) for name in [*said] if name.startswith("ssl_")}
     return {**said, "tls": tls if scheme.startswith("rediss") else None}
 
@@ -242,11 +256,13 @@ def _option(name: str, text: str, scheme: str) -> Any:
     for start, needed in _NEEDS.items():
         if name.startswith(start) and needed not in scheme:
             raise _refused(f"the option {name}", f"it needs '{needed}' in the scheme")
-    shown = _OPTIONS[name] is not _SECRET and "=" not in text  # which a lost '&' leaves there
+    # If an "&" was forgotten, the value contains the next option, which may be a password.
+    shown = _OPTIONS[name] is not _SECRET and "=" not in text
     return _checked(f"the {name}", _OPTIONS[name], text, shown=shown)
 
 
 def _decoded(text: str) -> str:
+    # With `surrogateescape`, bytes that are not UTF-8 become surrogates, which are refused.
     decoded = unquote(text, errors="surrogateescape")
     if re.search("%(?![0-9A-Fa-f]{2})", text) or re.search("[\ud800-\udfff]", decoded):
         raise _refused("what follows a '%'", "write two digits of UTF-8; '%' itself is %25")

@@ -1,7 +1,7 @@
-"""The conversion of the application's description of its Redis to a function that connects.
+"""The conversion of an address or a client into a function that opens connections.
 
-The description is a text, which is parsed to an `Address`, or an existing client of redis-py.  Only
-the settings of a client are used; its connections are never touched.
+An application describes its Redis by a text, which is parsed to an `Address`, or by an existing
+client of redis-py.  Only the settings of a client are used; its connections are never touched.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Target(NamedTuple):
     options: dict[str, Any]
     """The other settings: pool, timeout, longest_idle, prefix, wait; None: not given."""
     remap: Remap = as_announced
-    """Maps an address that a cluster node announces to the address that reaches it from here."""
+    """Maps the address that a cluster node announces to the one under which it is reachable."""
 
 
 def target(where: Any, module: ModuleType, timeout: float | None) -> Target:
@@ -50,7 +50,7 @@ def target(where: Any, module: ModuleType, timeout: float | None) -> Target:
 
     where: text, or a client of redis-py.
     module: `redis` or `redis.asyncio`; a client must be of this module.
-    timeout: seconds, in place of those in the text or the client; None: not given.
+    timeout: seconds, which take precedence over those in the text or the client; None: not given.
 
     Raises ConfigError if the text is wrong, or `where` is of another type.
     """
@@ -92,6 +92,7 @@ def _of_address(address: Address, module: ModuleType, timeout: float | None) -> 
     }
     shared = {**_settings(address, timeout), **_no_repeats(module, timeout)}
     kind = _kind(address, module)
+    # The addresses of a cluster's nodes and of a master are not known yet: `connect` takes them.
     if address.kind == "cluster":
         return Target(_opener(module)(kind, shared), address.hosts, options)
     shared["db"] = address.database
@@ -118,6 +119,7 @@ _KEPT_ALIVE = {"socket_keepalive": True, "socket_keepalive_options": KEEPALIVE}
 
 
 def _settings(address: Address, timeout: float) -> dict[str, Any]:
+    # Given explicitly, so that the check does not depend on a default of redis-py.
     tls = {} if address.tls is None else {"ssl_check_hostname": True, **address.tls}
     return {
         "username": address.username,
@@ -133,7 +135,7 @@ def _settings(address: Address, timeout: float) -> dict[str, Any]:
 def _no_repeats(module: ModuleType, timeout: float | None) -> dict[str, Any]:
     """Return the settings that turn off the retries of redis-py, and for asyncio its timeout.
 
-    Some commands must not be sent twice, and the lane has a timer of its own.
+    Some commands must not be sent twice, and a lane has its own timer.
     """
     if module is redis:
         return {"retry": Retry(NoBackoff(), 0), "socket_timeout": timeout}
@@ -144,26 +146,28 @@ def _no_repeats(module: ModuleType, timeout: float | None) -> dict[str, Any]:
 
 
 _PLAIN = {"decode_responses": False, "encoding": "utf-8"}
-"""Settings that are forced onto those of a client: the values of a session are bytes."""
+"""Settings that replace those of a client, because the values of a session are bytes."""
 
 
 def _of_pool(pool: Any, module: ModuleType, timeout: float | None) -> Target:
     timeout = timeout or pool.connection_kwargs.get("socket_timeout") or TIMEOUT
     settings = {**pool.connection_kwargs, **_PLAIN, **_no_repeats(module, timeout)}
-    # The connections of a sentinel pool need it, and only hold a weak reference to it.
+    # The connections of a sentinel pool need the pool, but hold only a weak reference to it.
     options = {"timeout": timeout, "kept": pool}
     return Target(_opener(module)(pool.connection_class, settings), (), options)
 
 
 def _of_cluster_client(client: Any, module: ModuleType, timeout: float | None) -> Target:
+    # The nodes that the client has found; those it was created with if it has not connected yet.
     nodes = [*(client.get_nodes() or client.nodes_manager.startup_nodes.values())]
     if module is redis:
-        # A client is made, but never connected, because it derives the class of connection (TLS)
-        # from the settings.
+        # This client is created only because its constructor derives the class of its connections
+        # (with TLS or without) from the settings; it never connects.
         pool = redis.Redis(**client.get_connection_kwargs()).connection_pool
         kind, settings = pool.connection_class, pool.connection_kwargs
     else:
         kind, settings = nodes[0].connection_class, dict(nodes[0].connection_kwargs)
+        # The settings of one node, which are used for all of them.
         settings.pop("host", None)
         settings.pop("port", None)
     timeout = timeout or settings.get("socket_timeout") or TIMEOUT

@@ -180,12 +180,11 @@ class Lane:
             try:
                 replies = [await _reply(line.parser, command) for command in asked.commands]
             except (BusyLoadingError, AuthenticationError) as error:
-                # These two are replies of the server to one command, but redis-py raises them as
-                # connection errors, and the state of the parser is not reliable after that.  So
-                # this call gets its own error here.  The RedisError then makes `_exchange` treat
-                # the connection as broken: it closes it, and the later calls of the batch raise
-                # Lost.  (`_fail` does not change a future that is resolved, so this call keeps its
-                # error.)
+                # These two are replies to one command, but in redis-py they are ConnectionErrors,
+                # which its parser raises.  This call gets its own error here.  Other replies to it
+                # may be unread, so the connection cannot be used again: the RedisError makes
+                # `_exchange` close it and fail the rest of the batch with Lost.  (That does not
+                # affect this call, since `_fail` skips a future that has its result.)
                 _fail([asked], faults.refused(error))
                 raise RedisError from None
             # A surplus reply would be taken for the reply to the next command.  This is checked

@@ -1,14 +1,16 @@
 """The parsers of redis-py, with limits on time and memory.
 
-redis-py applies its timeout to each piece of data that it receives, so a server that sends a byte
+redis-py applies its timeout to each piece of data that it receives, so a server that sends one byte
 now and then could occupy a thread forever.  Here the whole exchange has one deadline: the first
 piece may take the whole timeout, and each later one the time that is left.
 
 hiredis allocates memory for an array as soon as it has read the announced number of elements: 16 GB
-for two billion.  Its limit, four billion, cannot be changed from Python.  So data is searched for
-such an announcement before hiredis reads it.  The search is fast, but also matches text in a
-session; so after a match the replies are examined item by item.  A long string is no danger:
+for two billion.  Its limit, four billion, cannot be changed from Python.  So the data is searched
+for such an announcement before hiredis reads it.  The search is fast, but also matches text in a
+session, so after a match the replies are examined item by item.  A long string does no harm, since
 hiredis stores only the part of it that was received.
+
+The classes derive from private classes of redis-py, which may differ in its next major release.
 """
 
 from __future__ import annotations
@@ -26,34 +28,40 @@ from redis.exceptions import InvalidResponse, ResponseError
 READ_SIZE = 65_536
 """The most bytes that are received at once."""
 SMALL, MIDDLE = 1_024, 16_384
-"""A piece of fewer bytes than SMALL is joined to the end of the one before and searched.  One of at
-most MIDDLE bytes is searched if it contains a suspicious byte; a longer one is then examined."""
+"""The sizes of pieces, in bytes, that decide how a piece is searched.
+
+A piece of fewer than SMALL bytes is joined to the end of the one before and searched.  A piece of
+at most MIDDLE bytes is searched if it contains the first byte of an array; a longer one that
+contains such a byte is examined item by item at once.
+"""
 PROMPT = 0.9
-"""The timeout of the socket is lowered only if less than this part of the time is left."""
+"""The fraction of the time: only if less of it is left, the timeout of the socket is lowered."""
 
 _ARRAYS = b"*~>|"
 """The first bytes of an array, a set, a push and an attribute in RESP3."""
 _STAR, _TILDE, _GREATER, _BAR = _ARRAYS
 _STRINGS = b"$="
 _LONGEST = 32
-"""More bytes than an announcement has: one may be divided between two pieces."""
+"""The number of bytes that are kept of the previous piece, since an announcement, which is shorter,
+may be divided between two pieces."""
 _PUSH: Any = getattr(hiredis, "PushNotification", ())  # new in hiredis 3.2
 _announcement = re.compile(rb"\n[*~>|][0-9]{8}").search
 """Finds a possible announcement of ten million elements or more."""
 
 
 class Heard:
-    """The data that was received since an exchange began, as far as it was not examined."""
+    """The part of the data received in an exchange that was not yet examined item by item."""
 
     def __init__(self) -> None:
         self.forget()
 
     def forget(self) -> None:
-        """Start again: the next piece begins with a reply."""
+        """Start again; the next piece must begin with a reply."""
         self._pieces: list[bytes | bytearray] = []
         """The pieces that were not examined item by item."""
         self._text: bytes | bytearray = b"\n"
-        """The text that was searched last; an announcement may begin at its end."""
+        """The text that was searched last; an announcement may begin at its end.  It starts with
+        the line feed after which the search expects an announcement."""
         self._skipped = 0
         """The offset of the next item in the pieces; beyond their end within a long string."""
 
@@ -91,6 +99,7 @@ class Heard:
                     break  # hiredis rejects it as well, and reads no further
                 # Both the length and the string end with CR LF; a length of -1 means null.
                 at = end + 4 + length if length >= 0 else end + 2
+            # Eight digits or more, so ten million elements or more.
             elif kind in _ARRAYS and end - at > 8:
                 raise InvalidResponse("too many elements are announced")
             else:
@@ -108,7 +117,7 @@ def _may_announce(data: bytes | bytearray) -> bool:
 
 
 def has_replies(reader: hiredis.Reader) -> bool:
-    """Whether there are unread replies.  Push messages do not count: they may come at any time."""
+    """Whether there are unread replies; push messages do not count, since they may come anytime."""
     try:
         while reader.has_data():
             if not isinstance(reader.gets(False), _PUSH):
@@ -123,10 +132,10 @@ class _Errors:
 
     @classmethod
     def parse_error(cls, response: str) -> Exception:
-        """Return the exception for an error that a server sends; never raise.
+        """Return the exception for an error that a server sends; never raise an exception.
 
-        redis-py raises an exception for a redirection that names no address.  Within an array
-        hiredis does not expect that: it continues, and the process ends with a segmentation fault.
+        redis-py raises one for a redirection that names no address.  hiredis does not expect that
+        within an array: it continues, and the process ends with a segmentation fault.
         """
         try:
             error: Exception = super().parse_error(response)  # type: ignore[misc]
@@ -144,13 +153,15 @@ class Parser(_Errors, _HiredisParser):
         self._waited = self._hurried = False
 
     def on_connect(self, connection: Any, **options: Any) -> None:
-        """Begin the handshake, whose replies may take as long as the connection itself."""
+        """Begin the handshake, whose replies must arrive within the timeout of the connection."""
         super().on_connect(connection, **options)  # type: ignore[no-untyped-call]
         self._hurried = False
+        # `poll` is faster than `select`, and works for descriptors above 1,023; Windows lacks it.
         self._events = select.poll() if hasattr(select, "poll") else None
         if self._events is not None:
             self._events.register(self._sock, select.POLLIN)
-        # A TLS socket may hold decrypted data, of which poll() does not know; `int` returns 0.
+        # A TLS socket may hold decrypted data that poll() does not report.  Other sockets lack the
+        # method, and `int()` returns 0.
         self._decrypted = getattr(self._sock, "pending", int)
         self.begin(connection.socket_connect_timeout)
 
@@ -159,6 +170,7 @@ class Parser(_Errors, _HiredisParser):
         self._seconds = seconds
         self._until = monotonic() + seconds
         self._waited = False
+        # Setting the timeout takes a system call, so it is restored only if it was lowered.
         if self._hurried:
             self._sock.settimeout(self._socket_timeout)
             self._hurried = False
@@ -171,7 +183,7 @@ class Parser(_Errors, _HiredisParser):
     def is_stale(self) -> bool:
         """Whether an idle connection is closed or has unread data.
 
-        It gives the result of redis-py's `can_read` in less time.
+        It returns the same as `can_read` of redis-py, in less time.
         """
         if self._events is None:
             return bool(self.can_read(0))
@@ -187,6 +199,7 @@ class Parser(_Errors, _HiredisParser):
         """
         if isinstance(timeout, int | float):
             return bool(super().read_from_socket(timeout, raise_on_timeout))  # type: ignore[no-untyped-call]
+        # The first piece may take the whole timeout, which is that of the socket already.
         if self._waited:
             self._hurry()
         self._waited = True
@@ -199,10 +212,11 @@ class Parser(_Errors, _HiredisParser):
         return True
 
     def _hurry(self) -> None:
-        """Limit the wait for the next piece to the time that is left; raise TimeoutError if over.
+        """Limit the wait for the next piece to the time that is left.
 
-        To set the socket's timeout takes a system call, which is saved if replies come at once.
+        Raises TimeoutError if no time is left.
         """
+        # If almost all of the time is left, as usual, the system call is saved.
         left = self._until - monotonic()
         if left <= 0:
             raise TimeoutError
@@ -212,7 +226,7 @@ class Parser(_Errors, _HiredisParser):
 
 
 class AsyncParser(_Errors, _AsyncHiredisParser):
-    """Reads the replies of one asyncio connection; a timer of the lane limits the time."""
+    """Reads the replies of one asyncio connection; the lane has a timer that limits the time."""
 
     _reader: Any  # a reader of hiredis, from `on_connect` on
     _stream: StreamReader

@@ -7,8 +7,8 @@ servers: `server` for threads, `lane` for the tasks of an event loop, `cluster` 
 
 If a connection breaks after a command was sent, the command may or may not have been executed
 (`Lost`).  The provider then reads the record again and decides from it whether to repeat the
-command, to return its outcome, or to raise OutcomeUnknown.  It does not try that after a timeout
-(`Silent`), because asking again could take as long once more.
+command, to return its outcome, or to raise OutcomeUnknown.  It does not do that after a timeout
+(`Silent`), because another command could take as long again.
 """
 
 from __future__ import annotations
@@ -30,11 +30,12 @@ from sojourn.providers.redis.wires import async_wire, wire
 from sojourn.record import Changes, Outcome, Record
 
 STEP = 200
-"""The most records that one run of the sweep script deletes: Redis serves nobody during a run."""
+"""The most records that one run of the sweep script deletes.  Redis executes no other command
+during a run, so this limits the time for which all other requests wait."""
 
 
 class RedisProvider:
-    """Stores records in Redis or Valkey: one server, one behind sentinels, or a cluster."""
+    """Stores records in Redis or Valkey: a single server, a master with sentinels, or a cluster."""
 
     def __init__(
         self,
@@ -79,8 +80,9 @@ class RedisProvider:
         except Silent:
             raise
         except Lost as lost:
-            # An id is generated once and never reused, so any record that is stored under it now
-            # is the one of this call: it is enough that the script runs again without an error.
+            # An id is generated once and never reused, so a record that is stored under it now is
+            # that of this call.  Therefore the result of the second run does not matter, and it is
+            # enough that it raises no error.
             try:
                 self._asker.run(verb)
             except StoreUnavailable:
@@ -98,8 +100,8 @@ class RedisProvider:
         except Silent:
             raise
         except Lost as lost:
-            # To repeat the update blindly could append an item twice, or overwrite a change that
-            # another request has made meanwhile.
+            # Repeating the update without a check could append an item twice, or overwrite a change
+            # that another request has made since.
             known = fate.of(changes, self._read_after(lost, record.id))
             if not known.again:
                 return self._asker.settled(known.outcome, lost, ends=ends)
@@ -109,7 +111,7 @@ class RedisProvider:
     def destroy(self, id: str) -> Record | None:
         """Delete a record or a tombstone, and return it without its fields.
 
-        None if nothing was stored under the id, or nothing that can be read.
+        None if nothing was stored under the id, or something that could not be read.
         """
         verb = verbs.destroy(self._layout, id)
         try:
@@ -125,11 +127,12 @@ class RedisProvider:
         return verbs.readable(id, frame)
 
     def find(self, user: str | None, now: float) -> Iterator[Record]:
-        """Yield the live records of a user, or of everybody if None, without their fields."""
+        """Yield the live records of a user, or of all sessions if None, without their fields."""
         return self._lister.find(user, now)
 
     def count(self, now: float) -> int:
-        """Return the number of live sessions."""
+        """Return the number of live sessions; a session that Redis has evicted may be included."""
+        # `filter` drops None, the reply for a key that is not a sorted set.
         return sum(filter(None, self._asker.ask_all(census.count(self._layout, now))))
 
     def gc(self, now: float, limit: int) -> int:
@@ -137,13 +140,14 @@ class RedisProvider:
         due = self._asker.ask_all(census.due(self._layout, now))
         self._progress.check(now, sum(filter(None, due)))
         swept = 0
+        # Only tags in which records are due, with no more steps than they need.
         for tag, live, retired in zip(TAGS, due[::2], due[1::2], strict=True):
             most = min((live or 0) + (retired or 0), limit - swept)
             for step in range(0, most, STEP):
                 verb = census.sweep(self._layout, tag, now, min(most - step, STEP))
                 swept += self._asker.repeat(verb)
         self._progress.swept(now, swept, limit)
-        # Fewer than the limit: no expired record is left, so there is time to repair the indexes.
+        # Below the limit, no expired record is left: the sweep ends with the repair of the indexes.
         if swept < limit:
             self._healer.heal()
         return swept
@@ -151,7 +155,8 @@ class RedisProvider:
     def check(self) -> list[str]:
         """Return a warning for each setting of a server with which sessions can be lost.
 
-        In a cluster each master is asked.  The same warning of several servers is returned once.
+        In a cluster each master is checked.  A warning that concerns several servers is returned
+        once.
         """
         found: dict[str, None] = {}
         for server in self._asker.wire.servers():
@@ -160,13 +165,13 @@ class RedisProvider:
         return [*found]
 
     def close(self) -> None:
-        """Close the idle connections."""
+        """Close the idle connections; in asyncio, those of the running event loop."""
         self._asker.wire.close()
 
     def _read_after(self, lost: Lost, id: str) -> Record | None:
-        """Return the record as it is stored after a reply was lost; raise `lost` if Redis is down.
+        """Return the record as it is stored after a reply was lost; None if none is stored.
 
-        None if no record is stored under the id.
+        Raises `lost` if Redis is unreachable now.
         """
         try:
             return self.read(id)
@@ -175,7 +180,7 @@ class RedisProvider:
 
 
 class AsyncRedisProvider:
-    """Stores records in Redis or Valkey: one server, one behind sentinels, or a cluster."""
+    """Stores records in Redis or Valkey: a single server, a master with sentinels, or a cluster."""
 
     def __init__(
         self,
@@ -191,7 +196,7 @@ class AsyncRedisProvider:
         address: a URL, text such as '127.0.0.1:6379,100,password', or a client of redis-py.  Only
             the settings of a client are used, never its connections.
         prefix: the beginning of the name of every key; "sojourn" by default.
-        pool: the greatest number of connections; 50 by default.
+        pool: has no effect here, since the tasks of an event loop share one connection to a server.
         timeout: seconds to wait for a connection, and for a reply; 2 by default.
         wait: the number of replicas that must have received the end of a session or its new id
             before the call succeeds; 0 by default.  With 0, a failover may bring back a session
@@ -222,8 +227,9 @@ class AsyncRedisProvider:
         except Silent:
             raise
         except Lost as lost:
-            # An id is generated once and never reused, so any record that is stored under it now
-            # is the one of this call: it is enough that the script runs again without an error.
+            # An id is generated once and never reused, so a record that is stored under it now is
+            # that of this call.  Therefore the result of the second run does not matter, and it is
+            # enough that it raises no error.
             try:
                 await self._asker.run(verb)
             except StoreUnavailable:
@@ -241,8 +247,8 @@ class AsyncRedisProvider:
         except Silent:
             raise
         except Lost as lost:
-            # To repeat the update blindly could append an item twice, or overwrite a change that
-            # another request has made meanwhile.
+            # Repeating the update without a check could append an item twice, or overwrite a change
+            # that another request has made since.
             known = fate.of(changes, await self._read_after(lost, record.id))
             if not known.again:
                 return self._asker.settled(known.outcome, lost, ends=ends)
@@ -252,7 +258,7 @@ class AsyncRedisProvider:
     async def destroy(self, id: str) -> Record | None:
         """Delete a record or a tombstone, and return it without its fields.
 
-        None if nothing was stored under the id, or nothing that can be read.
+        None if nothing was stored under the id, or something that could not be read.
         """
         verb = verbs.destroy(self._layout, id)
         try:
@@ -268,11 +274,12 @@ class AsyncRedisProvider:
         return verbs.readable(id, frame)
 
     def find(self, user: str | None, now: float) -> AsyncIterator[Record]:
-        """Yield the live records of a user, or of everybody if None, without their fields."""
+        """Yield the live records of a user, or of all sessions if None, without their fields."""
         return self._lister.find(user, now)
 
     async def count(self, now: float) -> int:
-        """Return the number of live sessions."""
+        """Return the number of live sessions; a session that Redis has evicted may be included."""
+        # `filter` drops None, the reply for a key that is not a sorted set.
         return sum(filter(None, await self._asker.ask_all(census.count(self._layout, now))))
 
     async def gc(self, now: float, limit: int) -> int:
@@ -280,13 +287,14 @@ class AsyncRedisProvider:
         due = await self._asker.ask_all(census.due(self._layout, now))
         self._progress.check(now, sum(filter(None, due)))
         swept = 0
+        # Only tags in which records are due, with no more steps than they need.
         for tag, live, retired in zip(TAGS, due[::2], due[1::2], strict=True):
             most = min((live or 0) + (retired or 0), limit - swept)
             for step in range(0, most, STEP):
                 verb = census.sweep(self._layout, tag, now, min(most - step, STEP))
                 swept += await self._asker.repeat(verb)
         self._progress.swept(now, swept, limit)
-        # Fewer than the limit: no expired record is left, so there is time to repair the indexes.
+        # Below the limit, no expired record is left: the sweep ends with the repair of the indexes.
         if swept < limit:
             await self._healer.heal()
         return swept
@@ -294,7 +302,8 @@ class AsyncRedisProvider:
     async def check(self) -> list[str]:
         """Return a warning for each setting of a server with which sessions can be lost.
 
-        In a cluster each master is asked.  The same warning of several servers is returned once.
+        In a cluster each master is checked.  A warning that concerns several servers is returned
+        once.
         """
         found: dict[str, None] = {}
         async for server in self._asker.wire.servers():
@@ -303,13 +312,13 @@ class AsyncRedisProvider:
         return [*found]
 
     async def close(self) -> None:
-        """Close the idle connections."""
+        """Close the idle connections; in asyncio, those of the running event loop."""
         await self._asker.wire.close()
 
     async def _read_after(self, lost: Lost, id: str) -> Record | None:
-        """Return the record as it is stored after a reply was lost; raise `lost` if Redis is down.
+        """Return the record as it is stored after a reply was lost; None if none is stored.
 
-        None if no record is stored under the id.
+        Raises `lost` if Redis is unreachable now.
         """
         try:
             return await self.read(id)

@@ -1,11 +1,12 @@
 """The functions that check and interpret replies of Redis, one for each kind of reply.
 
-Each command carries the function that reads its reply (`Command.read`).  The function returns
-the meaning of the reply, or raises `Odd` if Redis never gives such a reply to that command.  The
-wire calls it before it returns the connection to its pool, because a connection that delivered an
-odd reply must not be used again: its next reply may belong to the command of another session.
+Each command contains the function that reads its reply (`Command.read`).  The function returns the
+interpreted reply, or raises `Odd` if Redis never sends such a reply to that command.  The wire
+calls it before it returns the connection to its pool, because a connection that delivered an odd
+reply must not be used again: its next reply may belong to the command of another session.
 
-Replies come from hiredis: a reply is None, bool, int, float, bytes, a list, a dict or an error.
+hiredis parses the replies: a reply is None, bool, int, float, bytes, a list, a dict or an error.
+Their types are compared with `type`, since a bool is an instance of int.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ class Command(NamedTuple):
     tag: str
     """The first two digits of the ids in its keys; "" if it has no keys."""
     read: Read
-    """Returns the meaning of a reply; raises Odd if it cannot be a reply to the command."""
+    """The function that interprets a reply; it raises Odd if Redis never sends such a reply."""
 
     @property
     def name(self) -> str:
@@ -42,14 +43,15 @@ class Command(NamedTuple):
 
 
 def refusal(command: Command, error: ResponseError) -> ResponseError:
-    """Return the error that Redis answered to a command; raise Odd if it cannot be its answer."""
+    """Return the error that Redis sent in reply to a command; raise Odd if Redis never does so."""
+    # Only a digest can be unknown.
     if isinstance(error, NoScriptError) and command.words[0] != "EVALSHA":
-        raise Odd  # only a digest can be unknown
+        raise Odd
     return error
 
 
 def number(reply: Any, most: int | None = None) -> int:
-    """Read a count.  most: the greatest possible one; None: there is no limit."""
+    """Read a count.  most: the greatest possible count; None for no limit."""
     if type(reply) is not int or reply < 0 or (most is not None and reply > most):
         raise Odd
     return reply
@@ -61,7 +63,7 @@ def number_to(most: int) -> Read:
 
 
 flag = number_to(1)
-"""Reads 0 or 1."""
+"""Read 0 or 1."""
 
 
 def text(reply: Any) -> bytes:
@@ -92,7 +94,7 @@ def score(reply: Any) -> object:
 
 
 def fields(reply: Any) -> dict[bytes, bytes]:
-    """Read a hash: a map (RESP3), or a list of names and values in turn (RESP2, scripts)."""
+    """Read a hash: a map (RESP3), or a list of alternating names and values (RESP2, scripts)."""
     if type(reply) is dict:
         if not (
             _BYTES.issuperset(map(type, reply)) and _BYTES.issuperset(map(type, reply.values()))

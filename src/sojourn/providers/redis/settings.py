@@ -10,6 +10,7 @@ from sojourn.providers.redis.asking import Waiting
 from sojourn.providers.redis.clients import TIMEOUT, Target, target
 from sojourn.providers.redis.layout import Layout
 
+# The defaults.
 PREFIX = "sojourn"
 POOL = 50
 
@@ -23,7 +24,7 @@ class Settings(NamedTuple):
     pool: int
     timeout: float
     longest_idle: float | None
-    """Seconds without use after which a connection is replaced; None: it is not."""
+    """Seconds without use after which a connection is replaced; None for no limit."""
 
 
 def settings(
@@ -37,10 +38,10 @@ def settings(
 ) -> Settings:
     """Return the settings in force.
 
-    An argument takes precedence over the same setting in the text of the address, and that over
+    An argument takes precedence over the same setting in the address, which takes precedence over
     the default.
 
-    module: `redis` or `redis.asyncio`, for the kind of client that `address` may be.
+    module: `redis` or `redis.asyncio`; a client given as `address` must be of this module.
 
     Raises ConfigError, which names the setting, if a value is wrong.
     """
@@ -48,6 +49,7 @@ def settings(
     _check("wait", wait, 0, int)
     _check("timeout", timeout, 0.001, (int, float))
     there = target(address, module, timeout)
+    # None means that the address does not contain the setting.
     said = {name: value for name, value in there.options.items() if value is not None}
     holds: dict[str, Any] = {"timeout": TIMEOUT, "pool": POOL, "prefix": PREFIX, "wait": 0, **said}
     given = {"prefix": prefix, "pool": pool, "timeout": timeout, "wait": wait}
@@ -67,6 +69,7 @@ def settings(
 def _check(name: str, value: Any, least: float, kind: Any) -> None:
     if value is None:
         return
+    # A bool is an int in Python.  The upper limit also excludes infinity, and NaN fails both.
     if isinstance(value, bool) or not isinstance(value, kind) or not least <= value < 1e9:
         what = "a whole number" if kind is int else "seconds"
         raise ConfigError(f"{name}: {value!r:.60} must be {what}, {least:g} or more")

@@ -1,4 +1,8 @@
-"""The choice of the wire for the settings: to one server or a cluster, for threads or tasks."""
+"""The choice of the wire for the settings: to one server or a cluster, for threads or tasks.
+
+A provider may be created in one event loop, or in none, and used in another one, or after a fork.
+So no connection is opened here, and tasks find the wire of their own event loop through `Loops`.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +56,7 @@ def async_wire(settings: Settings) -> AsyncWire:
 class Loops:
     """A wire for each event loop, because a connection works only in the loop that opened it.
 
-    The wires also belong to one process: a process that was forked makes new ones.
+    The wires also belong to one process: a forked child creates new ones.
     """
 
     def __init__(self, make: Callable[[], AsyncWire]) -> None:
@@ -73,7 +77,8 @@ class Loops:
 
     async def close(self) -> None:
         """Close the connections of the running loop."""
-        # A connection of another loop cannot be closed from here; with a closed loop it is useless.
+        # A connection can be closed only in its own loop; if that loop is closed, it is useless
+        # anyway.
         mine = self._mine()
         with mine.lock:
             wire = mine.by_loop.pop(asyncio.get_running_loop(), None)
@@ -81,11 +86,12 @@ class Loops:
             await wire.close()
 
     def _here(self) -> AsyncWire:
+        # Without the lock, since this runs for each command: reading a dictionary is atomic.
         loop, mine = running_loop(), self._mine()
         return mine.by_loop.get(loop) or self._new(loop, mine)
 
     def _new(self, loop: AbstractEventLoop, mine: _Wires) -> AsyncWire:
-        """Make the wire of a loop, and drop the wires of loops that are closed."""
+        """Create the wire of a loop, and drop the wires of loops that are closed."""
         with mine.lock:  # each thread may run a loop, and they share the dictionary
             for ended in [one for one in mine.by_loop if one.is_closed()]:
                 del mine.by_loop[ended]

@@ -40,11 +40,11 @@ class Provider(Protocol):
         one that `sojourn.record.merge` gives for the record that is stored now:
 
         - APPLIED: the changes are stored.
-        - EMPTIED: the changes left no fields, and the record was deleted.
+        - EMPTIED: the changes left no fields and no user, and the record was deleted.
         - GONE: the record is absent, a tombstone, or expired at `changes.now`; nothing is written.
         - a Record: the stored record, because it differs from `changes.expect`; nothing is written.
 
-        Fields that other requests stored meanwhile are kept.  With `changes.move` the result is
+        Fields that other requests have stored since are kept.  With `changes.move` the result is
         stored under the new id and a tombstone under the old one.
         """
 
@@ -58,7 +58,7 @@ class Provider(Protocol):
         """
 
     def find(self, user: str | None, now: float) -> Iterator[Record]:
-        """Yield the live sessions of a user, or of everybody if `user` is None.
+        """Yield the live sessions of a user, or all live sessions if `user` is None.
 
         The records may lack their fields.  A session that was created before the call and stays
         alive during it is never missed.  Records that cannot be read are skipped.

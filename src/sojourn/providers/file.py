@@ -50,7 +50,8 @@ class Sweep:
     def noting(self, path: str) -> Iterator[None]:
         """Record an error raised in the block, and continue.
 
-        A foreign file or folder in the way, or a file that vanished meanwhile, is not an error.
+        A foreign object in the place of a folder is not an error, nor is a file that was deleted in
+        the meantime.
         """
         try:
             yield
@@ -85,6 +86,7 @@ class FileProvider:
         """See `Provider.read`.  Takes no lock."""
         try:
             data = read(f"{self._path}/{id[0]}/{id[1]}/{id}")
+        # A file is in the place of a folder: `check` below raises InTheWay for it.
         except NotADirectoryError:
             data = None
         if not data:
@@ -137,6 +139,8 @@ class FileProvider:
 
     def find(self, user: str | None, now: float) -> Iterator[Record]:
         """See `Provider.find`.  Skips sessions whose folder is blocked by a foreign file."""
+        # All sessions are listed folder by folder: a move stays in its folder, so `followed` can
+        # decide from the ids of one folder whether the successor is listed by itself.
         for ids in map(self._ids, LEAVES) if user is None else [self._marked(user)]:
             for id in ids:
                 try:
@@ -145,6 +149,7 @@ class FileProvider:
                     continue
                 if record is not None and is_live(record, now) and user in (None, record.user):
                     yield record
+                # Not for an expired session of this user, whose marker `gc` deletes with its file.
                 elif user is not None and (record is None or record.user != user):
                     self._repair(user, id)
 
@@ -171,7 +176,8 @@ class FileProvider:
         for number in range(reached, len(LEAVES)):
             with sweep.noting(self._path):
                 self._sweep(LEAVES[number], sweep)
-            if sweep.removed >= limit:  # the limit may have left expired files in this folder
+            # The limit may have left expired files in this folder, so the next call starts with it.
+            if sweep.removed >= limit:
                 self._reached = now, number, sweep.trouble
                 return sweep.removed
         self._reached = now, 0, None
@@ -248,6 +254,7 @@ class FileProvider:
                 self._markers.add(record.user, record.id)
             _write(leaf, record)
             leaf.settle()
+        # These two mean that no file was written, so the marker has no session.
         except (OSError, StoreUnavailable):
             self._unmark(record)
             raise
@@ -268,6 +275,7 @@ class FileProvider:
         except OSError as error:
             self._take_back(leaf, new, error)
             raise
+        # The tombstone has its name now, so the move has happened and is not reversed.
         leaf.settle()
         self._unmark(old)
 
@@ -301,7 +309,7 @@ class FileProvider:
 
     def _sweep(self, name: str, sweep: Sweep) -> None:
         """Delete the expired files in a folder, and temporary files that killed writers left."""
-        # Looked up without the lock, so that a folder with nothing to delete is not locked at all.
+        # Listed without the lock, so that a folder with nothing to delete is not locked at all.
         due = self._due(name, sweep.now)
         if not due:
             return

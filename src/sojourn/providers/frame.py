@@ -31,7 +31,9 @@ _OPTION = ormsgpack.OPT_NON_STR_KEYS  # the keys of the fields are bytes
 _record = Record._make
 _pack, _unpack = ormsgpack.packb, ormsgpack.unpackb
 _expires = struct.Struct(">d").unpack_from
-_EXPIRES_AT = 21  # array head, layout, two floats of nine bytes, and the type byte of the third
+# The head of the array, the layout number, two floats of nine bytes, and the type byte of the
+# third.
+_EXPIRES_AT = 21
 
 
 def pack(record: Record) -> bytes:
@@ -43,7 +45,7 @@ def unpack(id: str, data: bytes) -> Record:
     """Return the record in a frame.  Raises CorruptRecord if it cannot be read."""
     try:
         record = unpack_own(id, data)
-        # Byte 0 is the head of the array, byte 1 the layout.
+        # Byte 0 is the head of the array, byte 1 the layout number, which `unpack_own` replaces.
         if data[1] == FORM and _is_sound(record):
             return record
     except (ValueError, TypeError, IndexError, AttributeError, KeyError):
@@ -54,7 +56,9 @@ def unpack(id: str, data: bytes) -> Record:
 def unpack_own(id: str, data: bytes) -> Record:
     """Return the record in a frame that this process wrote itself; nothing is checked."""
     record = _unpack(data, option=_OPTION)
-    record[0] = id  # the layout number is replaced by the id
+    # In `pack`, the layout number takes the place of the id, and the fields come last, so that the
+    # expiry has a fixed position.
+    record[0] = id
     record.insert(1, record.pop())
     return _record(record)
 
@@ -69,8 +73,8 @@ def _is_sound(record: Record) -> bool:
     """Whether each attribute has its type and range, so that later code can rely on them."""
     fields = record.fields
     return (
-        # Exact types and `issuperset` with `map` are several times faster than a loop of
-        # isinstance.
+        # Exact types and `issuperset` with `map` are several times faster than `isinstance` in a
+        # loop.  Every read checks all fields, so the time matters.
         type(fields) is dict
         and _BYTES.issuperset(map(type, fields))
         and _BYTES.issuperset(map(type, fields.values()))
@@ -104,5 +108,5 @@ def _is_text(about: Mapping[str, str]) -> bool:
 
 
 def _is_number(seconds: float) -> bool:
-    """Whether a time is a float in the valid range, which excludes NaN and infinity."""
+    """Whether a time is a float in the valid range; the comparisons exclude NaN and infinity."""
     return type(seconds) is float and 0.0 <= seconds <= LATEST

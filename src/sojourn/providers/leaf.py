@@ -1,9 +1,10 @@
 """An open folder of the file provider, with its files, which are read and written whole.
 
-Writers exclude each other with flock on the folder itself.  Threads of one process do too, since
-each opens the folder anew.  A file is written under a temporary name and then renamed, so readers,
-who take no lock, see either the old or the new content.  Only the holder of the lock writes the
-temporary file; one that exists when the lock is taken was left by a writer that was killed.
+Writers exclude each other with flock on the folder itself.  That includes threads of one process,
+since each of them opens the folder again.  A file is written under a temporary name and then
+renamed, so readers, which take no lock, see either the old or the new content.  Only the holder of
+the lock writes the temporary file; one that exists when the lock is taken was left by a writer that
+was killed.
 """
 
 from __future__ import annotations
@@ -35,13 +36,14 @@ PATIENCE = 5.0
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 # O_EXCL fails for a name that exists, even for a symbolic link, so nothing is ever overwritten.
 _WRITE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+# LIST follows a symbolic link, for the root and for readers; FOLDER, for writers, does not.
 LIST = os.O_RDONLY | os.O_DIRECTORY
 FOLDER = LIST | os.O_NOFOLLOW
 _CHUNK = 65536
 
 NO_FOLDER = {errno.ENOTDIR, errno.ELOOP}
 _FOREIGN = {errno.ELOOP, errno.EISDIR, errno.ENXIO, errno.ENODEV, errno.EOPNOTSUPP, errno.EAGAIN}
-"""The errors from reading a symbolic link, a folder, a socket, a device or a FIFO."""
+"""The errors of reading a symbolic link, a folder, a socket, a device or a FIFO."""
 
 
 class InTheWay(StoreUnavailable):
@@ -89,8 +91,8 @@ class Folder:
 
     def close(self) -> None:
         """Release the lock and close the folder."""
-        # Closing alone would not release the lock: a child that was forked meanwhile has inherited
-        # the descriptor, and the lock lasts until all copies of it are closed.
+        # Closing would not be enough to release the lock if a child was forked in the meantime: it
+        # has inherited the descriptor, and the lock lasts until all copies of it are closed.
         if self.is_locked:
             self.is_locked = False
             with contextlib.suppress(OSError):
@@ -158,12 +160,13 @@ class Folder:
             os.unlink(name, dir_fd=self.fd)
         except FileNotFoundError:
             return
+        # A network file system may report an error although it has deleted the file.
         except OSError as error:
             if self._has_after(error, name):
                 raise
 
     def withdraw(self, name: str) -> None:
-        """Delete a file; if that fails, give it the temporary name, which nobody reads."""
+        """Delete a file; if that fails, give it the temporary name, which is never read."""
         try:
             self.remove(name)
         except (OSError, OutcomeUnknown):
@@ -189,6 +192,7 @@ class Folder:
         """Create an empty file, unless something exists under the name."""
         with contextlib.suppress(FileExistsError):
             os.close(os.open(name, _WRITE, 0o600, dir_fd=self.fd))
+        # Also for an existing file: the process that created it may have ended before its fsync.
         if self.fsync:
             os.fsync(self.fd)
 
@@ -205,7 +209,7 @@ class Folder:
             if self.fsync:
                 os.fsync(self.fd)
         except OSError:
-            # Otherwise the next writer would take the folder for complete.
+            # A folder that exists is not completed later, so one without its mode must not remain.
             with contextlib.suppress(OSError):
                 os.rmdir(name, dir_fd=self.fd)
             raise
@@ -274,7 +278,8 @@ def read(path: str, dir_fd: int | None = None) -> bytes | None:
         raise
     try:
         data = os.read(fd, _CHUNK)
-        if len(data) == _CHUNK and stat.S_ISREG(os.fstat(fd).st_mode):  # a device may never end
+        # More is read only from a regular file, since a device may never end.
+        if len(data) == _CHUNK and stat.S_ISREG(os.fstat(fd).st_mode):
             chunks = [data]
             while chunk := os.read(fd, _CHUNK):
                 chunks.append(chunk)
@@ -298,7 +303,7 @@ def _unknown(error: OSError, path: str) -> OutcomeUnknown:
 def close_quietly(fd: int) -> None:
     """Close a descriptor of a folder, or of a file that was only read, and ignore errors.
 
-    The descriptor is closed even if the system reports an error.
+    The system closes the descriptor even if it reports an error.
     """
     try:  # noqa: SIM105 - every read and write closes two: this costs a microsecond less
         os.close(fd)
@@ -318,6 +323,7 @@ def _lock(fd: int, path: str) -> None:
 
     The lock is polled, since a blocking flock has no timeout.
     """
+    # The lock is usually free, so the clock is read only after the first attempt.
     pause, deadline = 0.0001, 0.0
     while True:
         try:

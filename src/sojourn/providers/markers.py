@@ -38,6 +38,7 @@ class Markers:
     def of(self, user: str) -> set[str]:
         """Return the ids of the sessions that are marked as the user's."""
         folder, prefix = self._place(user)
+        # One folder holds the markers of many users, and may hold files of other programs.
         names = (entry.name for entry in self._tree.entries(folder))
         ids = {name[len(prefix) :] for name in names if name.startswith(prefix)}
         return set(filter(is_id, ids))

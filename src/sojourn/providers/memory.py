@@ -19,7 +19,7 @@ from sojourn.providers.frame import expiry, pack, unpack_own
 from sojourn.record import Changes, Merged, Outcome, Record, is_live, merge
 
 WIDTH = 8.0
-"""Seconds of expiry time that share one bucket of a schedule."""
+"""The width of a bucket of a schedule: the seconds within which expiries share one bucket."""
 
 
 class MemoryProvider:
@@ -75,6 +75,7 @@ class MemoryProvider:
 
     def find(self, user: str | None, now: float) -> Iterator[Record]:
         """See `Provider.find`.  Lists the ids at once, and reads each record when it is yielded."""
+        # A copy of the keys under the lock; the caller may take any time between two records.
         with self._lock():
             keys = dict.fromkeys(self._frames if user is None else self._users.get(user, ()))
         for key in keys:
@@ -114,7 +115,7 @@ class MemoryProvider:
                 self._index()
 
     def _index(self) -> None:
-        """Build the indexes from the stored records."""
+        """Build the indexes from the stored records, which are authoritative."""
         self._sessions = _Schedule()
         self._tombstones = _Schedule()
         self._users: dict[str, dict[bytes, None]] = {}
@@ -135,10 +136,12 @@ class MemoryProvider:
         key = bytes.fromhex(record.id)
         self._schedule_of(record).add(key, record.expires)
         if record.user is not None:
+            # A dict in place of a set: it keeps the order in which the entries were added.
             self._users.setdefault(record.user, {})[key] = None
 
     def _replace(self, old: Record, new: Record) -> None:
         """Store a changed record; reschedule it only if its expiry is in another bucket."""
+        # The user is the same: only a move can change it, and a move adds a new record.
         key = bytes.fromhex(old.id)
         self._frames[key] = pack(new)
         if old.expires // WIDTH != new.expires // WIDTH:
@@ -162,7 +165,7 @@ class MemoryProvider:
 class _Schedule:
     """Keys ordered by expiry, in buckets that are `WIDTH` seconds wide.
 
-    A session that is used often gets a new expiry often; within one bucket that costs nothing.
+    A session that is used often gets a new expiry often.  Within one bucket that costs nothing.
     """
 
     def __init__(self) -> None:
@@ -173,6 +176,7 @@ class _Schedule:
     def add(self, key: bytes, expires: float) -> None:
         """Add a key that expires at `expires`."""
         number = expires // WIDTH
+        # The sorted list holds the numbers of buckets, not keys: it stays short with many sessions.
         if number not in self._buckets:
             self._buckets[number] = {}
             insort(self._order, number)

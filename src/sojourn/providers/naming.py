@@ -1,4 +1,4 @@
-"""Recognises the name of a provider, or the URL of a store, in the text given to a manager.
+"""Recognise the name of a provider, or the URL of a store, in the text given to a manager.
 
 The text may contain a password.  Error messages therefore show it only if it has the form of a
 provider's name.
@@ -34,6 +34,7 @@ _OTHER_NAMES = {
 }
 """Names for a store in other libraries, and the matching names here."""
 
+# Stores for which Sojourn has no provider.
 _NONE_OF_OURS = {"memcache", "memcached", "mongodb", "mongo", "dynamodb", "cassandra"}
 
 
@@ -56,6 +57,7 @@ def named(text: str, config: str | Mapping[str, Any] | None) -> Named:
     url = _URL.match(text.strip())
     if url is None:
         return Named(text, config)
+    # Schemes are case-insensitive (RFC 3986, §3.1); the factories expect lower case.
     scheme = url[1].lower()
     text = scheme + text.strip()[len(scheme) :]
     if scheme.partition("+")[0] not in _SCHEMES:
@@ -64,7 +66,8 @@ def named(text: str, config: str | Mapping[str, Any] | None) -> Named:
             "mysql://, postgres:// and sqlite:///"
         )
     name, keyword = _SCHEMES[scheme.partition("+")[0]]
-    if not config:  # Beego's settings hold "" for a provider without configuration
+    # "" as well as None: Beego's settings contain "" for a provider without configuration.
+    if not config:
         return Named(name, text)
     if isinstance(config, str) or keyword in config:
         raise ConfigError(

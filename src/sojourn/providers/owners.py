@@ -38,6 +38,7 @@ def whose(path: str) -> str:
 
 def _name(user: int) -> str:
     """Return the login name of a user id, or the number if it has none."""
+    # Imported here, since Windows has no such module.
     import pwd
 
     with suppress(KeyError):

@@ -2,8 +2,8 @@
 
 A request costs one `list.pop` and one `list.append`, which are atomic; the lock is taken only
 when a connection is opened, closed or waited for.  An idle connection is tested before it is used
-again: a command sent to a server that has closed the connection is lost, and the client could not
-tell whether the server had executed it.
+again: if the server has closed it, the command would be lost, and the client could not find out
+whether the server had executed it.
 
 A forked child starts with an empty pool, and leaves the connections of its parent untouched.
 """
@@ -52,7 +52,7 @@ class Pool(Generic[C]):
 
         connect: opens a connection.
         close: closes one.
-        is_stale: tells whether an idle connection is dead, as far as this end can see.
+        is_stale: returns whether an idle connection is dead, as far as this end can see.
         size: the largest number of open connections.
         timeout: seconds to wait for a connection when all are in use.
         longest_idle: seconds after which an idle connection is closed instead of used.
@@ -120,7 +120,7 @@ class Pool(Generic[C]):
         for entry in [one for one in idle.copy() if one[1] < since]:
             try:
                 idle.remove(entry)
-            except ValueError:  # another thread has taken it meanwhile
+            except ValueError:  # another thread has taken it in the meantime
                 continue
             self.discard(entry[0])
 
@@ -153,6 +153,8 @@ class Pool(Generic[C]):
                         return shelf.idle.pop()
                     except IndexError:
                         pass
+                    # Counted now, so that the caller may open it after the lock is released:
+                    # connecting may take seconds.
                     if shelf.open < self._size:
                         shelf.open += 1
                         return None
@@ -174,14 +176,14 @@ class _Shelf(Generic[C]):
 
 
 def _leave(forget: Callable[[C], object] | None, shelf: _Shelf[C]) -> None:
-    """Let go of the parent's idle connections in a forked child."""
+    """Abandon the parent's idle connections in a forked child."""
     if forget is not None:
         for connection, _ in shelf.idle:
             forget(connection)
 
 
 def all_in_use(size: int, timeout: float) -> StoreUnavailable:
-    """Return the error for a caller that has waited in vain for a connection."""
+    """Return the error for a caller for which no connection became free in time."""
     return StoreUnavailable(
         f"all {size} connections to the store were in use for {timeout:g} seconds: give `pool` a"
         " greater number if the server has room for them"
@@ -190,26 +192,24 @@ def all_in_use(size: int, timeout: float) -> StoreUnavailable:
 
 # -- fork ------------------------------------------------------------------------------------------
 
-# `PerProcess` sees to it that a child uses no connection of its parent.  What follows sees to it
-# that those end without a word to the server, in a child that never asks for one.
-
 # `PerProcess` ensures that a child never uses a connection of its parent.  But even a child that
-# never uses the store closes inherited connections when its objects are collected, and a driver
-# may then send a goodbye that ends the parent's connection.  The code below prevents that.
+# never uses the store closes inherited connections when its objects are collected, and a driver may
+# then send a message that ends the parent's connection.  The code below prevents that.
 _shelves: weakref.WeakSet[PerProcess[Any]] = weakref.WeakSet()
 
 
 def leave_in_children(shelf: PerProcess[Any]) -> None:
-    """Register a shelf whose connections each forked child lets go of, at the latest at its end."""
+    """Register a shelf, whose connections each forked child abandons, at the latest at its end."""
     _shelves.add(shelf)
 
 
 def _leave_all() -> None:
-    """Let go of the connections that this process inherited from its parent."""
+    """Abandon the connections that this process inherited from its parent, without closing them."""
     for shelf in _shelves:
         shelf.leave_to_parent()
 
 
+# At the end of the process for a fork in C (such as uWSGI's), of which Python does not notify.
 atexit.register(_leave_all)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_leave_all)

@@ -1,4 +1,4 @@
-"""The registry of providers: it turns a name, a URL or an object into a provider.
+"""The registry of providers, which converts a name, a URL or an object to a provider.
 
 Built-in providers and those of applications are registered in the same way.  A factory imports
 its module, and with it the database driver, only when a manager asks for that provider.
@@ -73,6 +73,8 @@ def _factory(name: str, given: Any) -> Callable[[Any], Any]:
     # A provider class has all methods too, but is a factory: only instances are wrapped.
     if not isinstance(given, type) and not _missing(given):
         return cast("Callable[[Any], Any]", _Ready(name, given))
+    # A class with the methods of Beego's interface is callable too, but its instances are no
+    # providers: refused here, where the mistake is, and not when a manager is created.
     if not callable(given) or _is_beegos(given):
         kind = given if isinstance(given, type) else type(given)
         raise ConfigError(
@@ -106,6 +108,7 @@ def provider_for(provider: Given, config: ProviderConfig) -> Provider:
     if isinstance(provider, str):
         name, config = named(provider, config)
         provider = _entry(name).factory(config)
+    # A factory of the application may return anything, so its result is checked as well.
     _check(provider)
     if inspect.iscoroutinefunction(provider.read):
         raise ConfigError(f"{type(provider).__name__} is async: give it to an AsyncManager")
@@ -154,6 +157,7 @@ def _missing(provider: object) -> list[str]:
 
 def _way(given: object) -> str:
     """Return advice on how to write a provider, for the end of an error message."""
+    # A user of Beego may have written a provider with the methods of Beego's interface.
     beegos = " (the methods of Beego's interface are other ones)" if _is_beegos(given) else ""
     return (
         f"{beegos}. Derive it from sojourn.WholeRecords, which needs four methods: read, create, swap "
@@ -170,6 +174,7 @@ def _memory(config: ProviderConfig) -> Provider:
     """Return a new memory provider; it takes no configuration."""
     from sojourn.providers.memory import MemoryProvider
 
+    # Not only None: Beego's settings contain "" for a provider without configuration.
     if config:
         raise ConfigError("provider_config: memory takes none")
     return MemoryProvider()

@@ -34,6 +34,7 @@ def as_async(provider: Provider | AsyncProvider) -> AsyncProvider:
     """Return `provider` itself if it is async, or an adapter that calls it."""
     if iscoroutinefunction(provider.read):
         return cast("AsyncProvider", provider)
+    # A provider whose methods do not wait for I/O has `blocking = False`.
     waits = getattr(provider, "blocking", True)
     return Adapted(cast("Provider", provider), in_thread if waits else inline)
 
@@ -47,7 +48,7 @@ async def in_thread(call: Callable[..., T], *args: Any) -> T:
 
 
 async def inline(call: Callable[..., T], *args: Any) -> T:
-    """Run a call at once in this thread."""
+    """Run a call directly in this thread."""
     return call(*args)
 
 

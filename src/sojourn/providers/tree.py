@@ -59,8 +59,10 @@ class Tree:
         except FileNotFoundError:
             raise
         except OSError as error:
+            # The fast way does not show which part of the path is wrong.  Walking it step by step
+            # raises InTheWay, which names that part.
             if error.errno in NO_FOLDER:
-                self._walked(name).close()  # raises InTheWay, which names the part of the path
+                self._walked(name).close()
             raise refusal(error, f"{self.root}/{above}") from error
         return Folder(fd, f"{self.root}/{name}", fsync=self.fsync)
 
@@ -75,6 +77,7 @@ class Tree:
             return self.open(name)
         with contextlib.suppress(FileNotFoundError):
             return self._walked(name, make=True)
+        # The root is made like a folder below it, with mode 0700; those above it are not private.
         above, root = os.path.split(self.root)
         os.makedirs(above, exist_ok=True)
         with Folder(os.open(above, LIST), above, fsync=self.fsync) as folder:
@@ -95,13 +98,14 @@ class Tree:
                 self.check(name)
             raise
         try:
-            with os.scandir(fd) as found:  # a status relative to an open folder is cheaper
+            # Scanning the descriptor makes each `stat` relative to it, which is cheaper.
+            with os.scandir(fd) as found:
                 yield from found
         finally:
             close_quietly(fd)
 
     def statuses(self, name: str) -> Iterator[tuple[str, os.stat_result]]:
-        """Yield name and status of each entry of a folder, except those deleted meanwhile."""
+        """Yield name and status of each entry of a folder; skip those deleted in the meantime."""
         for entry in self.entries(name):
             try:
                 status = entry.stat(follow_symlinks=False)
@@ -121,6 +125,7 @@ class Tree:
         """Open a folder step by step from the root, without following symbolic links."""
         folder = Folder(os.open(self.root, LIST), self.root, fsync=self.fsync)
         try:
+            # `with` closes each folder as soon as the one in it is open.
             for part in name.split("/"):
                 with folder:
                     if make:
@@ -143,12 +148,13 @@ def usable(path: object) -> str:
             f"provider_config: {path!r} must be the path of a folder, such as './sessions'"
         )
     folder = os.path.abspath(name)
+    # The nearest folder on the path that exists: the others would be created in it.
     there = folder
     while not os.path.lexists(there):
         there = os.path.dirname(there)
     try:
-        # Writing a file is the only reliable test: mode bits say nothing of read-only or full
-        # disks.
+        # Writing a file is the only reliable test: mode bits do not show whether a disk is
+        # read-only or full.
         tempfile.TemporaryFile(dir=there).close()
     except OSError as error:
         reason = error.strerror if os.path.isdir(there) else f"{there!r} is no folder"

@@ -1,4 +1,9 @@
-"""Base classes for stores that swap whole records: a provider needs only four methods."""
+"""Base classes for stores that swap whole records: a provider needs only four methods.
+
+Changes are merged here and stored by compare and swap: the store replaces a record only if its
+version is still the one that was read.  If another writer was faster, the record is read and merged
+again.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +15,7 @@ from sojourn.errors import CorruptRecord, OutcomeUnknown, StoreError, StoreUnava
 from sojourn.record import Changes, Merged, Outcome, Record, is_live, merge
 
 PATIENCE = 5.0
-"""Seconds for which an update or deletion is repeated while others write the same record."""
+"""Seconds for which an update or a deletion is repeated while others write the same record."""
 
 
 class WholeRecords(ABC):
@@ -77,8 +82,8 @@ class WholeRecords(ABC):
     def _has_moved(self, old: Record, tombstone: Record, error: StoreError) -> bool:
         """Whether the tombstone was stored although the swap raised an error.
 
-        If it was not, the stored record gets a new version before this returns False: the
-        delayed swap may still reach the store, and must then not find the version it expects.
+        If it was not, the stored record gets a new version before this returns False, because the
+        delayed swap may still reach the store, and then must not find the version it expects.
         """
         deadline = time.monotonic() + PATIENCE
         try:
@@ -88,7 +93,7 @@ class WholeRecords(ABC):
                     return True
                 if stored is None or stored.version != old.version:
                     return False
-                # Only the version changes; that alone makes a delayed swap fail.
+                # A swap with no change except the version is enough to make a delayed one fail.
                 if self.swap(stored, stored._replace(version=stored.version + 1)):
                     return False
         except (StoreError, CorruptRecord) as another:
@@ -97,6 +102,7 @@ class WholeRecords(ABC):
 
     def _withdraw(self, new: Record, error: StoreError | None) -> None:
         """Delete the record that a move created; try twice, since an outage may be short."""
+        # `destroy` also succeeds if the record was not stored, as after a lost reply to `create`.
         for last in (False, True):
             try:
                 self.destroy(new.id)
@@ -115,12 +121,14 @@ class WholeRecords(ABC):
         # The caller's copy is usually current, so the first attempt saves the read.
         merged = merge(record, changes)
         while True:
+            # False: another writer has changed the record since it was read.
             if isinstance(merged, Merged) and self._store(record, merged):
                 return merged.outcome
             stands = self.read(record.id)
             merged = merge(stands, changes)
             if stands is None or not isinstance(merged, Merged):
                 return merged if isinstance(merged, Record) else Outcome.GONE
+            # Repeated without a pause: of several writers, at least one succeeds in each round.
             if time.monotonic() > deadline:
                 raise _crowded()
             record = stands
@@ -137,6 +145,7 @@ class WholeRecords(ABC):
             record = self.read(id)
             if record is None or self.swap(record, None):
                 return record
+            # Repeated without a pause: of several writers, at least one succeeds in each round.
             if time.monotonic() > deadline:
                 raise _crowded()
 
@@ -150,6 +159,7 @@ class WholeRecords(ABC):
         """See `Provider.count`.  Scans all records."""
         live = 0
         for record in self.scan():
+            # Not `sum`, which cannot consume the async iterator of the twin.
             live += is_live(record, now)
         return live
 
@@ -162,6 +172,8 @@ class WholeRecords(ABC):
         for record in self.scan():
             if removed == limit:
                 break
+            # A record that was prolonged since the scan read it has another version, and is not
+            # deleted.
             if record.expires <= now and self.swap(record, None):
                 removed += 1
         return removed
@@ -234,8 +246,8 @@ class AsyncWholeRecords(ABC):
     async def _has_moved(self, old: Record, tombstone: Record, error: StoreError) -> bool:
         """Whether the tombstone was stored although the swap raised an error.
 
-        If it was not, the stored record gets a new version before this returns False: the
-        delayed swap may still reach the store, and must then not find the version it expects.
+        If it was not, the stored record gets a new version before this returns False, because the
+        delayed swap may still reach the store, and then must not find the version it expects.
         """
         deadline = time.monotonic() + PATIENCE
         try:
@@ -245,7 +257,7 @@ class AsyncWholeRecords(ABC):
                     return True
                 if stored is None or stored.version != old.version:
                     return False
-                # Only the version changes; that alone makes a delayed swap fail.
+                # A swap with no change except the version is enough to make a delayed one fail.
                 if await self.swap(stored, stored._replace(version=stored.version + 1)):
                     return False
         except (StoreError, CorruptRecord) as another:
@@ -254,6 +266,7 @@ class AsyncWholeRecords(ABC):
 
     async def _withdraw(self, new: Record, error: StoreError | None) -> None:
         """Delete the record that a move created; try twice, since an outage may be short."""
+        # `destroy` also succeeds if the record was not stored, as after a lost reply to `create`.
         for last in (False, True):
             try:
                 await self.destroy(new.id)
@@ -272,12 +285,14 @@ class AsyncWholeRecords(ABC):
         # The caller's copy is usually current, so the first attempt saves the read.
         merged = merge(record, changes)
         while True:
+            # False: another writer has changed the record since it was read.
             if isinstance(merged, Merged) and await self._store(record, merged):
                 return merged.outcome
             stands = await self.read(record.id)
             merged = merge(stands, changes)
             if stands is None or not isinstance(merged, Merged):
                 return merged if isinstance(merged, Record) else Outcome.GONE
+            # Repeated without a pause: of several writers, at least one succeeds in each round.
             if time.monotonic() > deadline:
                 raise _crowded()
             record = stands
@@ -294,6 +309,7 @@ class AsyncWholeRecords(ABC):
             record = await self.read(id)
             if record is None or await self.swap(record, None):
                 return record
+            # Repeated without a pause: of several writers, at least one succeeds in each round.
             if time.monotonic() > deadline:
                 raise _crowded()
 
@@ -307,6 +323,7 @@ class AsyncWholeRecords(ABC):
         """See `Provider.count`.  Scans all records."""
         live = 0
         async for record in self.scan():
+            # Not `sum`, which cannot consume the async iterator of the twin.
             live += is_live(record, now)
         return live
 
@@ -319,6 +336,8 @@ class AsyncWholeRecords(ABC):
         async for record in self.scan():
             if removed == limit:
                 break
+            # A record that was prolonged since the scan read it has another version, and is not
+            # deleted.
             if record.expires <= now and await self.swap(record, None):
                 removed += 1
         return removed

@@ -90,8 +90,8 @@ class Progress:
     """
 
     ADDED = 10_000
-    """The number of expired records that may be added during a sweep, besides a tenth of the number
-    at its first call."""
+    """The number of expired records that may be added during a sweep, in addition to a tenth of
+    those at its first call."""
     SWEEPS = 16
     """The number of unfinished sweeps that are remembered; the oldest one is forgotten first."""
 

@@ -55,7 +55,7 @@ _REASONS: tuple[tuple[type[Exception], str], ...] = (
     (AsyncMasterNotFoundError, "has no master that its sentinels know"),
     (MasterNotFoundError, "has no master that its sentinels know"),
 )
-# By the code at the beginning of an error, for errors without a class of their own in redis-py, and
+# By the code at the beginning of an error, for errors that have no class in redis-py, and
 # for errors within scripts.
 _CODES = {
     "READONLY": "is a replica, and read-only",
@@ -163,7 +163,7 @@ def _reason(error: Exception, otherwise: str | None = None) -> str:
 
 
 def _code(error: Exception, text: str) -> str:
-    """Return the code of an error; redis-py removes a code that it knows from the text."""
+    """Return the code of an error; redis-py moves some codes from the text to `status_code`."""
     known: str | None = getattr(error, "status_code", None)
     found = re.match("([A-Z]{2,20}) ", text)
     return known or (found[1] if found else "ERR")

@@ -46,7 +46,7 @@ class Healer:
         self._sweeps += 1
         sizes = self._asker.ask_all(census.sizes(self._layout))
         for (tag, which), size in zip(census.sets(), sizes, strict=True):
-            # None: the key is not a sorted set.  1: there is no entry besides the mark.
+            # None: the key is not a sorted set.  1: the mark is the only entry.
             if size is not None and size > 1:
                 self._verify(tag, which, size)
 
@@ -89,7 +89,7 @@ class AsyncHealer:
         self._sweeps += 1
         sizes = await self._asker.ask_all(census.sizes(self._layout))
         for (tag, which), size in zip(census.sets(), sizes, strict=True):
-            # None: the key is not a sorted set.  1: there is no entry besides the mark.
+            # None: the key is not a sorted set.  1: the mark is the only entry.
             if size is not None and size > 1:
                 await self._verify(tag, which, size)
 

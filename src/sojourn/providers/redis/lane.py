@@ -302,6 +302,6 @@ def _fail(batch: Sequence[_Asked], error: Exception) -> None:
     # Only Sojourn's errors can be made again from their `args`; others are shared.
     ours = isinstance(error, SessionError)
     for asked in batch:
-        # Each call gets an exception of its own, because raising one adds to its traceback.
+        # Each call gets a separate exception, because raising one adds to its traceback.
         if not asked.answer.done():
             asked.answer.set_exception(type(error)(*error.args) if ours else error)

@@ -122,7 +122,7 @@ def live_entry(record: Record) -> bytes:
 
 
 def user_entry(record: Record) -> bytes:
-    """Return the entry of a session in `users`; empty bytes if nobody is signed in."""
+    """Return the entry of a session in `users`; empty bytes if it has no user."""
     return b"" if record.user is None else encoded(record.user) + _NUL + record.id.encode()
 
 

@@ -54,7 +54,7 @@ class RedisProvider:
         pool: the greatest number of connections; 50 by default.
         timeout: seconds to wait for a connection, and for a reply; 2 by default.
         wait: the number of replicas that must have received the end of a session or its new id
-            before the call succeeds; 0 by default.  With 0, a failover may bring back a session
+            before the call succeeds; 0 by default.  With 0, a failover may revive a session
             that has just ended.
 
         An argument takes precedence over the same setting in the address.  Raises ConfigError,
@@ -199,7 +199,7 @@ class AsyncRedisProvider:
         pool: has no effect here, since the tasks of an event loop share one connection to a server.
         timeout: seconds to wait for a connection, and for a reply; 2 by default.
         wait: the number of replicas that must have received the end of a session or its new id
-            before the call succeeds; 0 by default.  With 0, a failover may bring back a session
+            before the call succeeds; 0 by default.  With 0, a failover may revive a session
             that has just ended.
 
         An argument takes precedence over the same setting in the address.  Raises ConfigError,

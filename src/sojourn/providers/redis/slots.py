@@ -2,7 +2,7 @@
 
 All keys of one tag are in one slot of the 16,384, because the tag is the part of their names in
 braces, and Redis hashes only that part.  So the server of each of the 256 tags is all that a
-cluster client needs to know.  This module does no I/O.
+cluster client needs.  This module does no I/O.
 """
 
 from __future__ import annotations

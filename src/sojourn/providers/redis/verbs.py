@@ -112,7 +112,7 @@ def update(layout: Layout, id: str, changes: Changes) -> Verb:
         NO_LIFETIME if changes.lifetime is None else changes.lifetime,
         STAYS if changes.persistent is None else changes.persistent,
         changes.clear,
-        # The script needs to know whether the record under the new id will have a user.
+        # The script cannot see in a packed identity whether it has a user.
         0 if move is None else 1 if move.user is None else 2,
         len(equal),
         len(absent),

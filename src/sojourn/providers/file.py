@@ -296,7 +296,7 @@ class FileProvider:
         self._unmark(record)
 
     def _delete(self, leaf: Folder, record: Record) -> None:
-        # The file goes first: a marker without a session is harmless, the reverse is not.
+        # The file is deleted first: a marker without a session is harmless, the reverse is not.
         leaf.remove(record.id)
         leaf.settle()
         self._unmark(record)
@@ -331,7 +331,7 @@ class FileProvider:
         return due
 
     def _sweep_one(self, leaf: Folder, id: str, now: float) -> bool:
-        """Delete a file if its record has expired; if only the mtime says so, correct the mtime."""
+        """Delete a file if its record has expired; correct its mtime if only that has passed."""
         try:
             record = _record_in(leaf, id)
         except CorruptRecord:

@@ -132,7 +132,7 @@ class Folder:
     def write(self, name: str, data: bytes, mode: int, mtime: float) -> None:
         """Write a whole file, replacing an existing one.
 
-        Raises OSError if nothing was changed, and OutcomeUnknown if the system does not tell
+        Raises OSError if nothing was changed, and OutcomeUnknown if the system does not report
         whether the file was replaced.  The write is durable only after `settle`.
         """
         temporary, fd = self._open_new(name, mode)

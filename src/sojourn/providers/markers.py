@@ -2,7 +2,7 @@
 
 The name is `<path>/ab/<digest of the user>.<id>`.  A user's name may contain any character, so its
 digest is used instead, which also spreads the markers over folders.  A marker is a hint: the
-session's own file says which user it belongs to.  A marker may exist without such a session, but
+session file itself contains the user.  A marker may exist without such a session, but
 every session of a user has its marker.
 """
 

@@ -56,7 +56,7 @@ class Pool(Generic[C]):
         size: the largest number of open connections.
         timeout: seconds to wait for a connection when all are in use.
         longest_idle: seconds after which an idle connection is closed instead of used.
-        forget: called in a forked child with each idle connection of the parent; it must make sure
+        forget: called in a forked child with each idle connection of the parent; it must ensure
             that dropping the connection in the child does not end it for the parent.
         """
         self._connect = connect

@@ -1,7 +1,7 @@
 """The registry of providers, which converts a name, a URL or an object to a provider.
 
 Built-in providers and those of applications are registered in the same way.  A factory imports
-its module, and with it the database driver, only when a manager asks for that provider.
+its module, and with it the database driver, only when a manager needs that provider.
 """
 
 from __future__ import annotations
@@ -214,7 +214,7 @@ _POSTGRES = "a URL, such as 'postgres://user:password@127.0.0.1/database'"
 register("memory", _memory)
 register("file", _ours("file", "FileProvider", _FOLDER))
 register("sqlite", _ours("sql", "SQLiteProvider", _FILE))
-# Only these have an async class of their own; the others are adapted.
+# Only these have an async class; the others are adapted.
 for _name, _module, _class, _form in (
     ("redis", "redis", "RedisProvider", _REDIS),
     ("mysql", "sql", "MySQLProvider", _MYSQL),

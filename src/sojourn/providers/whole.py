@@ -23,7 +23,7 @@ class WholeRecords(ABC):
 
     Here a move takes several steps: the new record is created, the old one is swapped for its
     tombstone, and if that fails, the new record is deleted again.  If the process or the task ends
-    in between, the old session goes on, and the new record, for which no client has a token,
+    in between, the old session remains valid, and the new record, for which no client has a token,
     remains until it expires.  Override `move` if the store can do both in one step.
     """
 
@@ -187,7 +187,7 @@ class AsyncWholeRecords(ABC):
 
     Here a move takes several steps: the new record is created, the old one is swapped for its
     tombstone, and if that fails, the new record is deleted again.  If the process or the task ends
-    in between, the old session goes on, and the new record, for which no client has a token,
+    in between, the old session remains valid, and the new record, for which no client has a token,
     remains until it expires.  Override `move` if the store can do both in one step.
     """
 

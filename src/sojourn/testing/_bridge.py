@@ -71,9 +71,9 @@ class Blocking:
         return lambda *args, **kwargs: self._settled(attribute(*args, **kwargs))
 
     def _settled(self, result: Any) -> Any:
-        # One call may return a coroutine, an async iterator (`find`) or an async context manager
+        """Turn the async result of a call into a sync one; return any other result unchanged."""
+        # A call may return a coroutine, an async iterator (`find`) or an async context manager
         # (`open`).
-        """Turn the async result of a call into a sync one; return any other result as it is."""
         if isawaitable(result):
             return self._bridge.wait(result)
         if isinstance(result, AsyncIterator):

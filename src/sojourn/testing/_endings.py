@@ -28,7 +28,7 @@ def end_by(work: Work) -> Callable[[Subject, Client], object]:
     return lambda _, client: client.overlap(work, order=[0])
 
 
-# Each way for a session to end.  After the two that give it a new id, it goes on under that id.
+# Each way for a session to end.  After the two that give it a new id, it continues under that id.
 ENDS: dict[str, Callable[[Subject, Client], object]] = {
     "destroyed": end_by(lambda s: s.destroy()),
     "signed out": end_by(lambda s: s.logout()),
@@ -102,7 +102,7 @@ class Endings(Subject):
 
     @pytest.mark.parametrize("end", ENDS)
     def test_a_sign_in_that_comes_late_starts_afresh(self, end: str) -> None:
-        """Law 5: a late sign-in creates a new session, with the data of its own request only."""
+        """Law 5: a late sign-in creates a new session, with the data of only this request."""
         _, session, release = self.ended_meanwhile(end, sign_in)
         assert release.outcome is ReleaseOutcome.CREATED
         token = str(cookie_of(release)).partition("=")[2].partition(";")[0]
@@ -302,7 +302,7 @@ class Jobs(Subject):
                 pytest.fail("it was opened")
 
     def test_a_job_that_comes_late_is_told(self) -> None:
-        """Law 5: a job whose session ends meanwhile raises SessionGone, and stores nothing."""
+        """Law 5: a job whose session ends during it raises SessionGone, and stores nothing."""
         client = self.visitor({"a": 1})
 
         def work() -> None:

@@ -117,7 +117,7 @@ class Interruptions(Subject):
     @pytest.mark.parametrize("answer", ["refused", "lost"])
     @pytest.mark.parametrize("verb", ["create", "update", "destroy"])
     def test_an_interrupted_verb_says_rightly_what_happened(self, verb: str, answer: str) -> None:
-        """Law 9: an interrupted method tells the truth about its outcome.
+        """Law 9: the result or the error of an interrupted method is true.
 
         StoreUnavailable means that nothing was written.  OutcomeUnknown, after which either state
         is possible, is only for a provider that cannot find out.  A normal result means that all
@@ -326,12 +326,12 @@ class Corruption(Subject):
         ids=["assigned", "deleted", "cleared"],
     )
     def test_an_unreadable_field_can_be_replaced(self, work: Work, expected: object) -> None:
-        """Law 13: a value that cannot be read can be assigned anew, deleted or cleared."""
+        """Law 13: a value that cannot be read can be replaced, deleted or cleared."""
         client = self.visitor({"cart": ["tea"], "a": 1})
         self.call(self.corrupt, client.id, encode_key("cart"))
         try:
             client.overlap(work, order=[0])
-        except CorruptRecord:  # to pop is to ask for the value
+        except CorruptRecord:  # `pop` reads the value that it removes
             client.overlap(lambda s: s.__delitem__("cart"), order=[0])
         assert self.stored(client) == expected
 

@@ -20,7 +20,8 @@ def interrupted_whole_records(provider: Any, step: int, *, done: bool) -> Callab
     method is not run, and StoreUnavailable is raised.  Returns a function that removes the fault
     and returns whether it occurred, or None if the provider is not derived from `WholeRecords`.
     """
-    # Under an AsyncManager a sync provider is wrapped to run in threads; the fault goes inside.
+    # Under an AsyncManager a sync provider is wrapped to run in threads.  The fault is injected
+    # into the provider, not into the wrapper.
     if isinstance(provider, Adapted):
         provider = provider.provider
     if not isinstance(provider, WholeRecords | AsyncWholeRecords):

@@ -106,7 +106,7 @@ class Lifetimes(Subject):
     def test_a_lifetime_that_was_taken_back_stays_so(self) -> None:
         """Law 8: `set_lifetime(None)` restores the configured lifetime.
 
-        Requests that began before, with the longer one, do not bring that back.
+        Requests that began before, with the longer one, do not restore it.
         """
         client = self.visitor({"a": 1})
         client.overlap(lambda s: s.set_lifetime(10 * HOUR), order=[0])

@@ -69,7 +69,7 @@ class Lists(Subject):
     def test_none_is_missed_while_others_come_and_go(self) -> None:
         """Law 12: `find` misses no session that exists during the whole call.
 
-        Meanwhile other sessions are destroyed and created.
+        Other sessions are destroyed and created during the call.
         """
         ids = {self.created(str(number), "ada", id=spread(number)).id for number in range(150)}
         gone = set(sorted(ids)[::3])
@@ -166,7 +166,7 @@ class Lists(Subject):
         assert self.stored(lives) == {"number": 7}
 
     def test_the_manager_lists_sessions(self) -> None:
-        """Law 12: `Manager.sessions` returns the details that tell sessions apart for a user.
+        """Law 12: `Manager.sessions` returns the details by which a user can distinguish sessions.
 
         These are the id, the user, the times, and the description given at sign-in.
         """

@@ -176,7 +176,7 @@ class Overlaps(Subject):
     def test_many_that_overlap_all_stand(self) -> None:
         """Law 4: sixteen overlapping requests lose nothing.
 
-        Each one assigns a key of its own, and changes a list, a set and a counter that all share.
+        Each one assigns a different key, and changes a list, a set and a counter that all share.
         """
         client = self.visitor({"list": [], "set": set(), "count": 0})
 

@@ -84,7 +84,7 @@ def _begin(session: Session, user: str | None, fields: Mapping[Any, Any] | None)
 def _visitor(manager: Manager | AsyncManager, session: Session) -> SignedIn:
     """Return the credentials of the session that was just released."""
     config, token = manager.config, session.issued_token
-    # Such a manager exchanges tokens in a header of its own and sets no cookie.
+    # Such a manager exchanges tokens in a custom header and sets no cookie.
     if config.header_name is not None and not config.enable_set_cookie:
         return SignedIn({}, {config.header_name: token}, session.id)
     name = config.cookie_name

@@ -57,7 +57,7 @@ class Traces(Subject):
     def test_a_session_to_which_another_request_adds_is_not_empty(self) -> None:
         """Law 10: a session is empty if the stored record is, not just the copy of one request.
 
-        One request removes the only key that it knows, while another one has stored a second key.
+        One request removes the only key that it has read; another one has stored a second key.
         """
         client = self.visitor({"a": 1})
         works: list[Work] = [lambda s: s.pop("a"), lambda s: s.update(b=2)]
@@ -105,7 +105,7 @@ class Limits(Subject):
         assert self.stored(client) == ({"a": 1} if stored else {})
 
     def test_a_session_may_not_grow_beyond_its_size(self) -> None:
-        """Law 14: `max_size` limits the whole session: stored fields count as well as new ones."""
+        """Law 14: `max_size` limits the whole session: stored fields count, not only new ones."""
         client = self.visitor({"a": "x" * 600}, self.managed(max_size=1000))
         session = client.start()
         session["b"] = "x" * 600

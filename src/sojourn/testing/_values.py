@@ -90,7 +90,7 @@ class Values(Subject):
     def test_moments_keep_their_zone(self) -> None:
         """Law 2: a datetime keeps its `fold`, and the name of its time zone, not just the offset.
 
-        `fold` tells apart the two equal hours when daylight saving time ends.
+        `fold` distinguishes the two equal hours when daylight saving time ends.
         """
         zoned = MOMENT.replace(tzinfo=ZoneInfo("Europe/Berlin"))
         client = self.visitor({"first": zoned, "second": zoned.replace(fold=1)})
@@ -161,11 +161,11 @@ class Values(Subject):
     def test_types_of_the_application_come_back(self) -> None:
         """Law 2: a registered type of the application comes back as that type.
 
-        A manager that does not know the type fails to read that one field only.
+        A manager for which the type is not registered fails to read that one field only.
         """
         client = self.visitor({"a": 1, "color": Color.RED}, self.managed(types={"color": Color}))
         assert client.start()["color"] is Color.RED
-        # The default manager does not know the type.
+        # The type is not registered for the default manager.
         session = self.manager.start(client.headers)
         assert session["a"] == 1
         with pytest.raises(CorruptRecord, match="color"):

@@ -15,6 +15,7 @@ from sojourn.errors import SessionError
 from sojourn.web._merging import merged_bytes
 
 UNAVAILABLE = b"The session store is unavailable. Please try again in a moment.\n"
+# Caches must not store the 503 (RFC 9111, §5.2.2.5); Retry-After is in seconds (RFC 9110, §10.2.3).
 UNAVAILABLE_HEADERS = (
     ("Content-Type", "text/plain; charset=utf-8"),
     ("Content-Length", str(len(UNAVAILABLE))),
@@ -56,6 +57,7 @@ def failure(error: BaseException) -> Exception:
 
 def reader(config: Config) -> Callable[[Mapping[str, Any]], dict[str, str]]:
     """Return a function that picks, from a WSGI environ, the headers a session is started from."""
+    # The two after Cookie show whether a proxy received the request over https.
     names = ("Cookie", "Forwarded", "X-Forwarded-Proto", config.header_name or "Cookie")
     variables = {f"HTTP_{name.upper().replace('-', '_')}": name for name in names}
     return lambda environ: {

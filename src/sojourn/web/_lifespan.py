@@ -1,7 +1,7 @@
 """The ASGI lifespan protocol, and how the manager takes part in it.
 
-Garbage collection is started before the server is told that the startup is complete, and the
-manager is closed before the server is told that the shutdown is complete.  An application may
+Garbage collection is started before the startup is reported to the server as complete, and the
+manager is closed before the shutdown is reported as complete.  An application may
 refuse the lifespan scope, ignore it, or return early: this module then sends the missing answers in
 its place, so that the manager is closed in any case.  With a server that has no lifespan support,
 garbage collection is not started and the manager is not closed.
@@ -48,7 +48,7 @@ class Lifespan:
                 raise
             # The exception is not an error, but may hide one, so it is logged.
             logger.info("the application takes no part in the lifespan", exc_info=True)
-        # An application that ignores the lifespan has asked for neither event and answered none.
+        # An application that ignores the lifespan has received neither event and answered none.
         for event in ("startup", "shutdown"):
             if event not in self._asked:
                 await self._ask()
@@ -71,5 +71,5 @@ class Lifespan:
             self._answered |= {"startup", "shutdown"}
             try:
                 await self._manager.close()
-            finally:  # even if closing fails, the server must learn that a startup has failed
+            finally:  # even if closing fails, since the server waits for this message
                 await self._send(message)

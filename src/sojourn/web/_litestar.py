@@ -27,6 +27,7 @@ class Sessions(SessionMiddleware[Any]):
         # Litestar's SessionMiddleware.__init__ needs a backend, and we have none.
         AbstractMiddleware.__init__(self, app, **excluded)
 
+        # The application gets a scope in which it cannot replace the session by another value.
         async def refillable(scope: Any, receive: Any, send: Any) -> None:
             await app(cast("Scope", _Refillable(scope)), receive, send)
 

@@ -95,11 +95,12 @@ def _config_of(theirs: Mapping[str, Any], settings: Mapping[str, Any]) -> Config
             raise ConfigError(f"{ours}: say it in app.config[{name!r}]")
     try:
         config = Config.load(_translated(theirs))
+        # The absolute lifetime must not be shorter than the idle one, which the framework sets.
         absolute = max(config.max_lifetime, config.absolute_lifetime or 0.0)
         config = config.replace(**{"absolute_lifetime": absolute, **settings})
         return config.replace(types={**_TYPES, **(config.types or {})})
     except ConfigError as error:
-        # Users know a setting by the framework's name, so errors must use that.
+        # Applications use the framework's name of a setting, so errors must use it too.
         words = _our_names.sub(lambda name: _SETTINGS[name[0]], str(error))
         raise ConfigError(words) from None
 

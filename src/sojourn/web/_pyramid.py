@@ -1,6 +1,6 @@
 """A session with Pyramid's `ISession` interface, and tests for the progress of a request.
 
-Each flash message is stored under a key of its own, so overlapping requests lose none.
+Each flash message is stored under a separate key, so overlapping requests lose none.
 """
 
 from __future__ import annotations

@@ -19,5 +19,5 @@ def require(package: str, at_least: str) -> None:
 
 
 def _numbers(text: str) -> list[int]:
-    """Return the first three numbers of a version's release segment (PEP 440)."""
+    """Return the first three numbers of a version (PEP 440), without those of a local part."""
     return [int(number) for number in re.findall(r"\d+", text.partition("+")[0])[:3]]

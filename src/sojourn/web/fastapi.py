@@ -24,7 +24,7 @@ require("fastapi", "0.118")
 def session_from(key: str) -> Callable[[HTTPConnection], Awaitable[Session]]:
     """Return a dependency that provides the session started by the middleware with this `key`.
 
-    It is meant for a second manager; for the default key there is `CurrentSession`.  The dependency
+    It is meant for a second manager; for the default key use `CurrentSession`.  The dependency
     raises ConfigError if the scope has no session of Sojourn under `key`.
     """
 

@@ -75,7 +75,7 @@ def install(
 
     provider: the store of the sessions: a provider, a registered name, or the URL of a store.
     clock: a function that returns the seconds since the epoch, for tests; None is `time.time`.
-    settings: settings of `Config` for which Flask has none of its own.  Flask's settings are read
+    settings: settings of `Config` for which Flask has no setting.  Flask's settings are read
         from `app.config`, at each request.
 
     Raises ConfigError for a wrong setting, a second call, and a Flask older than 3; AssertionError,

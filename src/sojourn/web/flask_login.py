@@ -28,7 +28,7 @@ _KEYS = ("_user_id", "_fresh", "_id", "_remember", "_remember_seconds")
 
 
 def install(app: flask.Flask) -> None:
-    """Make the sign-ins and sign-outs of Flask-Login in this application known to Sojourn.
+    """Apply the sign-ins and sign-outs of Flask-Login in this application to its sessions.
 
     Raises ConfigError if `sojourn.web.flask.install` was not called before, or if Flask-Login is
     older than 0.6.3.
@@ -58,10 +58,10 @@ def _logged_in(app: flask.Flask, **_: Any) -> None:
 
 
 def _loaded_from_cookie(_: flask.Flask, **__: Any) -> None:
-    """Handle a user known from a remember cookie, who is signed in, but not freshly.
+    """Handle a user identified by a remember cookie: signed in, but not as fresh.
 
-    If the session's token was replaced a moment ago, nothing is done: the browser's session goes on
-    under the new token, and the cookie for it is on its way.
+    If the session's token was replaced a moment ago, nothing is done: the session continues under
+    the new token, and the browser will soon have the cookie for it.
     """
     session = _session()
     if session is not None and not session.is_retired:
@@ -69,7 +69,7 @@ def _loaded_from_cookie(_: flask.Flask, **__: Any) -> None:
 
 
 def _accessed(_: flask.Flask, **__: Any) -> None:
-    """Handle an access to the user: adopt one whom Flask-Login knows and Sojourn does not.
+    """Handle an access to the user: sign in a user that is stored by Flask-Login only.
 
     The session is older than `install`, or was prepared by hand in a test.  The time of the sign-in
     is not known, so it does not count as fresh.
@@ -97,7 +97,7 @@ def _protected(app: flask.Flask, **_: Any) -> None:
 
 
 def _login(session: FlaskSession, *, fresh: bool) -> None:
-    """Sign in the user whom Flask-Login has signed in, keeping the data that it stored for this."""
+    """Sign in the user that Flask-Login has signed in, keeping the data that it stored for this."""
     # `login` drops the data of another user, and with it the new keys: they are put again.
     theirs = {key: session[key] for key in _KEYS if key in session}
     session.login(str(theirs["_user_id"]))

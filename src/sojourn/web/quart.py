@@ -72,7 +72,7 @@ def install(
 
     provider: the store of the sessions: a provider, a registered name, or the URL of a store.
     clock: a function that returns the seconds since the epoch, for tests; None is `time.time`.
-    settings: settings of `Config` for which Quart has none of its own.  Quart's settings are read
+    settings: settings of `Config` for which Quart has no setting.  Quart's settings are read
         from `app.config`, at each request.
 
     Raises ConfigError for a wrong setting, a second call, a call while the application is served,
@@ -104,7 +104,7 @@ def install(
 
 
 def _run(asked: Awaitable[int], manager: AsyncManager) -> int:
-    """Return the answer to a command, in an event loop of its own; close the manager after it."""
+    """Return the result of a command, run in a new event loop; close the manager after it."""
 
     async def ask() -> int:
         try:

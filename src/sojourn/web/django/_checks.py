@@ -7,7 +7,7 @@ sojourn.E004  a middleware that needs the session comes before the session middl
 sojourn.E005  a setting is not supported by Django's own session middleware
 sojourn.W001  the store is unsafe or does not answer (with --deploy)
 sojourn.W002  the cookie name has a prefix that Django's middleware does not enforce (with --deploy)
-sojourn.I001  a test runner is active; says which store its sessions are in
+sojourn.I001  a test runner is active; names the store of its sessions
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def prefix_is_kept(**_: object) -> list[CheckMessage]:
 
 
 def tests_have_their_store(**_: object) -> list[CheckMessage]:
-    """I001: report that the tests have a store of their own, in memory."""
+    """I001: report that the tests use a separate store, in memory."""
     if not is_testing() or "TEST" in getattr(settings, "SOJOURN", {}):
         return []
     said = "The sessions of these tests are in memory, and not in the store of SOJOURN."

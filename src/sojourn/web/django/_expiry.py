@@ -21,7 +21,7 @@ _EXPIRY = encode_key(EXPIRY)
 
 
 class ExpiringSession(Session):
-    """A session in which the key "_session_expiry" stands for its lifetime."""
+    """A session in which the key "_session_expiry" represents its lifetime."""
 
     __slots__ = ()
 

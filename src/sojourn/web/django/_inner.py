@@ -77,7 +77,7 @@ class InnerSession(ExpiringSession):
 
     @property
     def signs_in(self) -> bool:
-        """Whether this request signs a user in, which starts anew even if the session has ended."""
+        """Whether this request signs a user in; if the session has ended, that begins a new one."""
         return self._state.signs_in
 
     def keep(self) -> None:

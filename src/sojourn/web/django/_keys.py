@@ -3,7 +3,7 @@
 With our middleware the key is the id of a session, and the cookie holds the token.  A session may
 then be loaded by its id, since ids come from the application only.  Django's own middleware and
 Channels pass the text of the cookie to the same class.  If either is in use, an id does not load a
-session, so a client that knows an id gains nothing.  Ending a session, and testing whether it
+session, so an id is of no use to a client.  Ending a session, and testing whether it
 exists, work with an id and with a token in any case.
 """
 

@@ -31,7 +31,7 @@ class LazySession(DjangoSession):
         self._late = False
 
     def _get_session(self, no_load: bool = False) -> InnerSession:
-        # An id that finds no session is not adopted: a new session gets an id of its own.
+        # If no session has the given id, it is not adopted: a new session gets another id.
         if self._inner is None:
             session = None if self._id is None else manager()._resume(self._id)
             if session is None:
@@ -40,7 +40,7 @@ class LazySession(DjangoSession):
         return self._inner
 
     async def _aget_session(self, no_load: bool = False) -> InnerSession:
-        # An id that finds no session is not adopted: a new session gets an id of its own.
+        # If no session has the given id, it is not adopted: a new session gets another id.
         if self._inner is None:
             session = None if self._id is None else await async_manager()._resume(self._id)
             if session is None:

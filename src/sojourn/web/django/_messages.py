@@ -1,4 +1,4 @@
-"""A storage for Django's messages, with each message under a session key of its own.
+"""A storage for Django's messages, with each message under a separate session key.
 
 Django's own storage keeps all messages in one text, so if two requests add one each, the later
 request overwrites the other's message.  Here a request never changes the messages of another.  When

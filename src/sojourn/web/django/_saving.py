@@ -28,7 +28,7 @@ class SavingSession(LazySession):
         self._prepare(session, must_create=must_create)
         release = manager().release(session)
         self._finish(session, release)
-        # Without a change the release does not ask the store whether the session still exists.
+        # Without a change the release makes no call that shows whether the session still exists.
         if release.outcome is ReleaseOutcome.UNCHANGED:
             self._late = self._get_session().is_new
         self._refuse_late()
@@ -53,6 +53,7 @@ class SavingSession(LazySession):
         if session.is_new:
             session.keep()
         session.see()
+        # A stored expiry date must become a lifetime before the release computes the session's end.
         session.settle()
 
     def _refuse_late(self) -> None:

@@ -36,7 +36,7 @@ class SessionStore(SavingSession):
         return not self._brought or (gone and not self._late)
 
     def _may_find_no_store(self, inner: InnerSession) -> bool:
-        """Whether the session must be stored right now, to learn if the store is available.
+        """Whether the session must be stored immediately, to find out if the store is available.
 
         Django sends a token after every save; in an outage with `on_outage="anonymous"` there is
         none.

@@ -91,7 +91,7 @@ def _undoing(call: Callable[..., None]) -> Callable[..., None]:
 def _undone_with_class(set_up: Callable[[], None]) -> Callable[[Any], None]:
     """Return a `setUpClass` that restores the store when the tests of the class are done.
 
-    A subclass with a `setUpClass` of its own must call it by `super`.
+    A subclass that overrides `setUpClass` must call it through `super`.
     """
     inner: Any = set_up
 

@@ -29,7 +29,7 @@ class Words:
 
     @property
     def id(self) -> str:
-        """The name of the session: safe to log, and never accepted from a client."""
+        """The id of the session, which is safe to log and never accepted from a client."""
         return self._session.id
 
     @property

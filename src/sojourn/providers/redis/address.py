@@ -187,14 +187,14 @@ _OPTIONS = {
     "ssl_cert_reqs": _Check("required|optional|none", "give required, optional or none"),
     "ssl_check_hostname": _Check("true|false", "give true or false", lambda text: text == "true"),
 }
-# Names of the same options in the URLs of redis-py, and then the part of a scheme that an option of
-# this name, or whose name begins like this, requires.
+# Options that URLs of redis-py call by another name.
 _NAMES_OF_REDIS_PY = {
     "db": "database",
     "max_connections": "pool",
     "socket_timeout": "timeout",
     "socket_connect_timeout": "connect_timeout",
 }
+# Options whose names begin like this require this part in the scheme.
 _NEEDS = {"ssl_": "rediss", "sentinel_": "sentinel", "service": "sentinel"}
 
 

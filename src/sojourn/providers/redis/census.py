@@ -120,8 +120,8 @@ class Progress:
         if number < limit:
             self._most.pop(now, None)
             return
-        # Another thread that sweeps with the same `now` may have finished, and so many other sweeps
-        # may have begun that this one was forgotten: in both cases there is no limit to lower.
+        # None if another thread has finished a sweep with the same `now`, or if this sweep was
+        # forgotten because of newer ones: then there is no limit to lower.
         most = self._most.get(now)
         if most is not None:
             self._most[now] = most - number

@@ -68,7 +68,7 @@ class Cluster:
         except StoreError:
             self._table = {}
             raise
-        # These were not executed, so each is sent once more by itself, which follows redirections.
+        # Redirected commands were not executed; each is sent again by itself, with `call`.
         for number, reply in enumerate(replies):
             if isinstance(reply, MovedError | AskError | TryAgainError):
                 replies[number] = self.call(commands[number])
@@ -193,7 +193,7 @@ class AsyncCluster:
         except StoreError:
             self._table = {}
             raise
-        # These were not executed, so each is sent once more by itself, which follows redirections.
+        # Redirected commands were not executed; each is sent again by itself, with `call`.
         for number, reply in enumerate(replies):
             if isinstance(reply, MovedError | AskError | TryAgainError):
                 replies[number] = await self.call(commands[number])

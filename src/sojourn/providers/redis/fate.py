@@ -41,7 +41,7 @@ def of(changes: Changes, stands: Record | None) -> Fate:
     if stands is None or not is_live(stands, changes.now):
         return Fate(outcome=Outcome.GONE) if changes.put else UNKNOWN
     if not (changes.put or changes.drop or changes.clear):
-        return Fate(again=True)  # only the times: a second touch changes nothing
+        return Fate(again=True)  # only times and a lifetime, and the same ones are set again
     # If each field to change still has the expected bytes, the update was not carried out, or
     # another request has restored these bytes since: in both cases it may be applied now.
     # Otherwise nothing is known, since another request may have stored the very same bytes.

@@ -214,6 +214,7 @@ class Lane:
         try:
             async with asyncio.timeout(self._timeout):
                 self._line = await self._connect()
+        # A TimeoutError is an OSError.
         except (RedisError, OSError) as error:
             raise faults.unreachable(error) from None
         return self._line
@@ -230,10 +231,10 @@ class Lane:
 
     def _disconnect(self) -> None:
         """Close the connection in a separate task, since a server that hangs may delay that."""
-        # The set keeps a reference to the task: the event loop holds only a weak one.
         line, self._line, self._outdated = self._line, None, False
         if line is not None:
             closing = self._loop.create_task(line.connection.disconnect())
+            # The set keeps a reference to the task, of which the loop has only a weak one.
             self._closing.add(closing)
             closing.add_done_callback(self._closing.discard)
 
@@ -261,7 +262,7 @@ class _Limit:
             self._timer = self._loop.call_at(self._began + self._seconds, self._look)
 
     def end(self) -> None:
-        """End the time of the exchange; the timer may go on, and then finds no exchange."""
+        """End the time of the exchange; the timer may still run, and then has no effect."""
         self._began = None
         self.exceeded = False
 

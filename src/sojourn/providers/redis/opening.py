@@ -118,7 +118,8 @@ def async_master_opener(
     connect = async_opener(kind, settings)
 
     async def open_master() -> AsyncLine:
-        # Made for each connection, so that no connection to a sentinel is kept open.
+        # Made for each connection, since its clients are bound to the event loop that is running
+        # now.
         sentinel = redis.asyncio.Sentinel([*address.hosts], sentinel_kwargs=asked)  # type: ignore[no-untyped-call]
         _have_parsed_by(AsyncParser, sentinel)
         try:

@@ -60,8 +60,8 @@ class Heard:
         self._pieces: list[bytes | bytearray] = []
         """The pieces that were not examined item by item."""
         self._text: bytes | bytearray = b"\n"
-        """The text that was searched last; an announcement may begin at its end.  It starts with
-        the line feed after which the search expects an announcement."""
+        """The text that was searched last; an announcement may begin at its end.  At first it
+        is a line feed, since the search expects an announcement after one."""
         self._skipped = 0
         """The offset of the next item in the pieces; beyond their end within a long string."""
 

@@ -64,7 +64,7 @@ class Verb(NamedTuple):
 
 
 def read(layout: Layout, id: str) -> Command:
-    """Return the command that reads the hash of a session; its reply has no fields if absent."""
+    """Return the command that reads the hash of a session; its reply is empty if it is absent."""
     return Command(("HGETALL", layout.of(id).stem + id), id[:2], replies.fields)
 
 

@@ -136,7 +136,7 @@ class MemoryProvider:
         key = bytes.fromhex(record.id)
         self._schedule_of(record).add(key, record.expires)
         if record.user is not None:
-            # A dict in place of a set: it keeps the order in which the entries were added.
+            # A dict in place of a set, which the garbage collector would track (see above).
             self._users.setdefault(record.user, {})[key] = None
 
     def _replace(self, old: Record, new: Record) -> None:

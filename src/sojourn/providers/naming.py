@@ -1,4 +1,4 @@
-"""Recognise the name of a provider, or the URL of a store, in the text given to a manager.
+"""The recognition of a provider's name, or of a store's URL, in the text given to a manager.
 
 The text may contain a password.  Error messages therefore show it only if it has the form of a
 provider's name.

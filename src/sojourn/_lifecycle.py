@@ -1,11 +1,11 @@
-"""Every decision: which session a request has, what to write of it, and what to tell the client.
+"""Every decision of a manager: the session of a request, the changes to store, the response headers.
 
-Nothing here does I/O.  A release is a conversation with the store, so it is written as one: a
-generator that yields a call of the provider and is sent the answer.  The managers only carry
-calls and answers to and fro.
+Nothing here does I/O.  A release is written as a generator that yields calls of the provider and is
+sent their answers; the managers only carry them.  So sync and async code share one set of decisions.
 
-Three orders matter.  A record is created before a cookie names it.  An end comes before a new
-beginning.  And what comes late is dropped: only a sign-in then starts afresh.
+Three rules hold everywhere.  A record is stored before a cookie with its token is sent.  If a
+request ends a session and begins another, the end is stored first.  The changes of a late release
+are dropped; only a sign-in then begins a new session.
 """
 
 from __future__ import annotations
@@ -39,25 +39,26 @@ LOST = frozenset(
         ReleaseOutcome.DISCARDED,
     }
 )
-"""Outcomes of a release that stored nothing of what the request did."""
+"""The outcomes of a release that stored nothing of the request's changes."""
 NOT_STORED = "session %s: the answer cannot carry a new token, so what needs one is not stored"
 MINTS = 3
-"""How often a new id is tried if something stands under it."""
+"""How many new ids are tried if the store already holds a record under them."""
 NOWHERE = _cookies.Arrival((), malformed=False, in_header=False, https=False)
+"""The arrival of a session that was opened without a request."""
 
 
 class Lifecycle:
-    """The policy of one manager."""
+    """The decisions of one manager, under its settings and its clock."""
 
     def __init__(self, config: Config, clock: Callable[[], float], *, awaits: bool = False) -> None:
-        """awaits: whether the manager is an asynchronous one."""
+        """clock: returns seconds since the epoch.  awaits: whether the manager is asynchronous."""
         self.now = clock
         self._awaits = awaits
         self._renewing = WeakValueDictionary[str, SessionState]()
         self.configure(config)
 
     def configure(self, config: Config) -> None:
-        """Use these settings from now on.  Requests under way keep those with which they began."""
+        """Use these settings for new requests.  Those under way keep the ones they began with."""
         self._context = Context(
             config,
             Codec(config.types, strict=config.derived_types == "refuse"),
@@ -71,33 +72,41 @@ class Lifecycle:
         self.id_of = self._context.tokens.id_of
 
     def unused_id(self) -> str:
-        """Return an id under which nothing can stand."""
+        """Return a new random id, under which no record is stored."""
         return self._context.tokens.mint()[1]
 
     def kept_ids(self, keep: Session | str | None) -> set[str]:
-        """Return the ids that a session has, will have, or had when its request began."""
+        """Return the ids that a session has, will have, or had when its request began.
+
+        keep: the session, or one of its ids; None for no session.
+        """
         if keep is None:
             return set()
         if isinstance(keep, str):
+            # After `login`, `session.id` is an id under which nothing is stored yet.  The request
+            # that will store it is found here, and with it the id that has to be kept until then.
             renewing = self._context.renewing.get(keep)
             return {keep} if renewing is None else {keep} | renewing.ids()
         return state_of(keep).ids()
 
     def report(self, name: Event, id: str | None) -> None:
-        """Tell the logger and the application."""
+        """Report an event to the logger and to `on_event`."""
         emit(self.config.on_event, name, id)
 
     # -- the beginning of a request ------------------------------------------------------------
 
     def arrive(self, headers: Headers, *, https: bool) -> Arrival:
-        """Read what the request brought along; report what cannot be a token of ours."""
+        """Read the tokens from the headers of a request; report a value that is not a token."""
         arrival = _cookies.arrive(headers, https, self.config)
         if arrival.malformed:
             self.report("rejected", None)
         return arrival
 
     def open(self, arrival: Arrival, token: str, id: str, record: Record | None) -> Session | None:
-        """Return the session that `record` stands for; None if it names nothing."""
+        """Return the session of a record; a retired one of a tombstone; None if it has expired.
+
+        id: that of the token.  record: None if none is stored under it, which also gives None.
+        """
         if record is None:
             self.report("rejected", id)
             return None
@@ -106,17 +115,19 @@ class Lifecycle:
             return None
         if record.successor is not None:
             self.report("retired", id)
+            # Without the token and the record, since the request may neither see nor end the
+            # session that goes on under the successor.
             retired = SessionState(self._context, arrival, None, None, Standing.RETIRED)
             retired.successor = record.successor
             return Session(retired)
         return Session(SessionState(self._context, arrival, token, record))
 
     def fresh(self, arrival: Arrival, standing: Standing = Standing.NORMAL) -> Session:
-        """Return an empty session, for a visitor of whom nothing is stored."""
+        """Return an empty session, for a visitor without a stored one."""
         return Session(SessionState(self._context, arrival, None, None, standing))
 
     def resume(self, record: Record | None) -> Session | None:
-        """Return the session for work without a request; None if there is no living one."""
+        """Return the session of a record for work without a request; None if it is not live."""
         if record is None or not is_live(record, self.now()):
             return None
         return Session(SessionState(self._context, NOWHERE, None, record, Standing.DETACHED))
@@ -124,12 +135,15 @@ class Lifecycle:
     # -- the end of a request ------------------------------------------------------------------
 
     def close(self, session: Session, *, headers: bool = True) -> Release | Steps:
-        """Decide what a release has to do: nothing more, or these calls of the store.
+        """Return the result of a release that needs no store, or else the calls that it needs.
 
         The session is sealed: a change while the calls wait for the store would be lost.
 
         headers: whether the response can carry headers.  Without them the client cannot be given
-            a new token, so what needs one is not stored; an end needs none.
+            a new token, so changes that need one are not stored; the end of a session needs none.
+
+        Raises SessionReleased if the session is sealed already, and EncodeError or SessionTooLarge,
+        without sealing it, if it cannot be stored.
         """
         state = state_of(session)
         if state.sealed:
@@ -139,17 +153,21 @@ class Lifecycle:
             logger.info(NOT_STORED, None if stored is None else stored.id)
             if state.ended is None:
                 return self._responses.seal(state, ReleaseOutcome.DISCARDED)
-            state.end()  # drops the fields that were put after the end
+            # The end itself needs no token and is still stored.  A second end drops the fields
+            # that were put after the first one: they would begin a new session.
+            state.end()
         if state.standing is Standing.OUTAGE:
             return self._responses.seal(state, ReleaseOutcome.OUTAGE)
         if state.standing is Standing.RETIRED and not state.signs_in:
             return self._responses.seal(state, ReleaseOutcome.RETIRED)
+        # Sealed only now: if a value cannot be encoded, an error page may still remove it, and
+        # release the session again.
         steps = self._steps(state)
         state.sealed = True
         return steps
 
     def pass_over(self, session: Session) -> Release:
-        """Seal a session that could not be stored, since the store is down."""
+        """Seal a session that could not be stored because the store failed."""
         return self._responses.seal(state_of(session), ReleaseOutcome.OUTAGE)
 
     def due(self, session: Session, release: Release) -> Sequence[Function]:
@@ -159,12 +177,14 @@ class Lifecycle:
         return () if release.outcome in LOST else due
 
     def discard(self, session: Session) -> Release:
-        """Seal a session of which nothing shall be stored."""
+        """Seal a session without storing its changes.  Raises SessionReleased if it is sealed."""
         state = state_of(session)
         if state.sealed:
             raise SessionReleased("the session was already released")
         return self._responses.seal(state, ReleaseOutcome.DISCARDED)
 
+    # Not a generator, and neither are `_beginning` and `_go_on`: values are encoded and sizes are
+    # checked before the first call, and an error is raised while the session is not sealed yet.
     def _steps(self, state: SessionState) -> Release | Steps:
         if state.ended is not None:
             return self._end_then_begin(state, state.ended, self._beginning(state))
@@ -174,14 +194,19 @@ class Lifecycle:
         return self._go_on(state, state.origin)
 
     def end(self, id: str) -> Generator[Call, Any, bool]:
-        """Destroy what stands under `id`, and where it went if it was regenerated away."""
-        following = id if is_id(id) else None
+        """Destroy the record under `id` and, if it is a tombstone, the session that it names.
+
+        Return whether there was one.  So an end wins over a move: a session cannot escape a logout
+        by getting a new id at the same time.
+        """
+        following = id if is_id(id) else None  # an id may come from a client
         ended = False
         for _ in range(MOVES):
             if following is None:
                 break
             record: Record | None = yield Destroy(following)
             following = None if record is None else record.successor
+            # Of the last record: a tombstone without its successor is not a session that ended.
             ended = record is not None
         if ended:
             self.report("destroyed", id)
@@ -190,7 +215,10 @@ class Lifecycle:
     def _end_then_begin(
         self, state: SessionState, doomed: Record, beginning: Steps | None
     ) -> Steps:
-        """Destroy; what was put since then goes into a new session, unless this came late."""
+        """Destroy a session, then store the new one that was begun after the end, if there is one.
+
+        If the session had already ended, the release is late, and only a sign-in begins a new one.
+        """
         ended = yield from self.end(doomed.id)
         if not ended and not state.signs_in:
             return self._late(state, doomed)
@@ -199,7 +227,7 @@ class Lifecycle:
         return (yield from beginning)
 
     def _beginning(self, state: SessionState) -> Steps | None:
-        """Store what a new session holds; if that is nothing, leave no trace of it."""
+        """Return the calls that store a new session; None if it is empty, to leave no trace."""
         fields = state.changes.own()
         if not fields and state.user is None:
             return None
@@ -209,11 +237,14 @@ class Lifecycle:
         return self._create(state, fields)
 
     def _take_over(self, state: SessionState, fields: dict[bytes, bytes], former: str) -> Steps:
-        """Begin a session in the place of the one that another sign-in of this browser began.
+        """Begin a session in place of the one that another sign-in of this browser began.
 
-        A sign-in that is clicked twice would else leave two sessions: the browser keeps one of the
-        two tokens, and nobody could end the other session (ASVS 7.4.1).  The user has just proved
-        who they are, so a session of the same user may give way.  Nothing of it is taken along.
+        Otherwise a double click on "Sign in" would leave two sessions: the browser keeps one of the
+        two tokens, and a logout could not end the other session (ASVS 7.4.1).  The user has just
+        been authenticated, so a session of the same user may be replaced.  None of its data is
+        kept.
+
+        former: the id at which to begin to look for that session.
         """
         for _ in range(MOVES):
             record: Record | None = yield Read(former)
@@ -222,6 +253,7 @@ class Lifecycle:
             if record.successor is not None:
                 former = record.successor
                 continue
+            # The session of another user is left alone: this user has no right to end it.
             if record.user != state.user:
                 break
             changes = self._replacing(state, record, fields)
@@ -229,15 +261,17 @@ class Lifecycle:
                 token, id = state.mint()
                 self.report("created", id)
                 return self._responses.hand_over(state, ReleaseOutcome.CREATED, token, changes.now)
+            # It has ended or moved since it was read: look again.
         return (yield from self._create(state, fields))
 
     def _replacing(
         self, state: SessionState, record: Record, fields: dict[bytes, bytes]
     ) -> Changes:
-        """Return the changes that put a new session in the place of a record."""
+        """Return the changes that replace the session of a record by a new one, under a new id."""
         changes = self._changes(state, Delta(fields, set(), {}, clear=True), due=True)
         expires, absolute = state.expiry(changes.now), self.config.absolute_lifetime
-        if absolute is not None:  # it counts from the beginning of the record
+        if absolute is not None:
+            # The store keeps `created` when a record moves, so the absolute limit counts from then.
             expires = min(expires, record.created + absolute)
         return changes._replace(expires=expires, persistent=state.persistent)
 
@@ -252,13 +286,14 @@ class Lifecycle:
             if (yield Create(record)):
                 self.report("created", id)
                 return self._responses.hand_over(state, ReleaseOutcome.CREATED, token, now)
-            state.minted = None
+            state.minted = None  # so that `mint` makes another one
         raise StoreError(f"the store already holds something under {MINTS} new ids")
 
     def _go_on(self, state: SessionState, origin: Record) -> Release | Steps:
-        """Store what was done to a session that is stored already."""
+        """Return the calls that store the changes of a session with a record, or the result."""
         now = self.now()
         delta = state.changes.delta()
+        # Whether the times are written as well as the fields.
         due = state.renews or state.sets_lifetime or self._touch_due(state, delta, origin, now)
         if delta.is_empty and not due:
             return self._responses.seal(state, ReleaseOutcome.UNCHANGED)
@@ -267,17 +302,20 @@ class Lifecycle:
 
     def _check_size(self, delta: Delta, record: Record) -> None:
         """Raise SessionTooLarge if the changes would make a record grow beyond `max_size`."""
-        if delta.put:
+        if delta.put:  # deletions alone make no record larger
             stored = record.fields
             kept = () if delta.clear else stored.keys() - delta.drop
             self.config.check_size({**{key: stored[key] for key in kept}, **delta.put}, stored)
 
+    # Whether "last seen" and the expiry are written as well, which is once per interval at most.
     def _touch_due(self, state: SessionState, delta: Delta, origin: Record, now: float) -> bool:
         counts = state.counts_as_seen or self.config.touch_on == "request"
         unseen = delta.is_empty and not counts
         if unseen or state.standing is Standing.DETACHED:
             return False
         interval = self.config.touch_interval
+        # `touch_interval` is chosen for `max_lifetime`; a session with a shorter lifetime of its own
+        # could expire between two touches.
         if origin.lifetime is not None:
             interval = min(interval, origin.lifetime / 60)
         return now - origin.seen >= interval
@@ -302,7 +340,11 @@ class Lifecycle:
         )
 
     def _update(self, state: SessionState, origin: Record, delta: Delta, *, due: bool) -> Steps:
-        """Write; while other requests change the same keys, work it out anew on their values."""
+        """Write the changes; while other requests change the same keys, merge them and try again.
+
+        Raises StoreUnavailable after `PATIENCE` seconds of that.
+        """
+        # The system's clock: the manager's own may be a fixed one, as in tests.
         deadline = time.monotonic() + PATIENCE
         changes = self._changes(state, delta, due=due)
         answer: Outcome | Record = yield Update(origin, changes)
@@ -310,8 +352,11 @@ class Lifecycle:
         while isinstance(answer, Record):
             if time.monotonic() > deadline:
                 raise crowded()
+            # Always from the first difference: the values of the last try contain changes of
+            # another request, which would now count as changes of this one.
             again, overruled = state.changes.rebase(delta, answer.fields)
             collided = collided or overruled
+            # The merged values may be larger than those of either request.
             self._check_size(again, answer)
             changes = self._changes(state, again, due=due)
             answer = yield Update(answer, changes)
@@ -325,7 +370,11 @@ class Lifecycle:
         return (yield from self._too_late(state, origin))
 
     def _too_late(self, state: SessionState, origin: Record) -> Steps:
-        """The session had ended: only a sign-in starts afresh, with what it put itself."""
+        """Drop the changes of a late release; but a sign-in begins a new session with its own ones.
+
+        Otherwise a user who signs in twice at once, or just as the session ends, would be signed
+        out.  Values that were loaded from the ended session are left out.
+        """
         if not state.signs_in:
             return self._late(state, origin)
         state.leave_origin()
@@ -336,6 +385,7 @@ class Lifecycle:
             self.report("renewed", changes.move.id)
             token, _ = state.mint()
             return self._responses.hand_over(state, ReleaseOutcome.RENEWED, token, changes.now)
+        # A lifetime set on purpose is a change, though it only changes the times.
         quiet = delta.is_empty and not state.sets_lifetime
         outcome = ReleaseOutcome.TOUCHED if quiet else ReleaseOutcome.SAVED
         return self._responses.saved(

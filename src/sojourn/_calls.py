@@ -1,4 +1,4 @@
-"""The calls of a provider that a decision asks for; the managers carry them there and back."""
+"""The calls of a provider as values: a decision yields them, and the managers carry them out."""
 
 from __future__ import annotations
 
@@ -11,16 +11,21 @@ from sojourn.record import Changes, Record
 from sojourn.release import Release
 
 PATIENCE = 5.0
-"""Seconds that a release goes on against others that change the same keys."""
+"""Seconds for which a release tries again while others change the same keys."""
 
 
 def crowded() -> StoreUnavailable:
-    """Return the error of a release that never came to write."""
+    """Return the error of a release whose time is up, and of which nothing was written."""
     return StoreUnavailable(f"others changed the same keys without a pause for {PATIENCE} seconds")
 
 
 def same_error(error: BaseException) -> BaseException:
-    """Return an error of its own for each of several releases that failed together."""
+    """Return the error to raise in one of several releases that failed together.
+
+    An error of the store is copied: each release raises it in its own thread or task, which would
+    add its traceback to a shared object.
+    """
+    # An interrupt (Ctrl-C, a cancellation) is meant for one thread or task, not for the others.
     if not isinstance(error, Exception):
         return OutcomeUnknown("storing the session was interrupted: it may have been stored or not")
     try:
@@ -42,17 +47,18 @@ class Create(NamedTuple):
 
 
 class Update(NamedTuple):
-    """Call `update`; the answer is an Outcome, or the Record that stands."""
+    """Call `update`; the answer is an Outcome, or the stored Record if it was not as expected."""
 
     record: Record
     changes: Changes
 
 
 class Destroy(NamedTuple):
-    """Call `destroy`; the answer is the Record taken away, or None."""
+    """Call `destroy`; the answer is the deleted Record, or None."""
 
     id: str
 
 
 Call = Read | Create | Update | Destroy
 Steps = Generator[Call, Any, Release]
+"""The calls of one release, which it yields one after the other, and its result."""

@@ -1,12 +1,12 @@
-"""Writing what several releases of one session have to write together, in one call of the store.
+"""Combines the changes of several releases of one session into one update of the store.
 
-Where many requests change one session at once, each write makes all others start again, so with
-several processes most of the work would be in vain.  Instead, the release whose turn it is takes
-the others that wait in its process along: each works out its changes on the record that the one
-before it would leave, and all of it is one update.  Either all of it is stored or nothing.
+If many requests change one session at once, each write makes all others start again, so most of
+their work would be wasted.  Instead, one release, the leader, stores the changes of those that wait
+in its process together with its own.  Each computes its changes on the record that the one before
+it would leave, and the sum is one update, of which the store applies all or nothing.
 
 Nothing here does I/O.  A release is a generator that yields calls of the store; a `Conversation`
-is one that waits for the answer to its call, so that another release can give it.
+wraps one that waits for an answer, so that the leader can supply it.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from sojourn.record import Changes, Merged, Outcome, Record, merge
 
 T = TypeVar("T")
 SLICE = 0.001
-"""Seconds that one release works out what others wait for, before it stores all of it.
+"""Seconds for which a leader combines changes before it stores them.
 
-Meanwhile the event loop stands still; and the longer it takes, the more likely another process is
-faster, so that it was in vain.
+That time blocks the event loop, and the longer it is, the more likely another process writes first
+and makes the work useless.
 """
 
 
 class Conversation(Generic[T]):
     """A release under way: the call whose answer it waits for, or its result.
 
-    Another release may go on with it, in another task or thread.  So it runs in the context
-    variables of its own request, of which functions given to `apply` may make use.
+    The leader may resume it in another task or thread.  So it always runs with the context
+    variables of its own request, which functions given to `apply` may read.
     """
 
     __slots__ = ("_context", "_error", "_result", "_steps", "call")
@@ -43,10 +43,13 @@ class Conversation(Generic[T]):
         self._result: T | None = None
         self._error: BaseException | None = None
         self.call: Call | None = call
-        """None once it has ended."""
+        """The call that waits for its answer; None once the release has ended."""
 
     def reply(self, answer: Any) -> None:
-        """Give the answer to the call, and go on to the next call or to the end."""
+        """Supply the answer to the call, and run the release up to its next call or its end.
+
+        An error of the release is kept for its own request, and does not reach the caller.
+        """
         try:
             self.call = self._context.run(self._steps.send, answer)
         except StopIteration as end:
@@ -55,12 +58,12 @@ class Conversation(Generic[T]):
             self.fail(error)
 
     def fail(self, error: BaseException) -> None:
-        """End with an error."""
+        """End the release with an error, which `result` raises."""
         self.call, self._error = None, error
         self._steps.close()
 
     def result(self) -> T:
-        """Return what the release came to; raise the error if it failed."""
+        """Return the result of the release, or raise the error with which it ended."""
         if self._error is not None:
             raise self._error
         return cast("T", self._result)
@@ -70,17 +73,18 @@ class Together(NamedTuple):
     """One update for several releases."""
 
     members: list[Conversation[Any]]
-    """Whose changes it holds.  The others have failed, or have to be written by themselves."""
+    """The releases whose changes it contains.  Others have failed or are still waiting."""
     update: Update
     left: Record | None
-    """The record as it is after the update, with a version that no store has."""
+    """The record after the update, with a version that no store has; None if that is not known."""
 
 
 def can_go_along(conversation: Conversation[Any]) -> bool:
-    """Whether the changes of a release can be one with those of others.
+    """Return whether the changes of a release can be combined with those of others.
 
-    A new id and a lifetime that was set cannot: what others change beside them depends on them.
-    Nor can `clear`, which drops what is stored when it is applied, whatever that is.
+    A move and a new lifetime cannot: they change the id, or the meaning of the expiry, of what
+    follows.  Nor can `clear`: it deletes the fields that the store has at that moment, and a sum of
+    changes only names fields that were known before.
     """
     if not isinstance(conversation.call, Update):
         return False
@@ -89,10 +93,10 @@ def can_go_along(conversation: Conversation[Any]) -> bool:
 
 
 def combined(record: Record, waiting: Sequence[Conversation[Any]]) -> Together | None:
-    """Return one update of `record` for as many of these releases as can go along.
+    """Return one update of `record` for as many of these releases as can be combined, in order.
 
-    Each works out its changes anew on the record that those before it leave.  It takes no more of
-    them than it can work out in `SLICE` seconds.  None if all failed.
+    Each recomputes its changes on the record that those before it would leave.  Combining stops
+    after `SLICE` seconds, but includes at least one release.  None if all of them failed.
     """
     current = record
     members: list[Conversation[Any]] = []
@@ -101,19 +105,25 @@ def combined(record: Record, waiting: Sequence[Conversation[Any]]) -> Together |
     for conversation in waiting:
         if members and time.monotonic() > until:
             break
+        # To the release, this is the answer "the stored record is another one, namely this", upon
+        # which it merges its changes with that record and yields another update.
         conversation.reply(current)
         call = conversation.call
         if not isinstance(call, Update):
-            continue  # it failed, for instance since its time is up
+            continue  # it failed, for instance because its time is up
         merged = merge(current, call.changes)
         plain = isinstance(merged, Merged) and merged.record is not None
+        # A release that would find the session gone or leave it empty, or that cannot be combined,
+        # is written by itself: now if it is the first, and otherwise in a later update, for which
+        # it computes its changes again.
         if members and not (plain and can_go_along(conversation)):
             break
         members.append(conversation)
         calls.append(call)
         if not (plain and can_go_along(conversation)):
             return Together(members, call, None)
-        # a version that no store has: for this record may never be stored
+        # This record may never be stored.  With a version that no store has, no store can take it
+        # for the one that it holds.
         current = cast("Record", cast("Merged", merged).record)._replace(version=-1)
     if not members:
         return None
@@ -122,10 +132,11 @@ def combined(record: Record, waiting: Sequence[Conversation[Any]]) -> Together |
 
 
 def _sum(record: Record, result: Record, calls: Sequence[Update]) -> Changes:
-    """Return the changes that make `result` of `record`, and that need it as it is."""
+    """Return the changes that turn `record` into `result`, if no other write changed their keys."""
     every = [call.changes for call in calls]
     keys = {key for it in every for key in (*it.put, *it.drop, *it.expect)}
     before, after = record.fields, result.fields
+    # As in `merge`, a release that does not know the lifetime in force does not move the times.
     times = [
         changes.expires
         for changes in every
@@ -134,18 +145,20 @@ def _sum(record: Record, result: Record, calls: Sequence[Update]) -> Changes:
     return Changes(
         max(changes.now for changes in every),
         max(times, default=None),
+        # The net effect: what one release put and a later one dropped again is not written.
         {key: after[key] for key in keys if key in after and after[key] != before.get(key)},
         [key for key in keys if key not in after and key in before],
+        # All of these keys, also those that a release assigned without expecting a value: the
+        # order among the releases was decided on exactly these values.
         expect={key: before.get(key) for key in keys},
         lifetime=record.lifetime,
     )
 
 
 def settle(together: Together, outcome: Outcome) -> None:
-    """Tell all members what became of their update.
-
-    Where nothing was left, the last of them has emptied the session.
-    """
+    """Answer all members of a combined update with its outcome."""
+    # If the update emptied the session, that counts as the effect of its last member: those before
+    # it have left fields, and only one release is to report the end.
     for conversation in together.members[:-1]:
         conversation.reply(Outcome.APPLIED if outcome is Outcome.EMPTIED else outcome)
     together.members[-1].reply(outcome)

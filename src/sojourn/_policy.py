@@ -1,4 +1,4 @@
-"""What both managers share: the settings, the lifecycle made of them, and what lists show."""
+"""The base class of both managers, with their settings, and the entries of session lists."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from sojourn.release import Release
 from sojourn.session import Session
 
 GC_BATCH = 1000
-"""How many records one call of a provider takes away at most."""
+"""The largest number of records that one call of a provider's `gc` deletes."""
 
 
 class SessionInfo(NamedTuple):
-    """A living session as lists show it; times are seconds since the epoch."""
+    """An entry in a list of live sessions.  Times are seconds since the epoch."""
 
     id: str
     user: str | None
@@ -32,51 +32,54 @@ class SessionInfo(NamedTuple):
 
     @classmethod
     def of(cls, record: Record) -> SessionInfo:
-        """Return what a record says of its session."""
+        """Return the entry for the session of a record."""
         times = record.created, record.seen, record.expires
         return cls(record.id, record.user, *times, record.about or {}, record.authenticated)
 
 
 def _now() -> float:
-    """Return the time.  The name is looked up at each call, so that freezegun can hold it."""
+    """Return the time in seconds since the epoch."""
+    # A reference to `time.time` itself, kept from the start, would escape freezegun.
     return time.time()
 
 
 class Policy:
-    """The settings of a manager."""
+    """The part of a manager that needs no store: its settings and its lifecycle."""
 
     _provider: object
 
     def __init__(self, config: Config, clock: Callable[[], float] | None) -> None:
+        # Only an AsyncManager has an async `release`; it alone can await functions of `on_release`.
         awaits = iscoroutinefunction(getattr(self, "release", None))
         self._life = Lifecycle(config, clock or _now, awaits=awaits)
         self._started = False
 
     @property
     def config(self) -> Config:
-        """The settings in force; immutable."""
+        """The current settings, which are immutable."""
         return self._life.config
 
     def ddl(self) -> str:
-        """Return the statements that `init` runs, for somebody else to run them; "" if none."""
+        """Return the statements that `init` runs, for an administrator to run; "" if none."""
         ddl = getattr(self._provider, "ddl", None)
         return "" if ddl is None else cast("str", ddl())
 
     def discard(self, session: Session) -> Release:
-        """Give a session up: nothing of this request is stored, and its cookie is left alone.
+        """Seal a session without storing the changes of this request; its cookie is left alone.
 
         Raises SessionReleased if it was released before.
         """
         return self._life.discard(session)
 
     def set_secure(self, value: Any) -> None:
-        """Set the cookie's Secure attribute: True, False, or "auto" as the request came."""
+        """Set the cookie's Secure attribute: True, False, or "auto" for requests over https."""
         self._set(secure=value)
 
     def set_hash_func(self, name: str, key: str | bytes = "") -> None:
-        """Set what ids are derived from tokens with: a hash function of hashlib, and a key.
+        """Set the hash function, by its name in hashlib, and the key that derive ids from tokens.
 
-        Raises ConfigError once a session was started: every id would change under the clients.
+        Raises ConfigError once a session was started: with other ids, no token that a client holds
+        would find its session any more.
         """
         if self._started:
             raise ConfigError(

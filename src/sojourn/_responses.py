@@ -1,8 +1,8 @@
 """The headers that a release adds to the response.
 
-A cookie is sent only with a write that the store accepted under that very id, and is deleted only
-by the request that ended the session.  A release that came too late sends none, since the client
-may hold a newer cookie by then.
+A cookie is sent only after the store has accepted a write under the id of its token, and is deleted
+only by the request that ended the session.  A late release sends none, since the client may have a
+newer cookie by then.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Headers = tuple[tuple[str, str], ...]
 
 
 class Responses:
-    """Seals sessions, and returns the result with the headers for the response."""
+    """Seals sessions, and returns the result of each release with the headers for the response."""
 
     def __init__(self, config: Config) -> None:
         self._config = config
@@ -32,9 +32,11 @@ class Responses:
         headers: Headers = (),
         token: str | None = None,
     ) -> Release:
-        """Seal the session: a later change cannot be saved."""
+        """Seal the session, so that later changes raise, and return the result of its release."""
+        # A token must not get into a cache: Set-Cookie alone does not prevent that (RFC 9111, 7.3).
         if headers:
             headers = (*headers, _NO_STORE, *self._vary)
+        # A response made without looking at the session is the same for all visitors.
         elif state.accessed:
             headers = self._vary
         state.sealed = True
@@ -42,8 +44,13 @@ class Responses:
         return state.released
 
     def saved(self, state: SessionState, outcome: ReleaseOutcome, seen: float | None) -> Release:
-        """Send a persistent cookie again if it was `seen`, so that both expire together."""
+        """Return the result of a write under the old id; renew the cookie if its end has moved.
+
+        seen: the new "last seen", or None if the write left the times alone.
+        """
         token = state.token
+        # A persistent cookie has an end, which is moved with that of the session.  Any other is
+        # sent only if the request set the lifetime: it may have been persistent until then.
         if seen is None or token is None or not (state.persistent or state.sets_lifetime):
             return self.seal(state, outcome)
         return self.seal(state, outcome, self._cookie(state, token, seen))
@@ -51,16 +58,21 @@ class Responses:
     def hand_over(
         self, state: SessionState, outcome: ReleaseOutcome, token: str, now: float
     ) -> Release:
-        """Give the client the token of a session that is stored under a new id."""
+        """Return the result of a release that stored the session under a new id.
+
+        The result has the token even if no header carries it, for applications that deliver it
+        themselves (`enable_set_cookie=False`).
+        """
         headers = self._in_header(state, token) or self._cookie(state, token, now)
         return self.seal(state, outcome, headers, token)
 
     def ended(self, state: SessionState) -> Release:
-        """Tell the client that its token is dead."""
+        """Return the result of an end, with headers that make the client drop its token."""
         headers = self._in_header(state, "")
         if not headers and self._config.enable_set_cookie:
             gone = _cookies.delete_cookie(self._config, state.arrival.https)
             headers = (("Set-Cookie", gone),)
+        # Without a request there is no client to answer.
         if state.standing is Standing.DETACHED:
             headers = ()
         return self.seal(state, ReleaseOutcome.ENDED, headers)
@@ -69,11 +81,14 @@ class Responses:
         name = self._config.header_name
         return ((name, str(token)),) if name is not None and state.arrival.in_header else ()
 
+    # A client that uses the session header is given its token there, and no cookie besides.
     def _cookie(self, state: SessionState, token: str, now: float) -> Headers:
         if state.arrival.in_header or not self._config.enable_set_cookie:
             return ()
         max_age = None
         if state.persistent:
+            # `cookie_lifetime` is for sessions without a lifetime of their own.  If it is 0, the
+            # cookie lasts as long as the session.
             configured = state.lifetime is None and self._config.cookie_lifetime
             max_age = int(configured or state.expiry(now) - now)
         https = state.arrival.https
@@ -81,7 +96,7 @@ class Responses:
 
 
 def _vary(config: Config) -> str:
-    """Return the request headers by which responses differ (RFC 9110, 12.5.5)."""
+    """Return the names of the request headers on which a response depends (RFC 9110, 12.5.5)."""
     if config.header_name is None:
         return "Cookie"
     return f"Cookie, {config.header_name}" if config.enable_set_cookie else config.header_name

@@ -1,9 +1,9 @@
-"""Carries what a release asks for to the provider, and the answers back.
+"""Carries the calls of a release to the provider, and the answers back.
 
-Most releases ask for one update, and it fits.  Where releases of one session collide, they queue up
-within the process, the oldest first, and the one whose turn it is stores the changes of those that
-wait, in one update (`_turns`, `_combining`).  So work that is in vain, and a release that others
-overtake again and again, occur between processes alone, where pauses of random length help.
+Most releases make one update, and it is applied.  If releases of one session collide, they queue up
+within the process, the oldest first, and the first one, the leader, stores the changes of those
+that wait together with its own, in one update (`_turns`, `_combining`).  So only another process
+can make a release repeat its work or overtake it again and again.  Random pauses help there.
 """
 
 from __future__ import annotations
@@ -24,41 +24,41 @@ from sojourn.record import Outcome, Record
 
 T = TypeVar("T")
 MOST = 64
-"""How many releases are stored together, as long as no other process is faster."""
+"""The number of releases whose changes are stored together, unless another process writes first."""
 
 
 class Stored(NamedTuple):
-    """What became of an update for several releases."""
+    """A combined update that was stored, with its outcome."""
 
     together: Together
     outcome: Outcome
     left: Record | None
-    """The record as it is now, if that is known."""
+    """The record that is stored now, or None if that is not known."""
 
 
 def is_waiting(conversation: Conversation[Any] | None, stored: Stored | None) -> bool:
-    """Whether a release that was taken along has still to be stored."""
+    """Return whether the changes of a claimed release still have to be stored."""
     if conversation is None or not isinstance(conversation.call, Update):
         return False
     return stored is None or conversation not in stored.together.members
 
 
 def fail_all(conversations: Iterable[Conversation[Any] | None], error: BaseException) -> None:
-    """End those releases with an error that have not ended yet."""
+    """End the releases that still wait for the answer to an update with an error."""
     for conversation in conversations:
         if conversation is not None and isinstance(conversation.call, Update):
             conversation.fail(same_error(error))
 
 
 class Runner:
-    """Runs releases over a provider."""
+    """Runs the generators of the lifecycle over a provider, one call after the other."""
 
     def __init__(self, provider: Provider) -> None:
         self._provider = provider
         self._turns = Turns()
 
     def run(self, steps: Generator[Call, Any, T]) -> T:
-        """Carry the calls of a decision to the provider, and its answers back."""
+        """Carry the calls of a decision to the provider, and its answers back; return the result."""
         answer: Any = None
         while True:
             try:
@@ -68,6 +68,8 @@ class Runner:
             if not isinstance(call, Update):
                 answer = self._ask(call)
                 continue
+            # While others queue, this write would collide, or make theirs do so.  But an update that
+            # expects no values, such as a touch, cannot collide, and need not wait.
             if call.changes.expect and self._turns.busy(call.record.id):
                 return self._queue(Conversation(steps, call), call, None)
             answer = self._provider.update(call.record, call.changes)
@@ -75,23 +77,30 @@ class Runner:
                 return self._queue(Conversation(steps, call), call, answer)
 
     def _queue(self, conversation: Conversation[T], call: Update, record: Record | None) -> T:
-        """Go on where releases of a session collide: one after the other, or together.
+        """Queue up, and return the result once a leader, or this release itself, has stored it.
 
-        record: what the store has instead of the record that was expected, as far as is known.
+        record: the record that the store answered instead of an outcome, or None if the update has
+            not been sent.
         """
         turn = self._turns.enter(call.record.id, PATIENCE, conversation)
-        if turn is None:  # nothing was written, and there is no time left
+        if turn is None:  # the time is up, and nothing was written
             raise crowded()
         if not turn.claimed:
+            # The inherited record is newer: `record` is from before the wait.  Cancelling this
+            # request must not interrupt the leader, which also stores the changes of others.
             undisturbed(self._lead, turn, conversation, turn.inherited or record)
         elif not turn.taken:
             raise OutcomeUnknown("the release that was to store these changes did not end in time")
+        # Further calls, as of a sign-in whose session has ended, do not compete for the old record.
         while conversation.call is not None:
             conversation.reply(self._ask(conversation.call))
         return conversation.result()
 
     def _lead(self, turn: Turn, conversation: Conversation[Any], record: Record | None) -> None:
-        """Store the changes of a release whose turn it is, with those of others that wait."""
+        """Store the changes of the leader with those of others that wait, and end its turn.
+
+        An error of the store ends every claimed release too; each raises it in its own request.
+        """
         claimed: list[Turn] = []
         stored: Stored | None = None
         try:
@@ -101,21 +110,28 @@ class Runner:
                 waiting = [conversation, *(one.conversation for one in claimed if one.conversation)]
                 stored = self._store(record, turn, waiting)
         except BaseException as error:
+            # Those behind the members, which were not sent, fail too: the store is at fault, and
+            # each would wait for the same error.
             fail_all([conversation, *(one.conversation for one in claimed)], error)
             if not isinstance(error, Exception):
                 raise
         finally:
+            # In this order.  Those that still wait are put back before the next turn begins, since
+            # they come first.
             rest = [one for one in claimed if is_waiting(one.conversation, stored)]
             turn.give_back(rest)
+            # If other processes write too, a record handed on would probably be out of date.
             turn.leave(None if turn.lost or stored is None else stored.left)
-            if stored is not None:  # the turn is over: what is told now may begin another release
+            # After the turn, since it calls `on_event`, which may release this session itself.
+            if stored is not None:
                 settle(stored.together, stored.outcome)
+            # Last, since each release that wakes up takes its result from its conversation.
             for one in claimed:
                 if one not in rest:
                     one.done()
 
     def _first_answer(self, conversation: Conversation[Any]) -> Record | None:
-        """Write without knowing what is stored; return the record if it is another one."""
+        """Send the leader's own update; return the stored record if it was not as expected."""
         call = conversation.call
         assert isinstance(call, Update)
         answer = self._provider.update(call.record, call.changes)
@@ -125,16 +141,21 @@ class Runner:
         return None
 
     def _store(self, record: Record, turn: Turn, waiting: list[Conversation[Any]]) -> Stored | None:
-        """Store the changes of the first of these releases and of those that can go along.
+        """Store the changes of the first of these releases and of those that can be combined.
 
         Return None if all that were tried have failed; the others are still waiting then.
         """
+        # Each time another process writes first, half as many releases are combined: less work
+        # leaves less time for another process, so that at last this one writes first.
         while (together := combined(record, waiting[: MOST >> turn.lost or 1])) is not None:
             call = together.update
             answer = self._provider.update(call.record, call.changes)
             if isinstance(answer, Record) and (pause := turn.lose()):
                 sleep(pause)
-                answer = self._provider.update(call.record, call.changes)  # as it is by now
+                # Others have probably written during the pause, so to merge with the record from
+                # before it would be in vain.  To send the same update again costs no more than a
+                # read: it returns the record of now, or it is applied after all.
+                answer = self._provider.update(call.record, call.changes)
             if isinstance(answer, Record):
                 record = answer
                 continue
@@ -148,20 +169,20 @@ class Runner:
             return self._provider.update(call.record, call.changes)
         if isinstance(call, Destroy):
             return self._provider.destroy(call.id)
-        with suppress(CorruptRecord):  # which counts as absent
+        with suppress(CorruptRecord):  # a record that cannot be read counts as absent
             return self._provider.read(call.id)
         return None
 
 
 class AsyncRunner:
-    """Runs releases over a provider."""
+    """Runs the generators of the lifecycle over a provider, one call after the other."""
 
     def __init__(self, provider: AsyncProvider) -> None:
         self._provider = provider
         self._turns = AsyncTurns()
 
     async def run(self, steps: Generator[Call, Any, T]) -> T:
-        """Carry the calls of a decision to the provider, and its answers back."""
+        """Carry the calls of a decision to the provider, and its answers back; return the result."""
         answer: Any = None
         while True:
             try:
@@ -171,6 +192,8 @@ class AsyncRunner:
             if not isinstance(call, Update):
                 answer = await self._ask(call)
                 continue
+            # While others queue, this write would collide, or make theirs do so.  But an update that
+            # expects no values, such as a touch, cannot collide, and need not wait.
             if call.changes.expect and self._turns.busy(call.record.id):
                 return await self._queue(Conversation(steps, call), call, None)
             answer = await self._provider.update(call.record, call.changes)
@@ -178,17 +201,21 @@ class AsyncRunner:
                 return await self._queue(Conversation(steps, call), call, answer)
 
     async def _queue(self, conversation: Conversation[T], call: Update, record: Record | None) -> T:
-        """Go on where releases of a session collide: one after the other, or together.
+        """Queue up, and return the result once a leader, or this release itself, has stored it.
 
-        record: what the store has instead of the record that was expected, as far as is known.
+        record: the record that the store answered instead of an outcome, or None if the update has
+            not been sent.
         """
         turn = await self._turns.enter(call.record.id, PATIENCE, conversation)
-        if turn is None:  # nothing was written, and there is no time left
+        if turn is None:  # the time is up, and nothing was written
             raise crowded()
         if not turn.claimed:
+            # The inherited record is newer: `record` is from before the wait.  Cancelling this
+            # request must not interrupt the leader, which also stores the changes of others.
             await async_undisturbed(self._lead, turn, conversation, turn.inherited or record)
         elif not turn.taken:
             raise OutcomeUnknown("the release that was to store these changes did not end in time")
+        # Further calls, as of a sign-in whose session has ended, do not compete for the old record.
         while conversation.call is not None:
             conversation.reply(await self._ask(conversation.call))
         return conversation.result()
@@ -196,7 +223,10 @@ class AsyncRunner:
     async def _lead(
         self, turn: Turn, conversation: Conversation[Any], record: Record | None
     ) -> None:
-        """Store the changes of a release whose turn it is, with those of others that wait."""
+        """Store the changes of the leader with those of others that wait, and end its turn.
+
+        An error of the store ends every claimed release too; each raises it in its own request.
+        """
         claimed: list[Turn] = []
         stored: Stored | None = None
         try:
@@ -206,21 +236,28 @@ class AsyncRunner:
                 waiting = [conversation, *(one.conversation for one in claimed if one.conversation)]
                 stored = await self._store(record, turn, waiting)
         except BaseException as error:
+            # Those behind the members, which were not sent, fail too: the store is at fault, and
+            # each would wait for the same error.
             fail_all([conversation, *(one.conversation for one in claimed)], error)
             if not isinstance(error, Exception):
                 raise
         finally:
+            # In this order.  Those that still wait are put back before the next turn begins, since
+            # they come first.
             rest = [one for one in claimed if is_waiting(one.conversation, stored)]
             turn.give_back(rest)
+            # If other processes write too, a record handed on would probably be out of date.
             turn.leave(None if turn.lost or stored is None else stored.left)
-            if stored is not None:  # the turn is over: what is told now may begin another release
+            # After the turn, since it calls `on_event`, which may release this session itself.
+            if stored is not None:
                 settle(stored.together, stored.outcome)
+            # Last, since each release that wakes up takes its result from its conversation.
             for one in claimed:
                 if one not in rest:
                     one.done()
 
     async def _first_answer(self, conversation: Conversation[Any]) -> Record | None:
-        """Write without knowing what is stored; return the record if it is another one."""
+        """Send the leader's own update; return the stored record if it was not as expected."""
         call = conversation.call
         assert isinstance(call, Update)
         answer = await self._provider.update(call.record, call.changes)
@@ -232,16 +269,21 @@ class AsyncRunner:
     async def _store(
         self, record: Record, turn: Turn, waiting: list[Conversation[Any]]
     ) -> Stored | None:
-        """Store the changes of the first of these releases and of those that can go along.
+        """Store the changes of the first of these releases and of those that can be combined.
 
         Return None if all that were tried have failed; the others are still waiting then.
         """
+        # Each time another process writes first, half as many releases are combined: less work
+        # leaves less time for another process, so that at last this one writes first.
         while (together := combined(record, waiting[: MOST >> turn.lost or 1])) is not None:
             call = together.update
             answer = await self._provider.update(call.record, call.changes)
             if isinstance(answer, Record) and (pause := turn.lose()):
                 await async_sleep(pause)
-                answer = await self._provider.update(call.record, call.changes)  # as it is by now
+                # Others have probably written during the pause, so to merge with the record from
+                # before it would be in vain.  To send the same update again costs no more than a
+                # read: it returns the record of now, or it is applied after all.
+                answer = await self._provider.update(call.record, call.changes)
             if isinstance(answer, Record):
                 record = answer
                 continue
@@ -255,6 +297,6 @@ class AsyncRunner:
             return await self._provider.update(call.record, call.changes)
         if isinstance(call, Destroy):
             return await self._provider.destroy(call.id)
-        with suppress(CorruptRecord):  # which counts as absent
+        with suppress(CorruptRecord):  # a record that cannot be read counts as absent
             return await self._provider.read(call.id)
         return None

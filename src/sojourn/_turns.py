@@ -1,13 +1,13 @@
-"""Queues for sessions on which releases collide: the release that came first goes first.
+"""Queues for sessions on which releases collide: first come, first served.
 
 Without a queue, a release that collides has to pause and try again, while newcomers that have just
-read the session overtake it.  With one, it waits for its turn and asks the store nothing meanwhile.
-The release whose turn it is takes those that wait along (`claim`), or the next one inherits the
-record that it knows to be stored.
+read the session overtake it.  In a queue, it waits for its turn and makes no calls of the store.
+The first in the queue, the leader, stores the changes of those behind it with its own (`claim`),
+and leaves to the next one the record that is stored by then, as far as it is known.
 
 A queue belongs to one process, and under asyncio to one event loop.  It exists only while a
-release is in it.  Queues make access fair and keep releases from colliding; they do not protect
-the data, since the store does that.  So it is safe to go on without a turn, or to take one away.
+release is in it.  Queues make access fair and avoid wasted work; they do not protect the data,
+since the store does that.  So it is safe to go on without a turn, or to take one away.
 """
 
 from __future__ import annotations
@@ -27,15 +27,17 @@ from sojourn._tokens import random_fraction
 from sojourn.record import Record
 
 LONGEST_PAUSE = 0.008
-"""Seconds that a release pauses at most after it lost against other processes."""
+"""The longest pause, in seconds, after another process wrote first."""
 LONGEST_TURN = 10.0
-"""Seconds after which a turn counts as lost: no release takes that long."""
+"""Seconds after which a turn counts as lost, and the queue goes on without it.  No release takes
+that long, so its thread or task hangs, or has ended without leaving the queue."""
 
 
 class Event:
     """Wakes one thread that waits.
 
-    Unlike `threading.Event`, it can be set again where Ctrl-C met the thread that was setting it.
+    Unlike `threading.Event`, it can be set again if Ctrl-C interrupted the thread that was setting
+    it.
     """
 
     def __init__(self) -> None:
@@ -48,13 +50,16 @@ class Event:
         return self._set
 
     def set(self) -> None:
-        """Let the thread go on."""
+        """Wake the thread, or let its next `wait` return at once."""
+        # The flag comes last: if Ctrl-C strikes in between, the event does not count as set, and
+        # the next step of the queue sets it again.
         if self._gate.locked():
             self._gate.release()
         self._set = True
 
     def wait(self, timeout: float) -> bool:
         """Wait for at most `timeout` seconds; return whether it was set."""
+        # The flag may have been set between the end of the timeout and now.
         return self._gate.acquire(timeout=max(0.0, timeout)) or self._set
 
 
@@ -71,7 +76,7 @@ class AsyncEvent:
         return self._set
 
     def set(self) -> None:
-        """Let the task go on."""
+        """Wake the task, or let its next `wait` return at once."""
         self._set = True
         self._wake()
 
@@ -88,6 +93,7 @@ class AsyncEvent:
 
     def _wake(self) -> None:
         waiting = self._waiting
+        # A future of a closed loop cannot be set: Python may finalize a coroutine after its loop.
         if waiting is not None and not waiting.done() and not self._loop.is_closed():
             waiting.set_result(None)
 
@@ -117,17 +123,17 @@ class Turn:
         called: Event | AsyncEvent,
     ) -> None:
         self.inherited: Record | None = None
-        """The record that the release before this one left, or None if it did not know."""
+        """The record that the previous leader left, or None if it did not know what is stored."""
         self.lost = 0
-        """How often another process was faster during this turn."""
+        """How often another process wrote first during this turn."""
         self.conversation = conversation
-        """The release itself; None if no other one can take it along."""
+        """The release itself; None if a leader cannot store its changes."""
         self.claimed = False
-        """Whether another release takes this one along."""
+        """Whether a leader is storing its changes."""
         self.taken = False
-        """Whether it has: the conversation got its answer."""
+        """Whether the leader has finished with it: the conversation got its answer."""
         self.left = False
-        """Whether it has given up its place."""
+        """Whether it has left the queue for good."""
         self.id = id
         self.loop = queues.loop()
         self._queues = queues
@@ -135,50 +141,53 @@ class Turn:
         self._since = 0.0
 
     def lose(self) -> float:
-        """Note that another process was faster; return the seconds to pause before the next try.
+        """Count that another process wrote first; return the seconds to pause before the next try.
 
-        Without pauses most of the work of several processes would be in vain.  They are random,
-        so that two processes fall out of step, and shorter the more often this release has lost,
-        so that it does not lose for ever.
+        The first time there is no pause.  Later ones keep several processes from wasting most of
+        their work.  They are random, so that two processes fall out of step, and the more often
+        this release has lost, the shorter they are, so that it does not lose for ever.
         """
         self.lost += 1
         return 0.0 if self.lost == 1 else random_fraction() * LONGEST_PAUSE / (self.lost - 1)
 
     def claim(self, most: int) -> list[Turn]:
-        """Take along those right behind this one that can go along; return them in their order.
+        """Take the releases right behind this one out of the queue, to store their changes too.
 
-        most: how many at most.
-
-        They have left the queue then, and wait until they are told that they are `done`.
+        Return at most `most` of them, in their order.  They wait until the leader calls `done` or
+        gives them back.
         """
         return self._queues.claim(self, most)
 
     def give_back(self, others: list[Turn]) -> None:
-        """Put releases that were taken along back to where they were, right behind this one."""
+        """Put releases that were claimed back into the queue, right behind this one."""
         self._queues.give_back(self, others)
 
     def done(self) -> None:
-        """Let a release go on that another one has taken along."""
+        """Let this release go on, after the leader has answered its conversation."""
+        # Set before the call, since the thread that wakes up looks at it.
         self.taken = True
         self._called.set()
 
     def leave(self, record: Record | None = None) -> None:
-        """Give up the place, and begin the turn of the next release if this was the first.
+        """Leave the queue, and begin the turn of the next release if this was the first.
 
-        record: what is stored by now as far as this release knows, or None if it does not know.
-            Its version must be the one in the store or one that no write has: a store that swaps
-            whole records would overwrite what another has written under a version guessed right.
+        record: the record that is stored by now, or None if this release does not know.  Its
+            version must be the stored one or one that no write has: if it were guessed, and another
+            process wrote a record with just that version, a store that swaps whole records would
+            overwrite it.
 
         A second call changes nothing.
         """
         try:
             self._queues.remove(self, record)
-        except BaseException:  # Ctrl-C may come in the middle, and others wait
+        except BaseException:
+            # Ctrl-C may strike in the middle.  The step is completed, since others wait for it.
             self._queues.remove(self, record)
             raise
 
     def begin(self, record: Record | None) -> None:
-        """Let the release go on, unless it was told so before."""
+        """Begin the turn of this release, unless it has begun."""
+        # The other attributes are set before the call, since the thread that wakes up looks at them.
         if not self._called.is_set():
             self.inherited = record
             self._since = time.monotonic()
@@ -186,16 +195,16 @@ class Turn:
 
     @property
     def is_lost(self) -> bool:
-        """Whether the turn began so long ago that nobody can be expected to end it."""
+        """Whether the turn began longer than `LONGEST_TURN` ago."""
         return self._called.is_set() and time.monotonic() - self._since > LONGEST_TURN
 
 
 class _Queues:
     """The queues of one process, by the ids of their sessions and their event loops.
 
-    A step that an exception interrupts can be repeated, and the next step completes it: each
-    begins the turn of the first in the queue if that has not begun.  The lock is reentrant, since
-    a signal handler or a finalizer may release a session in the middle of a step.
+    If an exception interrupts `append` or `remove`, the step can be repeated, and the next step
+    completes it: each begins the turn of the first in the queue if that has not begun.  The lock is
+    reentrant, since a signal handler or a finalizer may release a session in the middle of a step.
     """
 
     def __init__(self, loop: Callable[[], AbstractEventLoop | None]) -> None:
@@ -205,25 +214,28 @@ class _Queues:
         self._lock = threading.RLock()
 
     def append(self, turn: Turn) -> None:
-        """Put a release behind those that came before, and drop what ended loops have left."""
+        """Put a release at the end of its queue."""
         with self._lock:
             queues = self.by_id.setdefault(turn.id, {})
+            # The tasks of a closed loop never run again, so its queues are dropped.
             for loop in list(queues):
                 if loop is not None and loop.is_closed():
                     del queues[loop]
             queue = queues.setdefault(turn.loop, deque())
             queue.append(turn)
+            # Newcomers do this, since those that wait cannot: they sleep until they are woken.
             if queue[0].is_lost:
                 queue.popleft()
             queue[0].begin(None)
 
     def claim(self, turn: Turn, most: int) -> list[Turn]:
-        """Take out of the queue those right behind the first that can go along with it."""
+        """Take the releases right behind the first out of the queue, up to one that has to wait."""
         claimed: list[Turn] = []
         with self._lock:
             queue = self.by_id.get(turn.id, {}).get(turn.loop, deque())
             while len(queue) > 1 and queue[0] is turn and len(claimed) < most:
                 following = queue[1]
+                # The order is kept: nothing behind a release that cannot be combined overtakes it.
                 if following.conversation is None or not can_go_along(following.conversation):
                     break
                 following.claimed = True
@@ -234,9 +246,9 @@ class _Queues:
     def give_back(self, turn: Turn, others: list[Turn]) -> None:
         """Put claimed releases back into the queue, behind the first and in their order.
 
-        Not those that have left meanwhile, since they were cancelled or their time is up: nobody
-        would end their turns.  They go on without a turn, and so do all of them if the turn was
-        taken from the first.
+        Those that have left in the meantime, because they were cancelled or their time is up, are
+        not put back, since no thread or task would end their turns.  They go on without a turn, and
+        so do all of them if the first has lost its own turn by now.
         """
         with self._lock:
             queue = self.by_id.get(turn.id, {}).get(turn.loop, deque())
@@ -245,14 +257,17 @@ class _Queues:
             if is_first:
                 queue.popleft()
                 queue.extendleft((*reversed(back), turn))
+            # `claimed` is reset before the call, since the thread that wakes up looks at it.
             for other in others:
                 other.claimed = False
                 if other not in back:
                     other.begin(None)
 
     def remove(self, turn: Turn, record: Record | None) -> None:
-        """Take a release out of its queue, wherever it is, and see to the first of the others."""
-        if self.pid != os.getpid():  # in the child of a fork, where nobody would free the lock
+        """Take a release out of its queue, and begin the turn of the one that is first now."""
+        # In the child of a fork these are the parent's queues.  Another thread may have held the
+        # lock at the fork, and does not exist here, so the lock would never be released.
+        if self.pid != os.getpid():
             return
         with self._lock:
             turn.left = True
@@ -260,6 +275,7 @@ class _Queues:
             queue = queues.get(turn.loop, deque())
             if turn in queue:
                 queue.remove(turn)
+            # If the release was not the first, this does nothing, since that turn has begun.
             if queue:
                 queue[0].begin(record)
                 return
@@ -269,14 +285,16 @@ class _Queues:
 
 
 class _Turns:
-    """What is the same for threads and for tasks."""
+    """The part of the queues that is the same for threads and tasks."""
 
     def __init__(self) -> None:
         self._queues = _Queues(self._loop)
         self._by_id = self._queues.by_id
 
     def busy(self, id: str) -> bool:
-        """Return whether releases of this session are queueing."""
+        """Return whether releases of this session are in a queue."""
+        # This runs before each write that can collide, and hardly any session has a queue.  So the
+        # first test is one look-up, without the lock.
         return id in self._by_id and self._has_queue(id)
 
     def _has_queue(self, id: str) -> bool:
@@ -284,7 +302,7 @@ class _Turns:
         return queues.pid == os.getpid() and self._loop() in queues.by_id.get(id, {})
 
     def _own(self) -> _Queues:
-        """Return the queues of this process.  The child of a fork begins without any."""
+        """Return the queues of this process; the child of a fork begins with empty ones."""
         if self._queues.pid != os.getpid():
             self._queues = _Queues(self._loop)
             self._by_id = self._queues.by_id
@@ -300,11 +318,11 @@ class Turns(_Turns):
     def enter(
         self, id: str, timeout: float, conversation: Conversation[Any] | None = None
     ) -> Turn | None:
-        """Wait until the releases of this session that entered before have left.
+        """Enter the queue of a session, and wait until the releases before this one have left it.
 
-        Return the turn, which the caller has to `leave` whatever happens.  It may be `claimed`
-        by another release; then there is nothing to do any more.  After `timeout` seconds return
-        None; then the release has no place in the queue any more.
+        Return the turn, which the caller must end with `leave` in any case.  If it is `claimed`, a
+        leader has answered the conversation, unless `taken` is False: then it did not end in time.
+        Return None after `timeout` seconds; the release has left the queue then.
         """
         queues, called = self._own(), Event()
         turn = Turn(queues, id, conversation, called)
@@ -312,8 +330,11 @@ class Turns(_Turns):
             queues.append(turn)
             if called.wait(timeout):
                 return turn
+            # It leaves before it looks at `claimed`, since only one in the queue can be claimed.  If
+            # its turn began just now, it passes on the record that it inherited.
             turn.leave(turn.inherited)
-            if turn.claimed:  # the release that takes it along has a time limit of its own
+            # The leader has a time limit of its own, and may be storing the changes right now.
+            if turn.claimed:
                 called.wait(LONGEST_TURN)
                 return turn
         except BaseException:
@@ -331,11 +352,11 @@ class AsyncTurns(_Turns):
         timeout: float,  # noqa: ASYNC109 - as its twin
         conversation: Conversation[Any] | None = None,
     ) -> Turn | None:
-        """Wait until the releases of this session that entered before have left.
+        """Enter the queue of a session, and wait until the releases before this one have left it.
 
-        Return the turn, which the caller has to `leave` whatever happens.  It may be `claimed`
-        by another release; then there is nothing to do any more.  After `timeout` seconds return
-        None; then the release has no place in the queue any more.
+        Return the turn, which the caller must end with `leave` in any case.  If it is `claimed`, a
+        leader has answered the conversation, unless `taken` is False: then it did not end in time.
+        Return None after `timeout` seconds; the release has left the queue then.
         """
         queues, called = self._own(), AsyncEvent()
         turn = Turn(queues, id, conversation, called)
@@ -343,8 +364,11 @@ class AsyncTurns(_Turns):
             queues.append(turn)
             if await called.wait(timeout):
                 return turn
+            # It leaves before it looks at `claimed`, since only one in the queue can be claimed.  If
+            # its turn began just now, it passes on the record that it inherited.
             turn.leave(turn.inherited)
-            if turn.claimed:  # the release that takes it along has a time limit of its own
+            # The leader has a time limit of its own, and may be storing the changes right now.
+            if turn.claimed:
                 await called.wait(LONGEST_TURN)
                 return turn
         except BaseException:

@@ -1,18 +1,21 @@
-"""Every error that Sojourn raises on purpose.
+"""Every error that Sojourn raises on purpose; all are derived from `SessionError`.
 
-All descend from `SessionError`.  "Not there" is never an error below the manager: providers
-answer None, False or GONE, and raise only for faults.  No message carries a token or a password.
+An absent session is never an error below the manager: providers report it as None, False or GONE,
+and raise only for faults.  No message contains a token or a password.
 """
 
 from __future__ import annotations
 
 
 class SessionError(Exception):
-    """The root: catching it catches everything Sojourn raises on purpose."""
+    """The base class of all errors that Sojourn raises on purpose."""
 
 
 class ConfigError(SessionError, ValueError):
-    """A setting is unknown, mistyped or unsafe.  Names the key, the value and the way out."""
+    """A setting is unknown, of the wrong type, invalid or unsafe.
+
+    The message names the key and the value, and how to correct them.
+    """
 
 
 class EncodeError(SessionError, TypeError):
@@ -24,7 +27,7 @@ class SessionTooLarge(SessionError):
 
 
 class CorruptRecord(SessionError):
-    """What the store holds under an id cannot be read: the whole frame, or one field of it."""
+    """Stored data cannot be read: a whole record, or the value of one field."""
 
     def __init__(self, message: str, *, id: str | None = None) -> None:
         super().__init__(message)
@@ -32,24 +35,31 @@ class CorruptRecord(SessionError):
 
 
 class SessionGone(SessionError):
-    """`open_id` found no living session under the id, or it ended before the release."""
+    """A session opened by its id does not exist, or has ended.
+
+    `open_id` found no live session under the id, or the session ended before its release, or the
+    job itself ended it and then changed it: there is no client that could be given a new session.
+    """
 
 
 class SessionReleased(SessionError):
-    """The session was changed after its release: the response has begun, nothing can be saved."""
+    """The session was changed, or released again, after its release: nothing can be saved then."""
 
 
 class NotFresh(SessionError):
-    """`require_fresh` found no sign-in, or one that is too long ago: ask the user to sign in again."""
+    """`require_fresh` found no recent sign-in: the application should ask for another one."""
 
 
 class StoreError(SessionError):
-    """The store failed.  Never means that a session does not exist."""
+    """The store failed.  Never raised because a session does not exist."""
 
 
 class StoreUnavailable(StoreError):
-    """The store cannot be reached, is full or refuses; nothing is known to have been written."""
+    """The store cannot be reached, is full, or refused a call; that call wrote nothing."""
 
 
 class OutcomeUnknown(StoreError):
-    """A write was sent and its answer lost, and repeating it could do harm: it may stand or not."""
+    """It is not known whether a write was stored, for instance because its answer was lost.
+
+    It was not repeated, since a second write could do harm.
+    """

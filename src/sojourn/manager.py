@@ -1,8 +1,7 @@
-"""The managers: where a decision meets a provider.
+"""The managers, which carry the decisions of `_lifecycle` to a provider, and its answers back.
 
-`Manager` and `AsyncManager` are written twice and read the same.  What they share stands in
-`_policy`, every decision in `_lifecycle`, and what has to do with threads and tasks in
-`_background`.
+`Manager` and `AsyncManager` have the same text, except for `async` and `await`; a test compares
+them.  Their common base class is in `_policy`, and the order of colliding releases in `_running`.
 """
 
 from __future__ import annotations
@@ -28,11 +27,11 @@ from sojourn.release import Release, ReleaseOutcome
 from sojourn.session import Session
 
 ANYONE: Any = object()
-"""Stands for "whosever it is" where None is nobody."""
+"""The default of `destroy(user=...)`, for a session of any user; None is an anonymous visitor."""
 
 
 class Manager(Policy):
-    """Starts sessions from requests and releases them into responses."""
+    """Starts a session from the headers of a request, and releases it into the response."""
 
     def __init__(
         self,
@@ -43,10 +42,10 @@ class Manager(Policy):
         clock: Callable[[], float] | None = None,
         **settings: Any,
     ) -> None:
-        """Manage the sessions of `provider`: one of its own, a registered name, or the URL of a store.
+        """Manage the sessions of a provider: an instance, a registered name, or the URL of a store.
 
         config: JSON text, a mapping or a `Config`; `settings` are its keys and override it.
-            See `Config` for every key.  Raises ConfigError for what is wrong with any of them.
+            See `Config` for every key.  Raises ConfigError for an invalid one.
         clock: returns the seconds since the epoch, for tests; None is `time.time`.
         """
         super().__init__(Config.load(config, **settings), clock)
@@ -56,10 +55,12 @@ class Manager(Policy):
         self._prober = Prober(self._provider, self._life)
 
     def start(self, headers: Headers, *, https: bool = False) -> Session:
-        """Return the session of a request with these headers; a new one if it has none.
+        """Return the session of the request with these headers; a new one if it has none.
 
         headers: a mapping or pairs; names in any case, str or bytes.
-        https: whether the request came over https; proxies' headers are heeded besides.
+        https: whether the connection used https; headers of a proxy can only add that.
+
+        Raises StoreError if the store fails, unless `on_outage` is "anonymous".
         """
         self._started = True
         life = self._life
@@ -77,6 +78,7 @@ class Manager(Policy):
                 if self.config.on_outage == "error":
                     raise
                 return life.fresh(arrival, Standing.OUTAGE)
+            # A retired token must not hide a live one that comes after it.
             session = life.open(arrival, token, id, record)
             if session is not None and not session.is_retired:
                 return session
@@ -84,16 +86,17 @@ class Manager(Policy):
         return life.fresh(arrival) if retired is None else retired
 
     def release(self, session: Session, *, headers: bool = True) -> Release:
-        """Store what the request did; return the outcome, and headers to add to the response.
+        """Store the request's changes, and return the outcome and the headers for the response.
 
-        Then call what was given to `Session.on_release`.
+        Then call the functions given to `Session.on_release`.
 
         headers: False if the response can carry none, as that of a refused WebSocket.  Then no new
             session and no new id is stored, since the client could not be given the token.
 
-        Raises EncodeError or SessionTooLarge, and stores nothing, if the session holds what
-        cannot be stored.  Unless `on_outage` is "anonymous", StoreUnavailable if the store is
-        down, and OutcomeUnknown if it does not say whether it has stored what it was sent.
+        Raises SessionReleased after an earlier release, and EncodeError or SessionTooLarge if the
+        session cannot be stored; nothing is stored then.  Unless `on_outage` is "anonymous", also
+        StoreUnavailable if the store is down, and OutcomeUnknown if its answer was lost, so that
+        the changes may have been stored.
         """
         steps = self._life.close(session, headers=headers)
         try:
@@ -108,9 +111,9 @@ class Manager(Policy):
 
     @contextmanager
     def open(self, headers: Headers, *, https: bool = False) -> Iterator[Session]:
-        """Start a session, and release it at the end of the block unless that raises.
+        """Start a session, and release it at the end of the block unless the block raises.
 
-        The headers to add to the response are in `session.released.headers` then.
+        The headers to add to the response are then in `session.released.headers`.
         """
         session = self.start(headers, https=https)
         yield session
@@ -118,10 +121,10 @@ class Manager(Policy):
 
     @contextmanager
     def open_id(self, id: str) -> Iterator[Session]:
-        """Work on a session without a request: in a job, or behind an open WebSocket.
+        """Open a session by its id, without a request: in a job, or behind an open WebSocket.
 
-        It gets no cookie, no new id, and does not count as seen.  Raises SessionGone if there
-        is no living session, on leaving too if it ended meanwhile: then nothing was stored.
+        It gets no cookie and no new id, and does not count as seen.  Raises SessionGone if no live
+        session has the id; also at the end of the block, if it has ended: then nothing was stored.
         """
         session = self._resume(id)
         if session is None:
@@ -132,7 +135,7 @@ class Manager(Policy):
             raise SessionGone(f"no living session has the id {id!r}")
 
     def _resume(self, id: str) -> Session | None:
-        """Return the session of an id, for work without a request; None if none lives."""
+        """Return the session of an id, for work without a request; None if none is live."""
         try:
             record = self._prober.read(id) if is_id(id) else None
         except CorruptRecord:
@@ -141,10 +144,10 @@ class Manager(Policy):
         return self._life.resume(record)
 
     def destroy(self, id: str, *, user: str | None = ANYONE) -> bool:
-        """End a session now, and where it went if its id was regenerated; whether one stood.
+        """End a session now, or its successor if its id was replaced; return whether there was one.
 
-        user: end it only if it is one of theirs, as where somebody signs out elsewhere; None,
-            an anonymous visitor, has none.
+        user: end it only if it belongs to this user, as when users end one of their own sessions.
+            With None, for an anonymous visitor, nothing is ended.
         """
         if user is not ANYONE:
             theirs = self._ids_of(user)
@@ -153,16 +156,14 @@ class Manager(Policy):
         return self._runner.run(self._life.end(id))
 
     def destroy_user(self, user: str | None, *, keep: Session | str | None = None) -> int:
-        """End every session of a user, but for one if that is named; return how many.
+        """End every session of a user, except for one if it is given; return how many.
 
-        keep: a session, or its id.  It is kept under the id that it has, under the one that it
-            gets by a `login` or `regenerate_id` of this request, and under the one that another
-            request gave it.
-
-        Looks again until it ends none, so that one that got a new id meanwhile does not slip by.
+        keep: a session, or its id.  It is kept under that id, under the new one that a `login` or
+            `regenerate_id` of this request gives it, and under one that another request gave it.
         """
         kept = self._life.kept_ids(keep)
         ended, before = 0, -1
+        # Until a round ends none: a session may get a new id while its user's are being listed.
         while ended > before:
             before = ended
             theirs = self._ids_of(user)
@@ -172,20 +173,20 @@ class Manager(Policy):
         return ended
 
     def sessions(self, user: str | None = None) -> Iterator[SessionInfo]:
-        """Yield the living sessions of a user, or all, in no order.
+        """Yield the live sessions of a user, or all if it is None, in no particular order.
 
-        Raises EncodeError, as `destroy_user` does, for a user that is no str: it would find none.
+        Raises EncodeError, as `destroy_user` does, for a user that is not a str: it has no session.
         """
         user = None if user is None else text_of(user, "sessions")
         for record in self._provider.find(user, self._life.now()):
             yield SessionInfo.of(record)
 
     def active_count(self) -> int:
-        """Return how many sessions live."""
+        """Return the number of live sessions."""
         return self._provider.count(self._life.now())
 
     def gc(self) -> int:
-        """Take away everything that has expired, in batches; return how much it was."""
+        """Delete all expired records, in batches; return how many were deleted."""
         now, removed = self._life.now(), 0
         while True:
             batch = self._provider.gc(now, GC_BATCH)
@@ -194,42 +195,42 @@ class Manager(Policy):
                 return removed
 
     def check(self) -> list[str]:
-        """Try the store; return what is wrong with it, and what is unsafe, in sentences.
+        """Test the store, and return warnings about faults and unsafe settings, as sentences.
 
-        A record is written, read, listed and removed.  Raises StoreError if the store does not
-        answer, or refuses one of these.
+        A record is written, read, listed and deleted.  Raises StoreError if the store refuses that.
         """
         wrong = self._prober.probe()
         check = getattr(self._provider, "check", None)
         return wrong if check is None else [*wrong, *check()]
 
     def init(self) -> None:
-        """Make what the store needs before its first session: in a database, the table."""
+        """Create the structures that the store needs first, such as the table in a database."""
         init = getattr(self._provider, "init", None)
         if init is not None:
             init()
 
     def close(self) -> None:
-        """Stop the background and close the provider; the sessions stay."""
+        """Stop the background sweeps and close the provider; stored sessions are kept."""
         if self._gc is not None:
             self._gc.stop()
             self._gc = None
         self._provider.close()
 
     def start_gc(self) -> None:
-        """Sweep in the background every `gc_interval`, until `close`."""
+        """Delete expired records in the background every `gc_interval`, until `close`."""
+        # A thread does not survive a fork, nor a task the end of its loop: then another is started.
         if self._gc is None or not self._gc.runs:
             self._gc = Background(self.gc, self.config.gc_interval)
 
     def _ids_of(self, user: str | None) -> set[str]:
-        """The sessions of a user; an anonymous visitor has none to end."""
+        """Return the ids of a user's live sessions; none for None, an anonymous visitor."""
         return set() if user is None else {info.id for info in self.sessions(user)}
 
     def _followed(self, ids: set[str], living: set[str]) -> set[str]:
-        """Return these ids, and those that their sessions moved to unless they are living."""
+        """Return these ids and those of their successors.  living: ids that need no look-up."""
         found = {*ids}
         todo = [id for id in ids - living if is_id(id)]
-        while todo and len(found) < MOVES:
+        while todo and len(found) < MOVES:  # faulty tombstones might lead in a circle
             with suppress(CorruptRecord):
                 record = self._prober.read(todo.pop())
                 successor = None if record is None else record.successor
@@ -240,7 +241,7 @@ class Manager(Policy):
 
 
 class AsyncManager(Policy):
-    """Starts sessions from requests and releases them into responses."""
+    """Starts a session from the headers of a request, and releases it into the response."""
 
     def __init__(
         self,
@@ -251,10 +252,10 @@ class AsyncManager(Policy):
         clock: Callable[[], float] | None = None,
         **settings: Any,
     ) -> None:
-        """Manage the sessions of `provider`: one of its own, a registered name, or the URL of a store.
+        """Manage the sessions of a provider: an instance, a registered name, or the URL of a store.
 
         config: JSON text, a mapping or a `Config`; `settings` are its keys and override it.
-            See `Config` for every key.  Raises ConfigError for what is wrong with any of them.
+            See `Config` for every key.  Raises ConfigError for an invalid one.
         clock: returns the seconds since the epoch, for tests; None is `time.time`.
         """
         super().__init__(Config.load(config, **settings), clock)
@@ -264,10 +265,12 @@ class AsyncManager(Policy):
         self._prober = AsyncProber(self._provider, self._life)
 
     async def start(self, headers: Headers, *, https: bool = False) -> Session:
-        """Return the session of a request with these headers; a new one if it has none.
+        """Return the session of the request with these headers; a new one if it has none.
 
         headers: a mapping or pairs; names in any case, str or bytes.
-        https: whether the request came over https; proxies' headers are heeded besides.
+        https: whether the connection used https; headers of a proxy can only add that.
+
+        Raises StoreError if the store fails, unless `on_outage` is "anonymous".
         """
         self._started = True
         life = self._life
@@ -285,6 +288,7 @@ class AsyncManager(Policy):
                 if self.config.on_outage == "error":
                     raise
                 return life.fresh(arrival, Standing.OUTAGE)
+            # A retired token must not hide a live one that comes after it.
             session = life.open(arrival, token, id, record)
             if session is not None and not session.is_retired:
                 return session
@@ -292,16 +296,17 @@ class AsyncManager(Policy):
         return life.fresh(arrival) if retired is None else retired
 
     async def release(self, session: Session, *, headers: bool = True) -> Release:
-        """Store what the request did; return the outcome, and headers to add to the response.
+        """Store the request's changes, and return the outcome and the headers for the response.
 
-        Then call what was given to `Session.on_release`.
+        Then call the functions given to `Session.on_release`.
 
         headers: False if the response can carry none, as that of a refused WebSocket.  Then no new
             session and no new id is stored, since the client could not be given the token.
 
-        Raises EncodeError or SessionTooLarge, and stores nothing, if the session holds what
-        cannot be stored.  Unless `on_outage` is "anonymous", StoreUnavailable if the store is
-        down, and OutcomeUnknown if it does not say whether it has stored what it was sent.
+        Raises SessionReleased after an earlier release, and EncodeError or SessionTooLarge if the
+        session cannot be stored; nothing is stored then.  Unless `on_outage` is "anonymous", also
+        StoreUnavailable if the store is down, and OutcomeUnknown if its answer was lost, so that
+        the changes may have been stored.
         """
         steps = self._life.close(session, headers=headers)
         try:
@@ -316,9 +321,9 @@ class AsyncManager(Policy):
 
     @asynccontextmanager
     async def open(self, headers: Headers, *, https: bool = False) -> AsyncIterator[Session]:
-        """Start a session, and release it at the end of the block unless that raises.
+        """Start a session, and release it at the end of the block unless the block raises.
 
-        The headers to add to the response are in `session.released.headers` then.
+        The headers to add to the response are then in `session.released.headers`.
         """
         session = await self.start(headers, https=https)
         yield session
@@ -326,10 +331,10 @@ class AsyncManager(Policy):
 
     @asynccontextmanager
     async def open_id(self, id: str) -> AsyncIterator[Session]:
-        """Work on a session without a request: in a job, or behind an open WebSocket.
+        """Open a session by its id, without a request: in a job, or behind an open WebSocket.
 
-        It gets no cookie, no new id, and does not count as seen.  Raises SessionGone if there
-        is no living session, on leaving too if it ended meanwhile: then nothing was stored.
+        It gets no cookie and no new id, and does not count as seen.  Raises SessionGone if no live
+        session has the id; also at the end of the block, if it has ended: then nothing was stored.
         """
         session = await self._resume(id)
         if session is None:
@@ -340,7 +345,7 @@ class AsyncManager(Policy):
             raise SessionGone(f"no living session has the id {id!r}")
 
     async def _resume(self, id: str) -> Session | None:
-        """Return the session of an id, for work without a request; None if none lives."""
+        """Return the session of an id, for work without a request; None if none is live."""
         try:
             record = await self._prober.read(id) if is_id(id) else None
         except CorruptRecord:
@@ -349,10 +354,10 @@ class AsyncManager(Policy):
         return self._life.resume(record)
 
     async def destroy(self, id: str, *, user: str | None = ANYONE) -> bool:
-        """End a session now, and where it went if its id was regenerated; whether one stood.
+        """End a session now, or its successor if its id was replaced; return whether there was one.
 
-        user: end it only if it is one of theirs, as where somebody signs out elsewhere; None,
-            an anonymous visitor, has none.
+        user: end it only if it belongs to this user, as when users end one of their own sessions.
+            With None, for an anonymous visitor, nothing is ended.
         """
         if user is not ANYONE:
             theirs = await self._ids_of(user)
@@ -361,16 +366,14 @@ class AsyncManager(Policy):
         return await self._runner.run(self._life.end(id))
 
     async def destroy_user(self, user: str | None, *, keep: Session | str | None = None) -> int:
-        """End every session of a user, but for one if that is named; return how many.
+        """End every session of a user, except for one if it is given; return how many.
 
-        keep: a session, or its id.  It is kept under the id that it has, under the one that it
-            gets by a `login` or `regenerate_id` of this request, and under the one that another
-            request gave it.
-
-        Looks again until it ends none, so that one that got a new id meanwhile does not slip by.
+        keep: a session, or its id.  It is kept under that id, under the new one that a `login` or
+            `regenerate_id` of this request gives it, and under one that another request gave it.
         """
         kept = self._life.kept_ids(keep)
         ended, before = 0, -1
+        # Until a round ends none: a session may get a new id while its user's are being listed.
         while ended > before:
             before = ended
             theirs = await self._ids_of(user)
@@ -380,20 +383,20 @@ class AsyncManager(Policy):
         return ended
 
     async def sessions(self, user: str | None = None) -> AsyncIterator[SessionInfo]:
-        """Yield the living sessions of a user, or all, in no order.
+        """Yield the live sessions of a user, or all if it is None, in no particular order.
 
-        Raises EncodeError, as `destroy_user` does, for a user that is no str: it would find none.
+        Raises EncodeError, as `destroy_user` does, for a user that is not a str: it has no session.
         """
         user = None if user is None else text_of(user, "sessions")
         async for record in self._provider.find(user, self._life.now()):
             yield SessionInfo.of(record)
 
     async def active_count(self) -> int:
-        """Return how many sessions live."""
+        """Return the number of live sessions."""
         return await self._provider.count(self._life.now())
 
     async def gc(self) -> int:
-        """Take away everything that has expired, in batches; return how much it was."""
+        """Delete all expired records, in batches; return how many were deleted."""
         now, removed = self._life.now(), 0
         while True:
             batch = await self._provider.gc(now, GC_BATCH)
@@ -402,42 +405,42 @@ class AsyncManager(Policy):
                 return removed
 
     async def check(self) -> list[str]:
-        """Try the store; return what is wrong with it, and what is unsafe, in sentences.
+        """Test the store, and return warnings about faults and unsafe settings, as sentences.
 
-        A record is written, read, listed and removed.  Raises StoreError if the store does not
-        answer, or refuses one of these.
+        A record is written, read, listed and deleted.  Raises StoreError if the store refuses that.
         """
         wrong = await self._prober.probe()
         check = getattr(self._provider, "check", None)
         return wrong if check is None else [*wrong, *await check()]
 
     async def init(self) -> None:
-        """Make what the store needs before its first session: in a database, the table."""
+        """Create the structures that the store needs first, such as the table in a database."""
         init = getattr(self._provider, "init", None)
         if init is not None:
             await init()
 
     async def close(self) -> None:
-        """Stop the background and close the provider; the sessions stay."""
+        """Stop the background sweeps and close the provider; stored sessions are kept."""
         if self._gc is not None:
             await self._gc.stop()
             self._gc = None
         await self._provider.close()
 
     def start_gc(self) -> None:
-        """Sweep in the background every `gc_interval`, until `close`."""
+        """Delete expired records in the background every `gc_interval`, until `close`."""
+        # A thread does not survive a fork, nor a task the end of its loop: then another is started.
         if self._gc is None or not self._gc.runs:
             self._gc = AsyncBackground(self.gc, self.config.gc_interval)
 
     async def _ids_of(self, user: str | None) -> set[str]:
-        """The sessions of a user; an anonymous visitor has none to end."""
+        """Return the ids of a user's live sessions; none for None, an anonymous visitor."""
         return set() if user is None else {info.id async for info in self.sessions(user)}
 
     async def _followed(self, ids: set[str], living: set[str]) -> set[str]:
-        """Return these ids, and those that their sessions moved to unless they are living."""
+        """Return these ids and those of their successors.  living: ids that need no look-up."""
         found = {*ids}
         todo = [id for id in ids - living if is_id(id)]
-        while todo and len(found) < MOVES:
+        while todo and len(found) < MOVES:  # faulty tombstones might lead in a circle
             with suppress(CorruptRecord):
                 record = await self._prober.read(todo.pop())
                 successor = None if record is None else record.successor

@@ -1,9 +1,9 @@
-"""The values that cross the layers, and the one function on them.
+"""The values that managers and providers exchange, and the rule for applying changes to a record.
 
-A `Record` is what a store holds under an id; `Changes` are what one request did to it.  `merge`
-says what stands after the one was applied to the other.  It is the only place that knows, and
-every store that swaps whole records calls it under its lock or its version check.  Times are
-seconds since the epoch and come in from above: nothing here reads a clock.
+A `Record` is the stored form of a session; `Changes` are the effect of one request on it.  `merge`
+applies changes to a record.  Its rule is defined only here: a store that swaps whole records calls
+`merge` under its lock or its version check, and any other store must give the same result.  Times
+are seconds since the epoch.  They are arguments: nothing here reads a clock.
 """
 
 from __future__ import annotations
@@ -14,37 +14,37 @@ from enum import Enum, auto
 from typing import NamedTuple
 
 Fields = Mapping[bytes, bytes]
-"""A record's fields: encoded key to encoded value.  Opaque to every store."""
+"""A record's fields: encoded key to encoded value.  Stores do not interpret either."""
 
 NO_FIELDS: Fields = {}
 
 ID = "(?:[0-9a-f]{2}){16,64}"
 """An id as a regular expression: a digest in lower-case hex."""
 MOVES = 100
-"""How many successors are followed from one id.  More are no history of a session, but a fault of
-the store, such as tombstones in a circle."""
+"""The number of successors that are followed from one id.  A longer chain is not the history of a
+session but a fault of the store, such as tombstones in a circle."""
 
 _is_digest = re.compile(ID).fullmatch
 
 
 class Record(NamedTuple):
-    """What stands under an id: a session, or the tombstone of one that was regenerated away."""
+    """The record stored under an id: a session, or the tombstone of one that moved to a new id."""
 
     id: str
     fields: Fields
     created: float
     seen: float
     expires: float
-    """When it ends, for a tombstone too.  It has expired once `expires <= now`."""
+    """When the session or tombstone ends.  The record has expired once `expires <= now`."""
     user: str | None = None
     authenticated: float | None = None
     about: Mapping[str, str] | None = None
     lifetime: float | None = None
-    """An idle lifetime of its own in seconds; None is the configured one."""
+    """The idle lifetime in seconds that was set for this session; None is the configured one."""
     persistent: bool = False
-    """The cookie outlives the browser."""
+    """Whether the cookie remains when the browser is closed."""
     version: int = 0
-    """Private to stores that swap whole records."""
+    """Changes with each write.  Only stores that swap whole records use it."""
     successor: str | None = None
     """Set on a tombstone: the id that the session moved to."""
 
@@ -53,7 +53,7 @@ class Record(NamedTuple):
 
 
 class Move(NamedTuple):
-    """The session goes on under another id, of which the first two hex digits are the same."""
+    """A move to another id, the first two hex digits of which are the same as those of the old."""
 
     id: str
     user: str | None
@@ -64,23 +64,23 @@ class Move(NamedTuple):
 
 
 class Changes(NamedTuple):
-    """What one request did.  Without fields it is a touch, with a move a regeneration."""
+    """The effect of one request on a record.  Without changed fields or a move it is a touch."""
 
     now: float
     expires: float | None = None
-    """The new expiry; `seen` then becomes `now`.  None leaves both."""
+    """The new expiry; `seen` then becomes `now`.  None leaves both unchanged."""
     put: Fields = NO_FIELDS
     drop: Collection[bytes] = ()
     clear: bool = False
-    """Take away every field that stands when this is applied, then drop and put."""
+    """Whether to delete every field that is stored at that moment, before `put` is applied."""
     expect: Mapping[bytes, bytes | None] = NO_FIELDS
-    """What these keys must still hold (None: nothing) for anything to be written."""
+    """The values that these keys must still have (None: none); otherwise nothing is written."""
     move: Move | None = None
     lifetime: float | None = None
-    """The lifetime of its own with which `expires` was worked out."""
+    """The session's own lifetime, as in `Record.lifetime`, from which `expires` was computed."""
     persistent: bool | None = None
-    """None: lifetime and cookie kind stay, and where the lifetime is another by now, the times
-    stay too.  Otherwise both are set, and `expires` holds exactly."""
+    """None keeps the record's `lifetime` and `persistent`, and also its times if the stored lifetime
+    differs from `lifetime` here.  Any other value sets both, and `expires` applies exactly."""
 
     def __repr__(self) -> str:
         names = f"put {len(self.put)}, drop {len(self.drop)}, expect {len(self.expect)}"
@@ -88,43 +88,44 @@ class Changes(NamedTuple):
 
 
 class Outcome(Enum):
-    """What became of an update."""
+    """The result of an update."""
 
     APPLIED = auto()
     EMPTIED = auto()
-    """No field and no user was left: the record is gone."""
+    """Neither a field nor a user was left, so the record was deleted."""
     GONE = auto()
-    """Absent, a tombstone, or expired: nothing was written."""
+    """The record was absent, a tombstone, or expired: nothing was written."""
 
 
 class Merged(NamedTuple):
-    """What shall stand after an update."""
+    """The records that a store has to contain after an update."""
 
     outcome: Outcome
     record: Record | None
-    """Under `changes.move.id`, or the old id without a move.  None: nothing stands any more."""
+    """The new record, under `changes.move.id`, or under the old id without a move.  None: no record
+    remains under the old id."""
     tombstone: Record | None
-    """What takes the old record's place after a move."""
+    """The record that replaces the old one after a move; None without a move."""
 
 
 def is_id(text: str) -> bool:
-    """Return whether `text` could be an id.
+    """Return whether `text` has the form of an id.
 
-    One that comes from a client or out of a store is checked before it is used as an id.
+    A text that comes from a client or from a store is checked before it is used as an id.
     """
     return _is_digest(text) is not None
 
 
 def is_live(record: Record, now: float) -> bool:
-    """Whether the record is a session and not a tombstone, and has not expired."""
+    """Return whether the record is a session, not a tombstone, and has not expired."""
     return record.successor is None and record.expires > now
 
 
 def merge(record: Record | None, changes: Changes) -> Merged | Outcome | Record:
-    """Apply `changes` to what stands.
+    """Apply changes to the stored record, which is None if there is none.
 
-    Returns GONE if no live session stands there, `record` itself if it differs from what the
-    changes expect, and otherwise what shall stand; the caller makes it so in one step.
+    Return GONE if it is not a live session, `record` itself if it differs from `changes.expect`,
+    and otherwise the records that the caller has to store, in one atomic step.
     """
     if record is None or not is_live(record, changes.now):
         return Outcome.GONE
@@ -137,7 +138,9 @@ def merge(record: Record | None, changes: Changes) -> Merged | Outcome | Record:
         for key in changes.drop:
             fields.pop(key, None)
         fields.update(changes.put)
+    # A move also carries the user of the new record.
     whose = changes.move or record
+    # A session without data and user ends by itself, so that visitors leave no empty records.
     if not fields and whose.user is None:
         return Merged(Outcome.EMPTIED, None, None)
     seen, expires = _times(record, changes)
@@ -160,7 +163,7 @@ def merge(record: Record | None, changes: Changes) -> Merged | Outcome | Record:
 
 
 def tombstone(record: Record, move: Move) -> Record:
-    """What stands under the old id after `move`: no data, no user, only the way on."""
+    """Return the tombstone that replaces a record after a move: it names only the successor."""
     return Record(
         id=record.id,
         fields=NO_FIELDS,
@@ -173,12 +176,15 @@ def tombstone(record: Record, move: Move) -> Record:
 
 
 def _times(record: Record, changes: Changes) -> tuple[float, float]:
-    """When it is seen and when it expires.  Only a lifetime set on purpose may shorten that."""
+    """Return "last seen" and the expiry.  Only a lifetime set on purpose makes them earlier."""
     if changes.expires is None:
         return record.seen, record.expires
     if changes.persistent is None:
-        if changes.lifetime != record.lifetime:  # set meanwhile, and this request does not know it
+        # Another request has set a lifetime in the meantime.  This request computed its expiry from
+        # the old one, so it must neither shorten nor extend the new one.
+        if changes.lifetime != record.lifetime:
             return record.seen, record.expires
+        # Requests may be released in another order than they began: the later times win.
         return max(record.seen, changes.now), max(record.expires, changes.expires)
     return max(record.seen, changes.now), changes.expires
 

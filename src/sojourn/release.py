@@ -1,4 +1,4 @@
-"""What came of a session at the end of its request, and what the response has to say of it."""
+"""The result of a release: its outcome, and the headers for the response."""
 
 from __future__ import annotations
 
@@ -7,40 +7,41 @@ from typing import NamedTuple
 
 
 class ReleaseOutcome(StrEnum):
-    """What a release did."""
+    """The effect of a release."""
 
     UNCHANGED = "unchanged"
-    """Nothing was to be stored."""
+    """There was nothing to store."""
     TOUCHED = "touched"
-    """Only its times moved."""
+    """Only the times of the session were updated."""
     CREATED = "created"
-    """It was stored for the first time."""
+    """The session was stored for the first time."""
     SAVED = "saved"
     """Its changes were stored."""
     RENEWED = "renewed"
-    """It goes on under a new token and id, its changes stored with it."""
+    """The session continues under a new token and id; its changes were stored."""
     ENDED = "ended"
-    """It was destroyed, or nothing was left in it."""
+    """The session was destroyed, or it had become empty."""
     LATE = "late"
-    """It had ended before this release: nothing was stored, the client's cookie is left alone."""
+    """The session had ended before: nothing was stored, and the client's cookie is left alone."""
     RETIRED = "retired"
-    """Its token had been regenerated away before the request: nothing was stored."""
+    """The token had been replaced before the request began: nothing was stored."""
     OUTAGE = "outage"
-    """The store was down, and `on_outage` is "anonymous": nothing was stored."""
+    """The store was down, and `on_outage` is "anonymous": nothing is known to have been stored."""
     DISCARDED = "discarded"
-    """The request was given up, and its changes with it: nothing was stored."""
+    """The application discarded the changes, or the response could not carry the new token that
+    they need: nothing was stored."""
 
 
 class Release(NamedTuple):
-    """What came of a session, and the headers to append to the response."""
+    """The outcome of a release, and the headers to add to the response."""
 
     outcome: ReleaseOutcome
     headers: tuple[tuple[str, str], ...] = ()
     token: str | None = None
-    """The new secret, where the client is to be given one: for applications that hand it over
-    themselves, with `enable_set_cookie` off."""
+    """The new token if the client is to be given one, else None.  For applications that deliver it
+    themselves, with `enable_set_cookie=False`."""
 
     def __repr__(self) -> str:
-        """Name the headers, and not what is in them: one holds the token."""
+        """Return the outcome and the names of the headers; their values may contain the token."""
         names = ", ".join(name for name, _ in self.headers)
         return f"<Release {self.outcome.value}: {names or 'no headers'}>"

@@ -1,9 +1,9 @@
-"""What an application wants done once a request's changes are stored, such as starting a job.
+"""Calls the functions that a request gave to `Session.on_release`, for instance to start a job.
 
-A job that is queued in the middle of a request may run before the release has stored what it is to
-work on.  So the request hands its function to `Session.on_release`, and the manager calls it at the
-end of the release.  The response is still to be sent then, with the client's new token perhaps: an
-error of a function is logged, and changes nothing for the response.
+A job that is queued during a request may run before the release has stored the data that it needs.
+So the manager calls the functions after the changes are stored, at the end of the release.  At that
+time the response, which may carry a new token, has not been sent: an error of a function is logged,
+and does not affect the response.
 """
 
 from __future__ import annotations
@@ -18,17 +18,18 @@ Function = Callable[[], object]
 
 
 def run(functions: Sequence[Function]) -> None:
-    """Call each of them once, in this order."""
+    """Call each function once, in order; log their errors."""
     for function in functions:
         with _logged():
             function()
 
 
 async def async_run(functions: Sequence[Function]) -> None:
-    """Call each of them once, in this order; wait for those that are asynchronous."""
+    """Call each function once, in order, and await the asynchronous ones; log their errors."""
     for function in functions:
         with _logged():
             result = function()
+            # The result decides, since a lambda or a partial object may return a coroutine too.
             if isawaitable(result):
                 await result
 

@@ -1,9 +1,9 @@
-"""Cookies: what a request brought along, and the Set-Cookie that answers it.  Pure text.
+"""Reads tokens from the headers of a request, and renders Set-Cookie headers.
 
-`arrive` is the one reader.  Whatever a client sends is only text to it: it never raises for it, and
-lets nothing through that is not spelled like a token.  `set_cookie` and `delete_cookie` share the
-one renderer, so that a cookie is always deleted under the attributes it was set with, without
-which a browser would keep it (RFC 6265 §5.3).
+`arrive` reads headers as untrusted text: no text of a client makes it raise, and it returns only
+texts that have the form of a token.  `set_cookie` and `delete_cookie` share one renderer, since a
+browser deletes a cookie only if name, domain and path are those with which it was set (RFC 6265
+§5.3).
 """
 
 from __future__ import annotations
@@ -18,19 +18,21 @@ from sojourn.config import Config
 from sojourn.config.validators import COOKIE_LIMIT
 
 Headers = Mapping[str, Any] | Mapping[bytes, Any] | Iterable[tuple[Any, Any]]
-"""Headers of a request: a mapping or pairs, str or bytes; a mapping's value may be a list."""
+"""Request headers: a mapping or pairs, in str or bytes; the value in a mapping may be a list."""
 
 MOST_CANDIDATES = 8
-"""Tokens looked up for one request, from both ends of the header.
+"""The largest number of tokens that are looked up for one request: half from each end of the header.
 
-Cookies of another path or domain have the same name.  A page of a sibling host can set some that
-come before the visitor's own, by a longer path, or after it, as newer ones (RFC 6265 §5.4), so
-neither end alone may hide the other.
+A request may carry several cookies of the same name, for different paths or domains.  A sibling
+host can set some that come before the visitor's own cookie, because of a longer path, or after it,
+because they are newer (RFC 6265 §5.4).  With tokens from both ends, neither hides the visitor's.
 """
 
 PAST = "Thu, 01 Jan 1970 00:00:00 GMT"
 
-# RFC 7239 §4: the pairs of the first element, a quoted string being opaque, up to its `proto`.
+# RFC 7239 §4: this matches the pairs of the first element up to its `proto`.  A quoted string may
+# contain any character.  The possessive quantifiers (`*+`) prevent backtracking, which a hostile
+# header could make quadratic or worse.
 _says_https = re.compile(
     r'(?:(?:[^",;]|"(?:[^"\\]|\\.)*+")*+;)*[ \t]*proto=(?:https|"https")[ \t]*(?:[,;]|$)',
     re.IGNORECASE | re.DOTALL,
@@ -38,16 +40,16 @@ _says_https = re.compile(
 
 
 class Arrival(NamedTuple):
-    """What a request brought along."""
+    """The tokens of a request, and the way in which they came."""
 
     tokens: tuple[str, ...]
-    """Candidates in their order: spelled like tokens, each once, at most eight."""
+    """The candidates in the order of the header: of the form of a token, each once, at most eight."""
     malformed: bool
-    """Something of our name was there that is no token."""
+    """Whether a cookie or header of the configured name had a value that is not a token."""
     in_header: bool
-    """The token travels in the session header: no cookie was read, and none is to be sent."""
+    """Whether the client uses the session header: no cookie was read, and none is to be sent."""
     https: bool
-    """The client speaks https with us, or with the proxy before us."""
+    """Whether the client's connection, to this server or to its proxy, uses https."""
 
     def __repr__(self) -> str:
         return (
@@ -59,11 +61,12 @@ class Arrival(NamedTuple):
 def arrive(headers: Headers, https: bool, config: Config) -> Arrival:  # noqa: FBT001
     """Read the headers of a request.
 
-    A request that carries the configured session header, even an empty one, is answered in that
-    header, and its cookies are not read.  `https` is what the server knows about the connection; a
-    header of a proxy can add to that, never take away.
+    If a request has the configured session header, even an empty one, its cookies are not read, and
+    the response carries the token in that header.  https: whether the server's own connection uses
+    https; headers of a proxy can only add that.
     """
     found = _pick(headers, _wanted(config.header_name))
+    # With a cookie alone there is no header of a proxy to look at, which saves most requests that.
     if not https and config.secure == "auto" and (len(found) > 1 or "cookie" not in found):
         https = _asked_over_https(found)
     if config.header_name is not None and ("header" in found or not config.enable_set_cookie):
@@ -76,27 +79,29 @@ def arrive(headers: Headers, https: bool, config: Config) -> Arrival:  # noqa: F
 
 
 def set_cookie(config: Config, token: str, max_age: int | None, https: bool) -> str:  # noqa: FBT001
-    """The value of a Set-Cookie header that gives the client a token.
+    """Return the value of a Set-Cookie header that gives the client a token.
 
-    `max_age` counts seconds; browsers keep no cookie longer than 400 days (RFC 6265bis §5.5), so it
-    is cut there.  None makes a cookie that ends with the browser's session.
+    max_age: in seconds; at most 400 days are sent, since browsers keep no cookie for longer (RFC
+        6265bis §5.5).  None makes a cookie that ends with the browser's session.
     """
     lasting = "" if max_age is None else f"; Max-Age={min(max_age, COOKIE_LIMIT)}"
     return _render(config, token, lasting, https=https)
 
 
 def delete_cookie(config: Config, https: bool) -> str:  # noqa: FBT001
-    """The value of a Set-Cookie header that takes the cookie from the client."""
+    """Return the value of a Set-Cookie header that deletes the client's cookie."""
+    # `Expires` is for clients that do not know `Max-Age`.
     return _render(config, "", f"; Max-Age=0; Expires={PAST}", https=https)
 
 
 def _pick(headers: Headers, wanted: Mapping[str | bytes, str]) -> dict[str, str]:
-    """The wanted headers as text; several of one name are joined in their order."""
+    """Return the wanted headers as text; values of one name are joined in their order."""
     found: dict[str, str] = {}
     pairs = headers.items() if hasattr(headers, "items") else headers
     for name, value in pairs:
         key = wanted.get(name.lower())
         if key is not None:
+            # HTTP/2 may split a Cookie header, and the parts are joined by "; " (RFC 9113 §8.2.3).
             joint = "; " if key == "cookie" else ", "
             text = value if isinstance(value, str) else _text(value, joint)
             found[key] = f"{found[key]}{joint}{text}" if key in found else text
@@ -105,7 +110,7 @@ def _pick(headers: Headers, wanted: Mapping[str | bytes, str]) -> dict[str, str]
 
 @lru_cache
 def _wanted(header_name: str | None) -> dict[str | bytes, str]:
-    """The lower-case names of the headers to look at, each as str and as bytes."""
+    """Return the names of the headers to read, in lower case, each as str and as bytes."""
     wanted = {name: name for name in ("cookie", "forwarded", "x-forwarded-proto")}
     if header_name is not None:
         wanted[header_name.lower()] = "header"
@@ -122,7 +127,8 @@ def _text(value: str | bytes | Iterable[str | bytes], joint: str) -> str:
 
 
 def _asked_over_https(found: Mapping[str, str]) -> bool:
-    """Whether the proxy nearest to the client says so."""
+    """Return whether, by its headers, the proxy nearest to the client was asked over https."""
+    # Each proxy appends to these headers, so the first element is about the client's connection.
     first = found.get("x-forwarded-proto", "").partition(",")[0]
     return first.strip().lower() == "https" or (
         "forwarded" in found and _says_https(found["forwarded"]) is not None
@@ -130,9 +136,12 @@ def _asked_over_https(found: Mapping[str, str]) -> bool:
 
 
 def _cookie_tokens(text: str, name: str) -> tuple[tuple[str, ...], bool]:
-    """What the cookies of that name hold: the candidates, and whether there was anything else."""
+    """Return the tokens in the cookies of a name, and whether one of these is not a token."""
+    # The test by `in` is faster than the search.  With ";" in front, the first cookie looks like
+    # the others.
     values = _cookies_of(name)(f";{text}") if name in text else ()
-    if len(values) == 1 and len(values[0]) in TOKEN_LENGTHS:  # nearly always
+    # Nearly always there is one cookie without quotes; the rest of the function gives the same.
+    if len(values) == 1 and len(values[0]) in TOKEN_LENGTHS:
         return (Token(values[0]),), False
     tokens = [*dict.fromkeys(found.strip('"') for found in values if found)]
     if len(tokens) > MOST_CANDIDATES:
@@ -143,10 +152,11 @@ def _cookie_tokens(text: str, name: str) -> tuple[tuple[str, ...], bool]:
 
 @lru_cache
 def _cookies_of(name: str) -> Callable[[str], list[str]]:
-    """A search for the cookies of that name: the token that each holds, or an empty text.
+    """Return a function that finds the cookies of a name in a Cookie header.
 
-    It splits at ";", then at the first "=", and takes double quotes for a part of the value, as
-    `str.split` would and in a fraction of the time.
+    It returns for each the token, or an empty text if the value is not a token.  It gives the same
+    result as splitting at ";" and then at the first "=", in a fraction of the time.  Double quotes
+    are part of the value.
     """
     value = rf'[ \t]*("{TOKEN}"|{TOKEN})[ \t]*(?![^;])'
     return re.compile(rf";[ \t]*{re.escape(name)}[ \t]*=(?:{value})?").findall

@@ -1,7 +1,8 @@
-"""Reports what happens to sessions: to the logger `sojourn` and to `on_event(name, id)`.
+"""Reports events of sessions to the logger `sojourn` and to the application's `on_event(name, id)`.
 
 Only ids are reported, never tokens (OWASP, Session Management Cheat Sheet, "Logging Sessions
-Life Cycle").  Neither the logger nor the function can break a request.
+Life Cycle").  An error of the function is logged, and does not fail the request; errors of log
+handlers are handled by `logging` itself.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ _LEVELS = {"corrupt": logging.ERROR, "rejected": logging.INFO, "late": logging.I
 
 
 def emit(on_event: Callable[[str, str | None], object] | None, name: Event, id: str | None) -> None:
-    """Report one event; `id` is None where the client sent no token that could have one."""
+    """Report one event.  id: None if the client sent a text that is not a token and has no id."""
+    # Debug unless it is listed, since these events are frequent on a busy site.
     level = _LEVELS.get(name, logging.DEBUG)
     if logger.isEnabledFor(level):
         logger.log(level, "session %s: %s", name, id)

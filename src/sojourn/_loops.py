@@ -1,4 +1,4 @@
-"""The event loop of whoever calls: one of asyncio, or an error that says so."""
+"""The running event loop, with a clear error if it is not one of asyncio."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from sojourn.errors import ConfigError
 
 
 def running_loop() -> asyncio.AbstractEventLoop:
-    """Return the running event loop; raise ConfigError if there is none of asyncio."""
+    """Return the running event loop.  Raises ConfigError if no loop of asyncio is running."""
     try:
         return asyncio.get_running_loop()
     except RuntimeError:

@@ -1,4 +1,8 @@
-"""A record of the manager's own, by which it tries a store: written, read, listed and removed."""
+"""A test of the store with a record that the manager writes, reads, lists and deletes.
+
+It serves `check`, and every read of a record that cannot be decoded: if the store, or a proxy or
+driver before it, alters all data, that is an outage; otherwise only this record is corrupt.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ from sojourn.providers.base import AsyncProvider, Provider
 from sojourn.record import Record
 
 LIFETIME = 60.0
-"""Seconds after which the record goes by itself, if the process dies before it removes it."""
+"""Seconds after which the record expires, if the process ends before it has deleted it."""
 
 NOT_WRITTEN = "the store did not take a new record under an id that nobody has"
 CORRUPT = "the store gives back something else than was written: a record cannot be read"
@@ -20,25 +24,26 @@ NOT_REMOVED = "the store still has a record that was removed, so a logout would 
 
 
 def _record(id: str, now: float) -> Record:
-    """Return a record that shows whether a store keeps all bytes, and lists it by its user."""
+    """Return a record that shows whether the store keeps every byte, and lists users' sessions."""
+    # No application has this user, so the record is not among the sessions of a real one.
     user = f"sojourn check {id}"
     return Record(id, {b"bytes": bytes(range(256))}, now, now, now + LIFETIME, user, now)
 
 
 class Prober:
-    """Reads records, and tries the store where one cannot be read."""
+    """Reads records, and tests the store if one cannot be read."""
 
     def __init__(self, provider: Provider, life: Lifecycle) -> None:
         self._provider = provider
         self._life = life
         self._is_sound = False
-        """Whether the store is known to give back what was written."""
+        """Whether a test has shown that records of this store can be decoded; it is made once."""
 
     def read(self, id: str) -> Record | None:
         """Read a record.
 
-        Raises CorruptRecord, or StoreUnavailable if the store gives back no record as it was
-        written: then the fault is the store's, and no visitor may appear signed out by it.
+        Raises CorruptRecord if it cannot be decoded, but StoreUnavailable if the store returns no
+        record as it was written: then all visitors would appear to be signed out.
         """
         try:
             return self._provider.read(id)
@@ -48,7 +53,7 @@ class Prober:
         raise StoreUnavailable(CORRUPT)
 
     def probe(self) -> list[str]:
-        """Return what is wrong with the store, in sentences.
+        """Test the store; return its faults as sentences.
 
         Raises StoreError if it does not answer, or refuses to write.
         """
@@ -63,32 +68,34 @@ class Prober:
             wrong.append(CORRUPT)
         finally:
             provider.destroy(record.id)
+        # Reading a record that cannot be decoded would raise, so this is for a store without faults.
         if not wrong and provider.read(record.id) is not None:
             wrong.append(NOT_REMOVED)
         self._is_sound = CORRUPT not in wrong
         return wrong
 
     def _tried(self) -> list[str]:
-        """Return what is wrong; nothing if the store refuses to be tried."""
+        """Return the faults that a test shows; none if the test itself fails."""
+        # A full store still reads its records well, so a failed test says nothing about them.
         with suppress(StoreError):
             return self.probe()
         return []
 
 
 class AsyncProber:
-    """Reads records, and tries the store where one cannot be read."""
+    """Reads records, and tests the store if one cannot be read."""
 
     def __init__(self, provider: AsyncProvider, life: Lifecycle) -> None:
         self._provider = provider
         self._life = life
         self._is_sound = False
-        """Whether the store is known to give back what was written."""
+        """Whether a test has shown that records of this store can be decoded; it is made once."""
 
     async def read(self, id: str) -> Record | None:
         """Read a record.
 
-        Raises CorruptRecord, or StoreUnavailable if the store gives back no record as it was
-        written: then the fault is the store's, and no visitor may appear signed out by it.
+        Raises CorruptRecord if it cannot be decoded, but StoreUnavailable if the store returns no
+        record as it was written: then all visitors would appear to be signed out.
         """
         try:
             return await self._provider.read(id)
@@ -98,7 +105,7 @@ class AsyncProber:
         raise StoreUnavailable(CORRUPT)
 
     async def probe(self) -> list[str]:
-        """Return what is wrong with the store, in sentences.
+        """Test the store; return its faults as sentences.
 
         Raises StoreError if it does not answer, or refuses to write.
         """
@@ -113,20 +120,23 @@ class AsyncProber:
             wrong.append(CORRUPT)
         finally:
             await provider.destroy(record.id)
+        # Reading a record that cannot be decoded would raise, so this is for a store without faults.
         if not wrong and await provider.read(record.id) is not None:
             wrong.append(NOT_REMOVED)
         self._is_sound = CORRUPT not in wrong
         return wrong
 
     async def _tried(self) -> list[str]:
-        """Return what is wrong; nothing if the store refuses to be tried."""
+        """Return the faults that a test shows; none if the test itself fails."""
+        # A full store still reads its records well, so a failed test says nothing about them.
         with suppress(StoreError):
             return await self.probe()
         return []
 
 
 def _compared(written: Record, read: Record | None) -> list[str]:
-    """Compare what was read with what was written; versions are the store's own affair."""
+    """Return a fault if the record that was read differs from the one that was written."""
+    # A store may give a record any version.
     return (
         [] if read is not None and read._replace(version=written.version) == written else [ALTERED]
     )

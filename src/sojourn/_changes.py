@@ -4,8 +4,8 @@ Fields are loaded as bytes, and each is decoded when it is first read.  At relea
 were assigned or handed out are encoded again and compared with the loaded bytes.  So a change in
 place is noticed without a call, and a value that was only read is not written.
 
-A key changes in one of four ways, and each defines how the change is combined with a value that
-another request stored in the meantime:
+The way in which a key was changed decides how the change is combined with a value that another
+request stored in the meantime:
 
 - assigned or dropped: the last release wins.  (Two first containers under one key are merged.)
 - edited in place: a three-way merge of the loaded, the edited and the stored value.
@@ -126,7 +126,7 @@ class ChangeSet:
         return value
 
     def copy_of(self, name: bytes) -> Any:
-        """Return a copy of a value, which there is."""
+        """Return a copy of a value that exists."""
         if name in self._values:
             return self._copy(name, self._values[name])
         return self._decode(name, self._loaded[name])
@@ -136,7 +136,7 @@ class ChangeSet:
     def put(self, name: bytes, value: Any) -> None:
         """Assign a value.  Raises EncodeError if it cannot be stored.
 
-        Assigning the very object that was handed out says no more than the change in place of it.
+        Assigning the same object that was handed out counts as a change in place of it.
         """
         if type(value) in ATOMIC:
             self._assign(name, value, None)
@@ -146,7 +146,7 @@ class ChangeSet:
             self._assign(name, value, data)
 
     def drop(self, name: bytes) -> None:
-        """Delete a value, which there is."""
+        """Delete a value that exists."""
         self._values.pop(name, None)
         self._assigned.pop(name, None)
         self._steps.pop(name, None)
@@ -156,6 +156,7 @@ class ChangeSet:
     def set_default(self, name: bytes, default: Any) -> None:
         """Put a default under a name that has no value."""
         data = self._encode(name, default)
+        # After a deletion, the default replaces also a value that others store: an assignment.
         if self._cleared or name in self._dropped:
             self._assign(name, default, data)
         else:
@@ -165,6 +166,7 @@ class ChangeSet:
         """Replace a value by what a function returns for a copy of it; return that."""
         result = function(self._copy(name, self._current(name, default)))
         data = self._encode(name, result)
+        # A function that ran on this request's own value gives another assignment of it.
         if self._cleared or name in self._assigned or name in self._dropped:
             self._assign(name, result, data)
         else:
@@ -188,6 +190,7 @@ class ChangeSet:
     def _assign(self, name: bytes, value: Any, data: bytes | None) -> None:
         self._values[name] = value
         self._assigned[name] = data
+        # The test saves two calls for each of the most common assignments.
         if self._dropped or self._steps:
             self._dropped.discard(name)
             self._steps.pop(name, None)
@@ -237,6 +240,7 @@ class ChangeSet:
         if data == loaded:
             return
         delta.put[name] = data
+        # After `clear` nothing is expected: it deletes the values of other requests as well.
         if not self._cleared:
             delta.expect[name] = loaded
 
@@ -245,6 +249,7 @@ class ChangeSet:
             delta.put[name] = data
         elif data != steps.result:
             return  # edited back to the loaded value: no change
+        # Also if a function returned the value that it got: given another one, it might not.
         delta.expect[name] = steps.base
 
     def _edit(self, name: bytes) -> Edit | None:
@@ -317,7 +322,7 @@ class ChangeSet:
         return [*steps.taken, Edit(steps.result, data, self._in_hand(name))]
 
     def _in_hand(self, name: bytes) -> Any:
-        """Return a value as it would be decoded; ABSENT if derived types may be in it."""
+        """Return a value as it would be decoded; ABSENT if it may contain derived types."""
         return self._values[name] if self._codec.is_exact else ABSENT
 
     def _retaken(
@@ -341,7 +346,7 @@ class ChangeSet:
     def _edited(self, name: bytes, edit: Edit, value: Any, compare: Comparer) -> tuple[Any, bool]:
         """Return another value with the same edit."""
         mine = self._decode(name, edit.after) if edit.value is ABSENT else edit.value
-        if value is ABSENT:  # another request deleted it: the edit says that it is still wanted
+        if value is ABSENT:  # another request deleted it; the edit shows that it is still needed
             return mine, True
         return reconcile(self._decode(name, edit.before), mine, value, compare)
 
@@ -354,6 +359,7 @@ class ChangeSet:
             steps = self._steps.get(name)
             if steps is not None and steps.base is not None:
                 taken = self._taken(name, self._encode(name, value))
+                # Edits before the first function changed the loaded value, which is left out.
                 began = dropwhile(lambda step: isinstance(step, Edit), taken)
                 with suppress(Exception):  # the function may need the value of the old session
                     own[name], _ = self._retaken(name, began, ABSENT, Comparer(self._codec.mark))

@@ -1,9 +1,8 @@
 """Reads tokens from the headers of a request, and renders Set-Cookie headers.
 
 `arrive` reads headers as untrusted text: no text of a client makes it raise, and it returns only
-texts that have the form of a token.  `set_cookie` and `delete_cookie` share one renderer, since a
-browser deletes a cookie only if name, domain and path are those with which it was set (RFC 6265
-§5.3).
+texts that have the form of a token.  `set_cookie` and `delete_cookie` share one renderer: a browser
+keeps a cookie unless it is deleted with the attributes with which it was set (RFC 6265 §5.3).
 """
 
 from __future__ import annotations
@@ -31,8 +30,8 @@ because they are newer (RFC 6265 §5.4).  With tokens from both ends, neither hi
 PAST = "Thu, 01 Jan 1970 00:00:00 GMT"
 
 # RFC 7239 §4: this matches the pairs of the first element up to its `proto`.  A quoted string may
-# contain any character.  The possessive quantifiers (`*+`) prevent backtracking, which a hostile
-# header could make quadratic or worse.
+# contain any character.  The possessive quantifiers (`*+`) do not backtrack, so that a hostile
+# header cannot take more than linear time.
 _says_https = re.compile(
     r'(?:(?:[^",;]|"(?:[^"\\]|\\.)*+")*+;)*[ \t]*proto=(?:https|"https")[ \t]*(?:[,;]|$)',
     re.IGNORECASE | re.DOTALL,
@@ -156,7 +155,7 @@ def _cookies_of(name: str) -> Callable[[str], list[str]]:
 
     It returns for each the token, or an empty text if the value is not a token.  It gives the same
     result as splitting at ";" and then at the first "=", in a fraction of the time.  Double quotes
-    are part of the value.
+    are part of the value, so they do not protect a ";" between them.
     """
     value = rf'[ \t]*("{TOKEN}"|{TOKEN})[ \t]*(?![^;])'
     return re.compile(rf";[ \t]*{re.escape(name)}[ \t]*=(?:{value})?").findall

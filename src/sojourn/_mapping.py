@@ -30,6 +30,7 @@ class SessionMapping(MutableMapping[Any, Any]):
         """Return the value; raise KeyError if there is none, CorruptRecord if it does not decode."""
         state = self._state
         state.accessed = True
+        # A key of a type that cannot be stored is absent, as any other key is in a dict.
         try:
             return state.changes.get(encode_key(key))
         except (KeyError, EncodeError):
@@ -55,6 +56,7 @@ class SessionMapping(MutableMapping[Any, Any]):
             value = self[key]
         except KeyError:
             return default
+        # `isinstance` accepts neither a TypedDict, whose values are dicts, nor `list[str]`.
         expected = dict if is_typeddict(kind) else get_origin(kind) or kind
         if not isinstance(value, expected):
             raise CorruptRecord(
@@ -76,7 +78,7 @@ class SessionMapping(MutableMapping[Any, Any]):
             try:
                 key = decode_key(name)
             except ValueError:
-                continue  # stored by something else: no application can ask for it
+                continue  # not written by Sojourn, and no key of an application can match it
             yield key
 
     def __len__(self) -> int:
@@ -90,7 +92,7 @@ class SessionMapping(MutableMapping[Any, Any]):
     # -- copies are dicts: a second session could only overwrite the changes of the first ------
 
     def copy(self) -> dict[Any, Any]:
-        """Return a dict with copies of all values."""
+        """Return a dict with copies of all values, so that changing it does not affect the session."""
         return {key: self._state.changes.copy_of(encode_key(key)) for key in self}
 
     __copy__ = copy
@@ -112,8 +114,8 @@ class SessionMapping(MutableMapping[Any, Any]):
     def __setitem__(self, key: Any, value: Any) -> None:
         """Put a value; raise EncodeError, naming key and type, if its type cannot be stored.
 
-        To assign the object that this session returned for the key, after changing it in place,
-        is not needed, and does no harm: it still counts as a change in place.
+        After changing an object in place that this session returned, it need not be assigned again.
+        To do so does no harm: it still counts as a change in place.
         """
         self._changing().changes.put(encode_key(key), value)
 
@@ -134,6 +136,7 @@ class SessionMapping(MutableMapping[Any, Any]):
         if changes.has(name):
             return self[key]
         changes.set_default(name, default)
+        # The object itself, not a copy: later changes of it are noticed at the release.
         return default
 
     def clear(self) -> None:

@@ -1,8 +1,8 @@
-"""The state of a session during one request: its record, what the request asked for, its changes.
+"""The state of a session during one request: its record, its changes, and the requested actions.
 
-`Session` is the face of it for applications, and the lifecycle decides by it at release.  What a
-request asks for (an end, a new id, a sign-in, a lifetime) is kept here until then.  Times are
-seconds since the epoch.
+`Session` is its interface for applications, and the lifecycle reads it at release.  Until then, it
+keeps the actions that the request wants: an end, a new id, a sign-in, a lifetime.  Times are seconds
+since the epoch.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from sojourn.release import Release
 
 
 class Context(NamedTuple):
-    """What all sessions of one manager share."""
+    """The objects that all sessions of one manager share."""
 
     config: Config
     codec: Codec
@@ -39,7 +39,7 @@ class Standing(Enum):
 
     NORMAL = auto()
     RETIRED = auto()
-    """Its token was given up a moment ago: it stores nothing, and cannot end anything."""
+    """Its token was replaced a moment ago: it stores nothing, and cannot end a session."""
     OUTAGE = auto()
     """The store was down, and `on_outage` is "anonymous": it stores nothing."""
     DETACHED = auto()
@@ -93,7 +93,7 @@ class SessionState:
         """Of a retired session, the id under which the session of its token continues."""
         self.changes = ChangeSet(context.codec, NO_FIELDS if origin is None else origin.fields)
         self.accessed = False
-        """Whether the application looked at it: then the response depends on the visitor."""
+        """Whether the application looked at it: if so, the response depends on the visitor."""
         self.sealed = False
         """Whether it was released: a later change could not be saved."""
         self.ended: Record | None = None
@@ -104,16 +104,16 @@ class SessionState:
         self.begin(origin)
 
     def begin(self, origin: Record | None) -> None:
-        """Take the times and the user of a record, or of a new session, and ask for nothing."""
+        """Take the times and the user of a record, or of a new session, and request no action."""
         self.origin = origin
         self.renews = False
         """Whether the release is to give it a new token and id."""
         self.counts_as_seen = False
-        """Whether it counts as seen, though with `touch_on="change"` it might not."""
+        """Whether the request counts as seen, even if nothing changed and `touch_on` is "change"."""
         self.signs_in = False
         self.sets_lifetime = False
         self.minted: tuple[str, str] | None = None
-        """The token and the id that the release will give it, once one was asked for."""
+        """The token and the id that the release will give it, once `mint` has made them."""
         if origin is None:
             self.user: str | None = None
             self.authenticated: float | None = None
@@ -128,7 +128,8 @@ class SessionState:
             self.persistent = origin.persistent
 
     def end(self) -> None:
-        """Have the record destroyed at release; what is put from now on is a new session."""
+        """Request the end of the record; fields that are put from now on begin a new session."""
+        # After a second end in one request, it is still the record that has to be destroyed.
         self.ended = self.origin or self.ended
         self.changes.forget()
         self.begin(None)
@@ -136,13 +137,14 @@ class SessionState:
     def leave_origin(self) -> None:
         """Become a new session, since the record has ended in the meantime."""
         self.origin = None
+        # A lifetime that was set for the ended session, by "remember me" say, is not taken over.
         if not self.sets_lifetime:
             self.lifetime = None
             self.persistent = self.context.config.cookie_lifetime > 0
 
     @property
     def has_ended(self) -> bool:
-        """Whether nothing can be put into it any more: there is no client for a new session."""
+        """Whether fields can no longer be put: no client could be given the new session."""
         return self.standing is Standing.DETACHED and self.ended is not None
 
     @property
@@ -172,8 +174,11 @@ class SessionState:
     def mint(self) -> tuple[str, str]:
         """Return the token and the id that the release will give it; the same ones each time."""
         if self.minted is None:
+            # The first digits of an id decide where a store keeps the record.  With the same ones,
+            # the old and the new record are in one place, and a move is one step.
             like = self.successor if self.origin is None else self.origin.id
             self.minted = self.context.tokens.mint(like)
+            # An application may know the new id already; `Lifecycle.kept_ids` finds the old one.
             if like is not None:
                 self.context.renewing[self.minted[1]] = self
         return self.minted
@@ -190,5 +195,6 @@ class SessionState:
         idle = now + (config.max_lifetime if self.lifetime is None else self.lifetime)
         if config.absolute_lifetime is None:
             return idle
+        # The absolute limit counts from the beginning, however often the id has changed since.
         created = now if self.origin is None else self.origin.created
         return min(idle, created + config.absolute_lifetime)

@@ -1,9 +1,9 @@
-"""The command `sojourn`: look at a store's sessions and end them, beside the application.
+"""The command `sojourn`, which lists and ends the sessions of a store outside of the application.
 
-Each command is one call of a `Manager`, printed for people or, with `--json`, for programs.  Which
-store it is comes from the application's configuration file or from two options.  The exit status
-is 0, or 1 where there was nothing to end or something to warn of; what goes wrong is one line on
-stderr and 2.  Ids are no secrets, so they stand whole in what is printed and asked for.
+Each command is one call of a `Manager`; its result is printed for people or, with `--json`, for
+programs.  The store is named by the application's configuration file or by two options.  The exit
+status is 0 for success, 1 if there was nothing to end or there are warnings, and 2 for an error,
+which is printed as one line to stderr.  Ids are not secret, so they are printed and entered in full.
 """
 
 from __future__ import annotations
@@ -31,15 +31,16 @@ HEADINGS = ("id", "user", "created", "last seen", "expires", "about")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command, by default that of `sys.argv`, and return its exit status."""
+    """Run one command, by default the one in `sys.argv`, and return its exit status."""
     try:
         arguments = _parser().parse_args(argv, Arguments(json=False))
         with closing(_manager(vars(arguments))) as manager:
             status: int = arguments.run(arguments, manager)
-        sys.stdout.flush()
+        sys.stdout.flush()  # here, where the error of a closed pipe is still caught
     except KeyboardInterrupt:
-        return 128 + signal.SIGINT  # as shells report it
+        return 128 + signal.SIGINT  # the status by which shells report Ctrl-C
     except BrokenPipeError:  # `sojourn list | head`
+        # Python flushes stdout again when it exits; without a valid target it would print an error.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except (SessionError, OSError) as error:
@@ -48,9 +49,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     return status
 
 
-# -- which store -----------------------------------------------------------------------------------
+# -- the store -------------------------------------------------------------------------------------
 
 
+# An option overrides the configuration file.  Options that were not given are absent (`SUPPRESS`).
 def _manager(options: dict[str, Any]) -> Manager:
     settings = _settings(options["config"]) if "config" in options else {}
     named = settings.pop("provider", None)
@@ -150,7 +152,7 @@ def _init(arguments: Arguments, manager: Manager) -> int:
     return 0
 
 
-# -- what is printed -------------------------------------------------------------------------------
+# -- the output ------------------------------------------------------------------------------------
 
 
 def _say(arguments: Arguments, word: str, number: int) -> None:
@@ -162,8 +164,12 @@ def _local(seconds: float) -> str:
 
 
 def _plain(text: str) -> str:
-    """The text without what a terminal would obey: `about` may quote a stranger's browser."""
+    """Return a text with characters that are not printable replaced by escapes.
+
+    A terminal might execute them, and `about` may contain text that was sent by any browser.
+    """
     shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+    # A terminal with another encoding than UTF-8 may lack characters of a user's name.
     encoding = sys.stdout.encoding or "utf-8"
     return shown.encode(encoding, "backslashreplace").decode(encoding)
 
@@ -175,17 +181,19 @@ def _print_table(rows: Sequence[Sequence[str]]) -> None:
         print("  ".join(cells).rstrip())
 
 
-# -- what is understood ----------------------------------------------------------------------------
+# -- the arguments ---------------------------------------------------------------------------------
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line, as all that goes wrong here."""
+    """Reports an invalid argument in one line, like all other errors, instead of the full usage."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"sojourn: {message}; see {self.prog} --help\n")
 
 
 def _parser() -> argparse.ArgumentParser:
+    # Options of the store may come before or after the command.  With `SUPPRESS`, the parser of the
+    # command does not overwrite a value given before it by its own default.
     store = _Parser(add_help=False, argument_default=argparse.SUPPRESS)
     store.add_argument("--config", metavar="FILE", help='JSON: settings, and "provider"')
     store.add_argument("--provider", metavar="NAME", help="such as file, or a URL")

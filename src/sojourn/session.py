@@ -1,8 +1,8 @@
-"""A session as an application sees it: a mapping, whose it is, and what the request asks for.
+"""The session that applications use: a mapping, with properties, and methods that request actions.
 
 A session does no I/O.  Its fields are kept in a `ChangeSet`; an end, a new id, a user or a lifetime is
 noted in its `SessionState`; and the manager stores all of it at release.  Reading anything about a
-session counts as an access, since the answer differs from visitor to visitor.  Times are seconds
+session counts as an access, since the result differs from visitor to visitor.  Times are seconds
 since the epoch.
 """
 
@@ -27,7 +27,7 @@ class Session(SessionMapping):
     __slots__ = ()
 
     def __repr__(self) -> str:
-        """Show which session it is, and nothing of what is in it."""
+        """Return the id and the user, and none of the data."""
         state = self._state
         name = "new" if state.origin is None else state.origin.id
         return f"<Session {name} user={state.user!r}>"
@@ -38,16 +38,18 @@ class Session(SessionMapping):
 
         The class adds methods and properties, and has `__slots__ = ()`.
         """
+        # Python allows this because the slots of both classes are the same.
         session.__class__ = cls
         return cast("Self", session)
 
-    # -- what is known of it -----------------------------------------------------------------
+    # -- properties --------------------------------------------------------------------------
 
     @property
     def id(self) -> str:
-        """The name of the session: safe to log, and never accepted from a client.
+        """The id of the session: safe to log, and never accepted from a client.
 
-        After `login` or `regenerate_id` it is the id that the release will give it.
+        For a new session, and after `login` or `regenerate_id`, it is the id that the release will
+        give it.
         """
         state = self._accessed()
         if state.origin is not None and not state.renews:
@@ -61,7 +63,7 @@ class Session(SessionMapping):
 
     @property
     def is_retired(self) -> bool:
-        """Whether its token was given up a moment ago: it stores nothing, unless by a sign-in."""
+        """Whether the token was replaced before the request: only a sign-in is stored then."""
         return self._state.standing is Standing.RETIRED
 
     @property
@@ -82,38 +84,39 @@ class Session(SessionMapping):
 
     @property
     def seen_at(self) -> float:
-        """When it was last seen, as far as that is stored, in seconds since the epoch."""
+        """When the session was last seen, as far as that is stored, in seconds since the epoch."""
         state = self._accessed()
         return state.context.clock() if state.origin is None else state.origin.seen
 
     @property
     def expires_at(self) -> float:
-        """When it ends unless it is seen again, in seconds since the epoch."""
+        """When the session ends unless it is seen again, in seconds since the epoch."""
         state = self._accessed()
+        # The stored time, since a release does not move it at each request (`touch_interval`).
         if state.origin is not None and not state.sets_lifetime:
             return state.origin.expires
         return state.expiry(state.context.clock())
 
     @property
     def lifetime(self) -> float:
-        """How long it lives on if it is seen now, in seconds."""
+        """How long the session will live if it is seen now, in seconds."""
         state = self._accessed()
         now = state.context.clock()
         return state.expiry(now) - now
 
     @property
     def persistent(self) -> bool:
-        """Whether its cookie outlives the browser."""
+        """Whether the cookie remains when the browser is closed."""
         return self._accessed().persistent
 
     @property
     def accessed(self) -> bool:
-        """Whether this request looked at it: then the response depends on the visitor."""
+        """Whether this request looked at the session: if so, the response depends on the visitor."""
         return self._state.accessed
 
     @property
     def modified(self) -> bool:
-        """Whether a release would store something: changed fields, in place too, or an intent."""
+        """Whether a release would store something: changed fields, also in place, or an action."""
         return self._state.would_store
 
     @property
@@ -123,9 +126,9 @@ class Session(SessionMapping):
 
     @property
     def issued_token(self) -> str:
-        """The token that the release gave the client, for applications that hand it over.
+        """The token that the release issued, for applications that deliver it to the client.
 
-        Raises SessionError before the release, and if it gave none.
+        Raises SessionError before the release, and if the release issued none.
         """
         released = self._state.released
         if released is None or released.token is None:
@@ -145,11 +148,11 @@ class Session(SessionMapping):
             )
 
     def _accessed(self) -> SessionState:
-        """Return the state, and count as accessed."""
+        """Return the state, and mark the session as accessed."""
         self._state.accessed = True
         return self._state
 
-    # -- what the request asks for -----------------------------------------------------------
+    # -- actions, which are carried out at release --------------------------------------------
 
     def login(
         self,
@@ -161,18 +164,23 @@ class Session(SessionMapping):
     ) -> None:
         """Sign `user` in, under a new id (OWASP: renew the id at every sign-in).
 
-        keep: whether the data of the anonymous visitor, or of the same user, stay; another
-            user's never do.
-        about: a few words on where from, such as address and device, for lists of sessions.
-        remember: seconds that the session and its cookie live on without being seen.
+        keep: whether to keep the data of the anonymous visitor, or of the same user.  The data of
+            another user are never kept.
+        about: short texts on the client, such as its address and device, for lists of sessions.
+        remember: the idle lifetime of the session and its cookie, in seconds.
+
+        Raises EncodeError, SessionTooLarge or ConfigError for an invalid argument, and SessionError
+        for a session that was opened by its id, since it has no client for a token.
         """
         state = self._changing()
         self._refuse_detached("login")
+        # All arguments are checked before anything changes: a login that raises has no effect.
         user = checked_user(user)
         about = None if about is None else checked_about(about)
         if remember is not None:
             self._set_lifetime("remember", remember, persistent=True)
         stranger = state.user not in (None, user)
+        # The "remember me" of another user does not apply to this one.
         if stranger and remember is None:
             self.set_lifetime(None, persistent=state.context.config.cookie_lifetime > 0)
         if stranger or not keep:
@@ -187,43 +195,47 @@ class Session(SessionMapping):
         self.destroy()
 
     def destroy(self) -> None:
-        """End the session at release.  What is put afterwards begins a new one.
+        """End the session at release.  Fields that are put afterwards begin a new one.
 
-        A session opened by its id has no client that could be given a new one: to put anything
-        into it afterwards raises SessionGone.
+        A session opened by its id has no client that could be given a new one: putting fields into
+        it afterwards raises SessionGone.
         """
         if not self._state.has_ended:
             self._changing().end()
 
     def regenerate_id(self) -> None:
-        """Go on under a new token and id; the old ones are dead at once.
+        """Give the session a new token and id at release; the old ones are then invalid at once.
 
-        The release gives one new id, however often a request asks for it.
+        However often a request calls this, the release gives one new id.  Raises SessionError for a
+        session that was opened by its id, since it has no client for a token.
         """
         state = self._changing()
         self._refuse_detached("regenerate_id")
         state.renews = True
 
     def set_lifetime(self, seconds: float | timedelta | None, *, persistent: bool = False) -> None:
-        """Let this session live `seconds` from when it was last seen; None is as configured.
+        """Set the idle lifetime of this session; None is the configured one.
 
-        persistent: whether its cookie outlives the browser.  Raises ConfigError unless `seconds`
-            is above 0, and at most `absolute_lifetime` and 1e10 (some 300 years).
+        persistent: whether the cookie remains when the browser is closed.
+
+        Raises ConfigError unless `seconds` is above 0, and at most `absolute_lifetime` and 1e10
+        (some 300 years).
         """
         self._changing()
         self._set_lifetime("lifetime", seconds, persistent=persistent)
 
     def on_release(self, function: Callable[[], object]) -> None:
-        """Call `function` once the changes of this request are stored: to start a job on the session.
+        """Call a function after the changes of this request are stored, for instance to start a job.
 
-        It is called after the release, once; also if there was nothing to store, or the session was
+        It is called once, after the release, also if there was nothing to store or the session was
         ended.  It is not called if the changes were lost: the request or the release failed, the
         session had ended before, or the store was down.  Several functions are called in the order
-        in which they were given.  What a function raises is logged, and the response is sent.
+        in which they were given.  Their errors are logged, and the response is sent.
 
         An `AsyncManager` awaits an `async` function; a `Manager` refuses one with ConfigError.
         """
         state = self._changing()
+        # A Manager cannot await: it would only make a coroutine, and the function would never run.
         if not callable(function) or (iscoroutinefunction(function) and not state.context.awaits):
             raise ConfigError(
                 f"on_release: {function!r:.80} must be a function without arguments, and under a "
@@ -234,7 +246,7 @@ class Session(SessionMapping):
     def _set_lifetime(
         self, name: str, seconds: float | timedelta | None, *, persistent: bool
     ) -> None:
-        """Set the lifetime; `name` is that of the argument, for the error."""
+        """Set the lifetime.  name: the name of the argument, for the error message."""
         state = self._state
         lifetime: float | None = None if seconds is None else POSITIVE(name, seconds)
         limit = state.context.config.absolute_lifetime

@@ -49,6 +49,7 @@ class Comparer:
         """
         self._unchecked += work
         if self._unchecked > CHECKED_AFTER:
+            # Not the time of day: other threads and a busy machine must not shorten the work.
             now = time.thread_time()
             if self._until is None:
                 self._until = now + self._seconds
@@ -60,6 +61,8 @@ class Comparer:
     def mark(self, value: Any) -> bytes:
         """Return the mark of a value."""
         data = self._mark(value)
+        # One microsecond for the call, and one for 20 bytes.  It is spent after the work, since the
+        # size is not known before.
         self.spend(1 + len(data) // 20)
         return data
 

@@ -127,9 +127,11 @@ def _align(old: list[int], new: list[int], compare: Comparer) -> list[int]:
     new_unique = [place for place in new_inner if counts[new[place]] == new_counts[new[place]] == 1]
     _keep_in_order(_ranked(old, unique, new, new_unique), at)
     if len(unique) < len(inner) and len(new_unique) < len(new_inner):
+        # A list of the gaps, since the loop changes `at`, from which they are computed.
         for gap in [*_gaps(at, len(new))]:
             start, end, new_start, new_end = _trim(old, new, at, gap)
             _keep_in_order(_ranked(old, range(start, end), new, range(new_start, new_end)), at)
+        # The items kept just now have split the gaps, and the new ends may be equal again.
         for gap in [*_gaps(at, len(new))]:
             _trim(old, new, at, gap)
     return at
@@ -222,7 +224,7 @@ class _Hunks:
             self.of_old.append(number)
         self.of_new[reached:] = [number] * (size - reached)
         self.disturbed: set[int] = set()
-        """Stretches that an item moved out of or into: other items there may be strangers too."""
+        """Stretches that an item moved out of or into: neighbours there identify no other item."""
 
     def disturb(self, moved: set[int], at: list[int]) -> None:
         """Note the stretches of moved items."""
@@ -255,7 +257,7 @@ class _Pairing:
         for (hunk, number), old in olds.items():
             new = news.get((hunk, number), [])
             if hunk in self._hunks.disturbed:
-                # An item moved here or away, so neighbours prove nothing: these items are in doubt.
+                # An item moved here or away, so it is unclear which of the others belong together.
                 moved_over.old.extend(old)
             # Places alone decide here, as no shared entry has linked these items.
             elif new and self._belong(old, new):
@@ -272,9 +274,9 @@ class _Pairing:
     def _belong(self, old: list[int], new: list[int]) -> bool:
         """Whether new items between the same neighbours are the old items, in the same order.
 
-        That is so if their numbers are equal and no ids differ.  If there are more new items, it is
-        so only for items other than containers, for which no part of one item can get into another;
-        the surplus ones count as added.
+        They are if both are equally many and no ids differ.  If there are more new items, they are
+        only if the old ones are not containers, since no part of such an item can end up in another;
+        the surplus items count as added.
         """
         pairs = zip(old, new, strict=False)
         if any(
@@ -317,6 +319,7 @@ class _Pairing:
             rewrite = _component(old, links, back)
             done.update(rewrite.old)
             new, hunk = rewrite.new[0], self._hunks.of_old[old]
+            # Several items on one side: it is unclear which new item belongs to which old one.
             alone = len(rewrite.old) == len(rewrite.new) == 1
             # Linked items are one edited item only if it stayed between its neighbours, in order.
             here = hunk == self._hunks.of_new[new] and hunk not in self._hunks.disturbed
@@ -354,6 +357,7 @@ class _Pairing:
         for place in places:
             kind = type(items[place])
             if kind in CONTAINERS:
+                # A set, since an item that contains an entry twice is still its only owner.
                 for mark in set(_parts(items[place], self._compare)):
                     owners[kind, mark] = NOWHERE if (kind, mark) in owners else place
         return owners

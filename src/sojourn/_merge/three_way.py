@@ -11,8 +11,8 @@ a container is split up and its entries are merged one by one:
     tuple           item by item, if all three have the same length
     anything else   is not split up
 
-If the changes contradict each other, mine wins as a whole, and the loss is reported.  That is so
-for a value that both changed, an item that one side removed and the other edited or moved, two new
+If the changes contradict each other, mine wins as a whole, and the loss is reported.  This applies
+to a value that both changed, an item that one side removed and the other edited or moved, two new
 orders, and list items that cannot be matched.  So nothing is stored twice, no item is mixed from
 two others, and no change is lost silently.
 

@@ -12,7 +12,7 @@ request stored in the meantime:
 - computed by steps (`setdefault`, `apply`, and edits between them): the steps run again.
 
 Working out the difference changes no state, so it can be done at any time and repeatedly.  This
-module does no I/O and does not know whose data it holds.
+module does no I/O and is independent of users, ids and stores.
 """
 
 from __future__ import annotations

@@ -82,9 +82,9 @@ class Together(NamedTuple):
 def can_go_along(conversation: Conversation[Any]) -> bool:
     """Return whether the changes of a release can be combined with those of others.
 
-    A move and a new lifetime cannot: they change the id, or the meaning of the expiry, of what
-    follows.  Nor can `clear`: it deletes the fields that the store has at that moment, and a sum of
-    changes only names fields that were known before.
+    A move and a new lifetime cannot: they change the id, or the meaning of the expiry, for all
+    changes that follow.  Nor can `clear`: it deletes every field that is stored at that moment, but
+    a sum of changes only names fields that are known before.
     """
     if not isinstance(conversation.call, Update):
         return False
@@ -122,8 +122,8 @@ def combined(record: Record, waiting: Sequence[Conversation[Any]]) -> Together |
         calls.append(call)
         if not (plain and can_go_along(conversation)):
             return Together(members, call, None)
-        # This record may never be stored.  With a version that no store has, no store can take it
-        # for the one that it holds.
+        # This record may never be stored.  With a version that no store has, it cannot be mistaken
+        # for the stored one.
         current = cast("Record", cast("Merged", merged).record)._replace(version=-1)
     if not members:
         return None

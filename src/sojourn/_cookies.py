@@ -89,7 +89,7 @@ def set_cookie(config: Config, token: str, max_age: int | None, https: bool) -> 
 
 def delete_cookie(config: Config, https: bool) -> str:  # noqa: FBT001
     """Return the value of a Set-Cookie header that deletes the client's cookie."""
-    # `Expires` is for clients that do not know `Max-Age`.
+    # `Expires` is for clients that ignore `Max-Age`.
     return _render(config, "", f"; Max-Age=0; Expires={PAST}", https=https)
 
 

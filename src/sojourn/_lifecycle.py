@@ -3,7 +3,7 @@
 Nothing here does I/O.  A release is written as a generator that yields calls of the provider and is
 sent their answers; the managers only carry them.  So sync and async code share one set of decisions.
 
-Three rules hold everywhere.  A record is stored before a cookie with its token is sent.  If a
+Three rules apply everywhere.  A record is stored before a cookie with its token is sent.  If a
 request ends a session and begins another, the end is stored first.  The changes of a late release
 are dropped; only a sign-in then begins a new session.
 """
@@ -372,8 +372,8 @@ class Lifecycle:
     def _too_late(self, state: SessionState, origin: Record) -> Steps:
         """Drop the changes of a late release; but a sign-in begins a new session with its own ones.
 
-        Otherwise a user who signs in twice at once, or just as the session ends, would be signed
-        out.  Values that were loaded from the ended session are left out.
+        Otherwise two sign-ins at the same time, or one just as the session ends, would leave the
+        user signed out.  Values that were loaded from the ended session are left out.
         """
         if not state.signs_in:
             return self._late(state, origin)

@@ -150,7 +150,7 @@ class SessionMapping(MutableMapping[Any, Any]):
     def apply(self, key: Any, function: Callable[[Any], Any], default: Any = None) -> Any:
         """Replace the value by `function(value)`, and return that; no overlapping one is lost.
 
-        The function is called at once, with a copy of the value, or of `default` if there is none.
+        The function is called immediately, with a copy of the value, or of `default` if there is none.
         It is called again at release only if another request has changed the value by then, so
         it should only compute.  A change in place before or after it is merged.  If it raises, the
         error reaches the caller, and nothing of the request is stored.

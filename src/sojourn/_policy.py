@@ -78,8 +78,8 @@ class Policy:
     def set_hash_func(self, name: str, key: str | bytes = "") -> None:
         """Set the hash function, by its name in hashlib, and the key that derive ids from tokens.
 
-        Raises ConfigError once a session was started: with other ids, no token that a client holds
-        would find its session any more.
+        Raises ConfigError once a session was started: with other ids, no token of a client would
+        find its session any more.
         """
         if self._started:
             raise ConfigError(

@@ -76,7 +76,7 @@ class Prober:
 
     def _tried(self) -> list[str]:
         """Return the faults that a test shows; none if the test itself fails."""
-        # A full store still reads its records well, so a failed test says nothing about them.
+        # A full store still reads its records well, so a failed test is no evidence against them.
         with suppress(StoreError):
             return self.probe()
         return []
@@ -128,7 +128,7 @@ class AsyncProber:
 
     async def _tried(self) -> list[str]:
         """Return the faults that a test shows; none if the test itself fails."""
-        # A full store still reads its records well, so a failed test says nothing about them.
+        # A full store still reads its records well, so a failed test is no evidence against them.
         with suppress(StoreError):
             return await self.probe()
         return []

@@ -13,7 +13,7 @@ from sojourn.config import Config
 from sojourn.release import Release, ReleaseOutcome
 
 _NO_STORE = ("Cache-Control", "no-store, private")
-"""`private` adds nothing to `no-store`, but some caches heed only that directive."""
+"""`private` adds nothing to `no-store`, but some caches obey only that directive."""
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -81,7 +81,7 @@ class Responses:
         name = self._config.header_name
         return ((name, str(token)),) if name is not None and state.arrival.in_header else ()
 
-    # A client that uses the session header is given its token there, and no cookie besides.
+    # A client that uses the session header gets its token there, and no cookie.
     def _cookie(self, state: SessionState, token: str, now: float) -> Headers:
         if state.arrival.in_header or not self._config.enable_set_cookie:
             return ()

@@ -91,7 +91,7 @@ class Runner:
             undisturbed(self._lead, turn, conversation, turn.inherited or record)
         elif not turn.taken:
             raise OutcomeUnknown("the release that was to store these changes did not end in time")
-        # Further calls, as of a sign-in whose session has ended, do not compete for the old record.
+        # Further calls, for instance of a sign-in that came late, do not compete for the record.
         while conversation.call is not None:
             conversation.reply(self._ask(conversation.call))
         return conversation.result()
@@ -152,9 +152,9 @@ class Runner:
             answer = self._provider.update(call.record, call.changes)
             if isinstance(answer, Record) and (pause := turn.lose()):
                 sleep(pause)
-                # Others have probably written during the pause, so to merge with the record from
-                # before it would be in vain.  To send the same update again costs no more than a
-                # read: it returns the record of now, or it is applied after all.
+                # Others have probably written during the pause, so merging with the record from
+                # before it would be wasted.  Sending the same update again costs no more than a
+                # read: it returns the record that is stored now, or it is applied after all.
                 answer = self._provider.update(call.record, call.changes)
             if isinstance(answer, Record):
                 record = answer
@@ -215,7 +215,7 @@ class AsyncRunner:
             await async_undisturbed(self._lead, turn, conversation, turn.inherited or record)
         elif not turn.taken:
             raise OutcomeUnknown("the release that was to store these changes did not end in time")
-        # Further calls, as of a sign-in whose session has ended, do not compete for the old record.
+        # Further calls, for instance of a sign-in that came late, do not compete for the record.
         while conversation.call is not None:
             conversation.reply(await self._ask(conversation.call))
         return conversation.result()
@@ -280,9 +280,9 @@ class AsyncRunner:
             answer = await self._provider.update(call.record, call.changes)
             if isinstance(answer, Record) and (pause := turn.lose()):
                 await async_sleep(pause)
-                # Others have probably written during the pause, so to merge with the record from
-                # before it would be in vain.  To send the same update again costs no more than a
-                # read: it returns the record of now, or it is applied after all.
+                # Others have probably written during the pause, so merging with the record from
+                # before it would be wasted.  Sending the same update again costs no more than a
+                # read: it returns the record that is stored now, or it is applied after all.
                 answer = await self._provider.update(call.record, call.changes)
             if isinstance(answer, Record):
                 record = answer

@@ -137,7 +137,7 @@ class SessionState:
     def leave_origin(self) -> None:
         """Become a new session, since the record has ended in the meantime."""
         self.origin = None
-        # A lifetime that was set for the ended session, by "remember me" say, is not taken over.
+        # A lifetime that was set for the ended session, as by "remember me", is not taken over.
         if not self.sets_lifetime:
             self.lifetime = None
             self.persistent = self.context.config.cookie_lifetime > 0
@@ -178,7 +178,7 @@ class SessionState:
             # the old and the new record are in one place, and a move is one step.
             like = self.successor if self.origin is None else self.origin.id
             self.minted = self.context.tokens.mint(like)
-            # An application may know the new id already; `Lifecycle.kept_ids` finds the old one.
+            # The application may already use the new id; `Lifecycle.kept_ids` finds the old one.
             if like is not None:
                 self.context.renewing[self.minted[1]] = self
         return self.minted

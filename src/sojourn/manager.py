@@ -65,7 +65,7 @@ class Manager(Policy):
         self._started = True
         life = self._life
         arrival = life.arrive(headers, https=https)
-        del headers  # they hold the token, and a traceback may show local variables
+        del headers  # they contain the token, and a traceback may show local variables
         retired: Session | None = None
         for token in arrival.tokens:
             id = life.id_of(token)
@@ -275,7 +275,7 @@ class AsyncManager(Policy):
         self._started = True
         life = self._life
         arrival = life.arrive(headers, https=https)
-        del headers  # they hold the token, and a traceback may show local variables
+        del headers  # they contain the token, and a traceback may show local variables
         retired: Session | None = None
         for token in arrival.tokens:
             id = life.id_of(token)

@@ -125,7 +125,7 @@ class Codec:
     def is_still(self, value: Any, data: bytes) -> bool:
         """Whether `encode` would give `data` for the present state of a value.
 
-        False may also mean that this cannot be told quickly: the caller then calls `encode`.
+        False may also mean that this cannot be found out quickly: the caller then calls `encode`.
         """
         try:
             return packb(value, self._default, OPTIONS) == data[1:-5]  # without the frame

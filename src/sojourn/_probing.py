@@ -37,7 +37,7 @@ class Prober:
         self._provider = provider
         self._life = life
         self._is_sound = False
-        """Whether a test has shown that records of this store can be decoded; it is made once."""
+        """Whether a test has shown that records can be decoded; reads do not repeat it then."""
 
     def read(self, id: str) -> Record | None:
         """Read a record.
@@ -68,7 +68,7 @@ class Prober:
             wrong.append(CORRUPT)
         finally:
             provider.destroy(record.id)
-        # Reading a record that cannot be decoded would raise, so this is for a store without faults.
+        # Only for a store without faults: reading a record that cannot be decoded would raise.
         if not wrong and provider.read(record.id) is not None:
             wrong.append(NOT_REMOVED)
         self._is_sound = CORRUPT not in wrong
@@ -89,7 +89,7 @@ class AsyncProber:
         self._provider = provider
         self._life = life
         self._is_sound = False
-        """Whether a test has shown that records of this store can be decoded; it is made once."""
+        """Whether a test has shown that records can be decoded; reads do not repeat it then."""
 
     async def read(self, id: str) -> Record | None:
         """Read a record.
@@ -120,7 +120,7 @@ class AsyncProber:
             wrong.append(CORRUPT)
         finally:
             await provider.destroy(record.id)
-        # Reading a record that cannot be decoded would raise, so this is for a store without faults.
+        # Only for a store without faults: reading a record that cannot be decoded would raise.
         if not wrong and await provider.read(record.id) is not None:
             wrong.append(NOT_REMOVED)
         self._is_sound = CORRUPT not in wrong

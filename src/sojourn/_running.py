@@ -28,7 +28,7 @@ MOST = 64
 
 
 class Stored(NamedTuple):
-    """A combined update that was stored, with its outcome."""
+    """A combined update, and the outcome that the store answered."""
 
     together: Together
     outcome: Outcome

@@ -221,6 +221,7 @@ def container(mark: Mark, items: list[Any]) -> Any:
     """
     if mark is Mark.TUPLE:
         return tuple(items)
+    # Before the container is built, since building it is the work that would take too long.
     check_hashes(items[::2] if mark is Mark.DICT else items)
     if mark is Mark.DICT:
         entries: Any = dict(zip(items[::2], items[1::2], strict=True))

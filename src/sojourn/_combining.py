@@ -105,8 +105,8 @@ def combined(record: Record, waiting: Sequence[Conversation[Any]]) -> Together |
     for conversation in waiting:
         if members and time.monotonic() > until:
             break
-        # To the release, this is the answer "the stored record is another one, namely this", upon
-        # which it merges its changes with that record and yields another update.
+        # For the release this answer means: the stored record is not as expected, but this one.  It
+        # merges its changes with that record, and yields another update.
         conversation.reply(current)
         call = conversation.call
         if not isinstance(call, Update):

@@ -65,7 +65,7 @@ def arrive(headers: Headers, https: bool, config: Config) -> Arrival:  # noqa: F
     https; headers of a proxy can only add that.
     """
     found = _pick(headers, _wanted(config.header_name))
-    # With a cookie alone there is no header of a proxy to look at, which saves most requests that.
+    # If a cookie is all that was found, there is no header of a proxy to look at.
     if not https and config.secure == "auto" and (len(found) > 1 or "cookie" not in found):
         https = _asked_over_https(found)
     if config.header_name is not None and ("header" in found or not config.enable_set_cookie):

@@ -3,7 +3,7 @@
 The child of a fork begins with copies of its parent's values, and must not use them.  On a shared
 connection, each process may read answers meant for the other, and a lock that another thread held
 at the fork stays locked in the child.  Functions registered with `os.register_at_fork` run only if
-Python itself forks, but not in a server that forks in C code, such as uWSGI.  So the process id is
+Python itself forks, and not in a server that forks in C code, such as uWSGI.  So the process id is
 compared at each access to a value.
 """
 

@@ -81,8 +81,8 @@ class Responses:
         name = self._config.header_name
         return ((name, str(token)),) if name is not None and state.arrival.in_header else ()
 
-    # A client that uses the session header gets its token there, and no cookie.
     def _cookie(self, state: SessionState, token: str, now: float) -> Headers:
+        # A client that uses the session header gets its token there, and no cookie.
         if state.arrival.in_header or not self._config.enable_set_cookie:
             return ()
         max_age = None

@@ -68,8 +68,8 @@ class Runner:
             if not isinstance(call, Update):
                 answer = self._ask(call)
                 continue
-            # While others queue, this write would collide, or make theirs do so.  But an update that
-            # expects no values, such as a touch, cannot collide, and need not wait.
+            # While others queue, this write would collide, or make theirs collide.  An update that
+            # expects no values, such as a touch, cannot collide, so it does not wait.
             if call.changes.expect and self._turns.busy(call.record.id):
                 return self._queue(Conversation(steps, call), call, None)
             answer = self._provider.update(call.record, call.changes)
@@ -192,8 +192,8 @@ class AsyncRunner:
             if not isinstance(call, Update):
                 answer = await self._ask(call)
                 continue
-            # While others queue, this write would collide, or make theirs do so.  But an update that
-            # expects no values, such as a touch, cannot collide, and need not wait.
+            # While others queue, this write would collide, or make theirs collide.  An update that
+            # expects no values, such as a touch, cannot collide, so it does not wait.
             if call.changes.expect and self._turns.busy(call.record.id):
                 return await self._queue(Conversation(steps, call), call, None)
             answer = await self._provider.update(call.record, call.changes)

@@ -1,4 +1,4 @@
-"""Sessions in SQL: MySQL and MariaDB, PostgreSQL, SQLite."""
+"""Providers that keep sessions in a SQL table: MySQL and MariaDB, PostgreSQL, SQLite."""
 
 from sojourn.providers.sql.mysql import AsyncMySQLProvider as AsyncMySQLProvider
 from sojourn.providers.sql.mysql import MySQLProvider as MySQLProvider

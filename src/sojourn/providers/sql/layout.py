@@ -1,4 +1,8 @@
-"""What a table has to say of itself, and what to do where there is none, or no right to it."""
+"""The check that the table has the layout of this release, and the errors if it has not.
+
+The name of the layout is stored with the table itself: as its comment, or in SQLite as an SQL
+comment in its CREATE statement.  A table with another layout is refused and never altered.
+"""
 
 from __future__ import annotations
 
@@ -10,19 +14,25 @@ from sojourn.providers.sql.statements import LAYOUT, Statements, ddl
 
 
 class Layout(NamedTuple):
-    """What is known of a table that this release can use."""
+    """The abilities of the database and of the table's engine, for a table with this layout."""
 
     says_what_it_deletes: bool
-    """Whether a DELETE can return rows."""
+    """Whether a DELETE can return the deleted rows."""
     has_transactions: bool
-    """Whether a statement that fails changes nothing: not so with Aria and MyISAM."""
+    """Whether a failed statement changes nothing.  False for the engines Aria and MyISAM, where the
+    rows that were written before the failure stay."""
 
 
 def check_layout(statements: Statements, rows: list[Any]) -> Layout:
-    """Make sure that the table is there, and one that this release knows."""
+    """Return the table's abilities, given the rows that the query `layout` returned.
+
+    Raises StoreUnavailable if the table is absent, and StoreError if it has another layout.
+    """
     if not rows:
         raise missing(statements, "it is not there, and create_table is False")
     said, says_what_it_deletes, has_transactions = rows[0]
+    # MySQL and PostgreSQL return the comment alone.  SQLite returns the whole CREATE statement, in
+    # whose first line the layout follows "-- ".  A view has no such line and is refused.
     comment = str(said).partition("\n")[0].rpartition("-- ")[2]
     if comment != LAYOUT:
         raise StoreError(
@@ -33,7 +43,7 @@ def check_layout(statements: Statements, rows: list[Any]) -> Layout:
 
 
 def other_columns(statements: Statements, reason: OtherColumns) -> StoreError:
-    """The error for a table that says it is of this layout, and has other columns."""
+    """Return the error for a table that is marked with this layout but has other columns."""
     return StoreError(
         f"the table {statements.table} has other columns than this release needs: {reason}. "
         "Restore it, or name another one by `table`"
@@ -41,7 +51,7 @@ def other_columns(statements: Statements, reason: OtherColumns) -> StoreError:
 
 
 def missing(statements: Statements, reason: str) -> StoreUnavailable:
-    """The error for a table that is not there and cannot be made."""
+    """Return the error for a table that does not exist and was not created."""
     return StoreUnavailable(
         f"no table for the sessions: {reason}. Whoever may create tables runs `sojourn init`, "
         f"or these statements:\n{ddl(statements)}{statements.grant}"
@@ -49,5 +59,5 @@ def missing(statements: Statements, reason: str) -> StoreUnavailable:
 
 
 def denied(statements: Statements, reason: Denied) -> StoreUnavailable:
-    """The error for a user who may not do what the application has to."""
+    """Return the error for a database user that lacks a right the application needs."""
     return StoreUnavailable(f"{reason}. Whoever may runs:\n{statements.grant}")

@@ -1,4 +1,4 @@
-"""What the constructors check alike."""
+"""The settings that the constructors of all SQL providers share, and their checks."""
 
 from __future__ import annotations
 
@@ -16,11 +16,13 @@ U = TypeVar("U")
 TABLE = "sojourn_sessions"
 POOL = 10
 TIMEOUT = 4.0
-"""Seconds.  Two of these, as for an answer that never comes and a connection anew, are under ten."""
+"""Seconds.  A request may wait twice, for an answer that never comes and then for a new connection;
+together that stays under ten seconds."""
 
 
 def checked(pool: object, timeout: object, idle_timeout: object = None) -> None:
-    """Refuse a size of the pool or a timeout that makes no sense."""
+    """Raise ConfigError if the pool's size or a timeout (in seconds) has a wrong type or range."""
+    # Exact types, since True is an int.  NaN fails every comparison, and is refused with the rest.
     if type(pool) is not int or pool < 1:
         raise ConfigError(f"pool: {pool!r} must be a number of connections, 1 or more")
     if type(timeout) not in (int, float) or not 0 < timeout <= 3600:  # type: ignore[operator]
@@ -36,7 +38,7 @@ def checked(pool: object, timeout: object, idle_timeout: object = None) -> None:
 def pool_of(
     driver: Driver, size: int, timeout: float, longest_idle: float | None = None
 ) -> Pool[Connection]:
-    """Return the connections that threads share."""
+    """Return a pool of at most `size` connections of a driver, for threads.  Times are seconds."""
     return Pool(
         connect=driver.connect,
         close=driver.close,
@@ -51,13 +53,22 @@ def pool_of(
 def fastest(
     ways: Mapping[str, Callable[[U, float], T]], asked: str | None, extra: str
 ) -> Callable[[U, float], T]:
-    """Return what makes a driver: the one that is asked for, or the first that is installed."""
+    """Return a function that creates a driver: the one named by `asked`, or the first installed.
+
+    ways: each driver's name and class, the fastest first.
+    asked: the configured name; None to try all of them.
+    extra: the extra of this package that installs one, for the error message.
+
+    Raises ConfigError for an unknown name; the function raises it if no driver is installed.
+    """
     if asked is not None and asked not in ways:
         raise ConfigError(f"driver: {asked!r} is none of {', '.join(ways)}")
 
     def made(target: U, timeout: float) -> T:
         for name, way in ways.items():
             if asked in (None, name):
+                # A driver's class imports its package when it is instantiated.  A package that is
+                # installed but broken, such as mysqlclient without its C library, counts as absent.
                 with suppress(ImportError):
                     return way(target, timeout)
         raise ConfigError(

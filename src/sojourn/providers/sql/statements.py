@@ -1,6 +1,12 @@
-"""The statements for one table, the same for every database as far as SQL goes.
+"""The statements for one table, written once for all databases as far as their SQL agrees.
 
-Each is one step, and with autocommit one round trip.
+Each statement is one atomic step, and with autocommit one round trip.  A write names the version
+that it replaces (`WHERE id = ? AND version = ?`), so that it is a compare and swap: the number of
+affected rows tells whether the caller's record was still current.
+
+That works at every isolation level.  An UPDATE or DELETE waits for a concurrent write of the row and
+then checks the version that was committed last; in PostgreSQL above READ COMMITTED it fails instead,
+with a serialization error, and `link` sends it again.
 """
 
 from __future__ import annotations
@@ -16,8 +22,10 @@ from sojourn.providers.sql.dialects import COLUMNS, MARKS, Dialect
 from sojourn.providers.sql.rows import Row
 
 LAYOUT = "sojourn layout 1"
-"""What a table says of itself; it changes with every change of the columns."""
+"""The name of the layout, stored with the table.  It changes with every change of the columns."""
 
+# A table's name cannot be a parameter of a statement, so it is restricted instead.  48 characters
+# leave room for the suffix of an index: PostgreSQL cuts names at 63 bytes.
 _NAME = re.compile(r"([A-Za-z_][A-Za-z0-9_]{0,47}\.)?[A-Za-z_][A-Za-z0-9_]{0,47}", re.ASCII)
 
 
@@ -25,43 +33,53 @@ class Statements(NamedTuple):
     """All statements for one table."""
 
     table: str
-    """Its name, quoted."""
+    """The table's name, quoted, with its schema if one was given."""
     layout: str
     create: tuple[str, ...]
     grant: str
-    """What gives the application's user the rights that it needs."""
+    """The statement that gives the application's user all rights it needs, for error messages."""
     read: str
     insert: str
     save: str
+    """Store the fields; the times stay."""
     renew: str
+    """Store the fields, and move the times forward."""
     relive: str
+    """Store the fields and the times, with a lifetime that was set on purpose."""
     bury: str
-    """Put a tombstone in the place of a row, where a move is two statements."""
+    """Replace a row by a tombstone; used where a move takes two statements."""
     touch: str
+    """Move the times of a live session forward; its version stays."""
     remove: str
+    """Delete a row, if it still has a given version."""
     discard: str
-    """Remove, whatever its version."""
+    """Delete a row whatever its version, such as a row that cannot be read."""
     take: str
-    """Remove, and return what it was: not every database can."""
+    """Delete a row and return it.  Some databases cannot: see `Layout.says_what_it_deletes`."""
     move: str
     owned: str
+    """Select a user's live sessions."""
     listed: str
+    """Select live sessions in the order of their ids, from a given id on."""
     live: str
+    """Count the live sessions."""
     gc: str
     warnings: tuple[tuple[str, str], ...]
 
 
 _CHECKED = "version, seen, expires, owner, successor, head"
 LISTED = f"id, {_CHECKED}"
-# The second bound leaves out rows that never expire: in SQLite any text is greater than a number,
-# and in PostgreSQL infinity and NaN are.
+# The second bound leaves out rows with an expiry that is not a valid time, which other programs may
+# have written: in SQLite any text is greater than any number, in PostgreSQL infinity and NaN are.
+# Such a row never becomes `expires <= now` either, so `gc` does not delete it.
 LIVE = f"expires > ? AND expires <= {LATEST!r} AND successor IS NULL"
 
 GRANT = "GRANT SELECT, INSERT, UPDATE, DELETE ON $table TO $user;\n"
 READ = f"SELECT {_CHECKED}, fields FROM $table WHERE id = ?"
 INSERT = f"INSERT INTO $table ({COLUMNS}) VALUES ({MARKS})"
-# A touch passes the version by, so whoever renews must not take back what it promised meanwhile;
-# only a lifetime that was set on purpose does.
+# A touch does not change the version, so one may have moved the times forward since this request
+# read the record, and the version does not show that.  RENEW therefore never moves the times back.
+# RELIVE may shorten the expiry, since a lifetime was set on purpose.
 SAVE = "UPDATE $table SET version = ?, fields = ? WHERE id = ? AND version = ?"
 RENEW = """UPDATE $table SET version = ?, fields = ?, seen = $greatest(seen, ?),
 expires = $greatest(expires, ?) WHERE id = ? AND version = ?"""
@@ -69,21 +87,26 @@ RELIVE = """UPDATE $table SET version = ?, fields = ?, seen = $greatest(seen, ?)
 lifetime = ?, head = ? WHERE id = ? AND version = ?"""
 BURY = f"""UPDATE $table SET {", ".join(f"{column} = ?" for column in Row._fields[1:])}
 WHERE id = ? AND version = ?"""
+# A touch names no version, so it does not conflict with a request that changes fields.  It checks
+# the lifetime instead: after another request has set a new lifetime, this request's expiry, which
+# was computed from the old one, must not be stored.
 TOUCH = f"""UPDATE $table SET seen = $greatest(seen, ?), expires = $greatest(expires, ?)
 WHERE id = ? AND {LIVE} AND lifetime $same ?"""
 REMOVE = "DELETE FROM $table WHERE id = ? AND version = ?"
 DISCARD = "DELETE FROM $table WHERE id = ?"
 TAKE = f"DELETE FROM $table WHERE id = ? RETURNING {LISTED}"
 OWNED = f"SELECT {LISTED} FROM $table WHERE owner = ? AND {LIVE}"
-# An id is hexadecimal.  In SQLite a blob is greater than any text, so there are none in the list.
+# An id is hexadecimal, so every id is below 'g'.  In SQLite a blob is greater than any text, so the
+# bound also keeps rows with a blob as their id out of the list.
 ALL = f"SELECT {LISTED} FROM $table WHERE id >= ? AND id < 'g' AND {LIVE} ORDER BY id LIMIT ?"
 COUNT = f"SELECT count(*) FROM $table WHERE {LIVE}"
 
 
 def statements(dialect: Dialect, table: str, user: str = "") -> Statements:
-    """Return the statements for a table; raise ConfigError if it cannot be called that.
+    """Return the statements for a table; raise ConfigError if its name is not allowed.
 
-    user: whose rights the application has.
+    table: its name, optionally preceded by a schema and a dot.
+    user: the database user of the application, for the text of `grant`.
     """
     _check(table)
     words = _words(dialect, table, user)
@@ -116,9 +139,11 @@ def statements(dialect: Dialect, table: str, user: str = "") -> Statements:
 
 
 def _words(dialect: Dialect, table: str, user: str) -> dict[str, str]:
-    """Return what takes the places that a text marks with `$`."""
+    """Return the values of the placeholders that begin with `$`."""
     schema, _, name = table.rpartition(".")
     return {
+        # `name` and `schema` are put between quotes by the texts that use them; `_check` has made
+        # sure that they need no escaping.
         "table": ".".join(_quoted(dialect, part) for part in table.split(".")),
         "user": _quoted(dialect, user) if user else "…",
         "name": name,
@@ -138,12 +163,13 @@ def _check(table: object) -> None:
 
 
 def _quoted(dialect: Dialect, name: str) -> str:
+    # A table's name contains no quote, but a user's name, from the address, may contain one.
     quote = dialect.quote
     return quote + name.replace(quote, quote * 2) + quote
 
 
 def _marked(text: str, mark: str) -> str:
-    """Put the driver's marks in; those with a `$` are numbered."""
+    """Replace each `?` by the driver's parameter mark; `$` marks are numbered: $1, $2."""
     if mark != "$":
         return text.replace("?", mark)
     numbers = itertools.count(1)
@@ -151,5 +177,5 @@ def _marked(text: str, mark: str) -> str:
 
 
 def ddl(statements: Statements) -> str:
-    """Return what makes the table and its indexes, as a script."""
+    """Return the statements that create the table and its indexes, as one script."""
     return "".join(f"{statement};\n" for statement in statements.create)

@@ -1,7 +1,8 @@
-"""Versions: numbers of which no two writes have the same.
+"""Versions: a number for each write of a row, different from that of every other write.
 
-So a version says who wrote a row, and a writer whose answer was lost knows its own row from one
-that another wrote with the very same bytes.  Each process counts on from a place of its own.
+A version therefore identifies the write that produced a row.  If the answer to a write is lost, the
+writer reads the row and compares versions: it can tell its own row from one that another process
+wrote with exactly the same bytes.  Each process counts up from its own starting point.
 """
 
 from __future__ import annotations
@@ -17,15 +18,19 @@ from sojourn._processes import PerProcess
 
 
 def _counter() -> Callable[[], int]:
-    """Return what counts from where no other process does, of this machine or another."""
+    """Return a counter whose start no other process uses, on this machine or another."""
+    # Process ids repeat, across machines, containers and reboots: the host name, the time and the
+    # address of an object make the start distinct.
     place = f"{node()} {os.getpid()} {time.time_ns()} {id(object())}"
     digest = blake2b(place.encode(), digest_size=8).digest()
-    return count(int.from_bytes(digest) >> 2).__next__  # a column has 63 bits
+    # A BIGINT column holds 63 bits without the sign; a start of 62 bits leaves room to count up.
+    return count(int.from_bytes(digest) >> 2).__next__
 
 
+# A child of `fork` must not count on from the parent's number: both would use the same versions.
 _next = PerProcess(_counter)
 
 
 def own_version() -> int:
-    """Return a version that no other write has."""
+    """Return a version that no other write has or will have."""
     return _next()()

@@ -1,4 +1,8 @@
-"""Writes, and what became of one whose answer was lost."""
+"""Writes as statements, and how to find out whether one was made if its answer was lost.
+
+A connection may break after the database has committed a write and before the answer arrives.  The
+caller then reads the row: its version shows whether this write, none, or another one was made.
+"""
 
 from __future__ import annotations
 
@@ -14,39 +18,47 @@ from sojourn.record import Changes, Record
 
 
 class Write(NamedTuple):
-    """A statement that puts one record in the place of another."""
+    """A statement that replaces one record by another under the same id."""
 
     statement: str
     parameters: Parameters
     old: Record | None
+    """The record that has to be stored before the write; None if there must be none."""
     new: Record | None
+    """The record that is stored after the write; None if it deletes."""
     version: int
-    """The version with which `new` is written."""
+    """The version with which `new` is stored."""
 
     @property
     def id(self) -> str:
-        """The id under which they stand."""
+        """The id of both records."""
         record = self.old or self.new
         assert record is not None
         return record.id
 
 
 def creating(sql: Statements, record: Record) -> Write:
-    """Return what stores a new record."""
+    """Return the write that stores a new record."""
+    # The record keeps its version, since its id is new: no other write has stored one under it.
     return Write(sql.insert, row_of(record), None, record, record.version)
 
 
 def swapping(sql: Statements, old: Record, new: Record | None) -> Write:
-    """Return what puts `new`, or nothing, in the place of `old`."""
+    """Return the write that replaces `old` by `new`, or deletes `old` if `new` is None."""
     if new is None:
         return Write(sql.remove, (old.id, old.version), old, new, 0)
+    # Not `new.version`, which `merge` sets to `old.version + 1`: two requests that change the same
+    # record would both use that, and could not tell their writes apart after a lost answer.
     version = own_version()
     if new.successor is not None:
         row = row_of(new._replace(version=version))
         return Write(sql.bury, (*row[1:], old.id, old.version), old, new, version)
+    # The narrowest statement that stores the change, so that a touch by another request, which does
+    # not change the version, is not overwritten.
     statement = sql.save
     more: Parameters = ()
-    if old[8:10] != new[8:10] or new.expires < old.expires:  # a lifetime was set
+    # [8:10] is `lifetime` and `persistent`.  An expiry moves back only if a lifetime was set.
+    if old[8:10] != new[8:10] or new.expires < old.expires:
         statement, more = sql.relive, (new.seen, new.expires, new.lifetime, head_of(new))
     elif new.seen != old.seen or new.expires != old.expires:
         statement, more = sql.renew, (new.seen, new.expires)
@@ -55,13 +67,18 @@ def swapping(sql: Statements, old: Record, new: Record | None) -> Write:
 
 
 def moving(sql: Statements, old: Record, new: Record, tombstone: Record) -> Write:
-    """Return what stores `new`, and puts its tombstone in the place of `old`."""
+    """Return the write that stores `new` under its own id and replaces `old` by `tombstone`."""
+    # After a lost answer only the row of the old id is compared: the statement changes both rows or
+    # neither.  The tombstone's version, `old.version + 1`, need not be unique, since no other move
+    # has the same successor.
     parameters = (*row_of(new), *row_of(tombstone), old.id, old.version)
     return Write(sql.move, parameters, old, tombstone, tombstone.version)
 
 
 def is_touch(record: Record, changes: Changes) -> bool:
-    """Whether the changes are of times alone, and leave a session that is not empty."""
+    """Whether the changes affect only the times, and the session keeps fields or a user."""
+    # A lifetime that was set (`persistent` is not None) changes the head too.  A session without
+    # fields and user is deleted instead of touched.
     _, expires, put, drop, clear, expect, move, _, persistent = changes
     if put or drop or clear or expect or move or expires is None or persistent is not None:
         return False
@@ -69,21 +86,22 @@ def is_touch(record: Record, changes: Changes) -> bool:
 
 
 class Sequel(Enum):
-    """How to go on after a write whose answer was lost."""
+    """How to continue after a write whose answer was lost."""
 
     STANDS = auto()
-    """It was done."""
+    """The write was made, and its record is stored."""
     REPEAT = auto()
-    """It was not done."""
+    """The write was not made; it may be sent again."""
     UNKNOWN = auto()
-    """Others wrote since then: it may have been done before that."""
+    """Another request has written since: this write may have been made before that, or not."""
 
 
 def sequel(write: Write, stands: Record | None) -> Sequel:
-    """Say what became of a write, by what stands.
+    """Return how to continue after a lost answer.  stands: the record that is stored now, or None.
 
-    A version has one writer, and an id is minted once: so where the old version stands nothing
-    was done, and where ours stands it was.  A row that is gone may have been taken by anybody.
+    `own_version` returns each version once, and each id is created once.  If the old record is still
+    stored, this write was not made; if this write's record is stored, it was.  If the row is absent
+    although there was one before, this write or any other may have deleted it.
     """
     if stands is not None and _wrote(write, stands):
         return Sequel.STANDS
@@ -91,17 +109,21 @@ def sequel(write: Write, stands: Record | None) -> Sequel:
 
 
 def _wrote(write: Write, stands: Record) -> bool:
-    """Whether it is what was written; it may have been touched since then."""
+    """Whether the stored record is the one of this write.  It may have been touched since."""
+    # The absence of a row proves nothing: another request may have deleted it.
     if write.new is None:
         return False
+    # The whole record is compared, not only its version, since the versions of a new record and of a
+    # tombstone are not unique.  A touch changes only the times, which are left out.
     new = write.new._replace(version=write.version)
     return stands._replace(seen=0.0, expires=0.0) == new._replace(seen=0.0, expires=0.0)
 
 
 def _mark(record: Record | None) -> tuple[int, str | None] | None:
+    # With the successor, since a tombstone's version may equal one that `own_version` returned.
     return None if record is None else (record.version, record.successor)
 
 
 def unknown(reason: Exception) -> OutcomeUnknown:
-    """The error for a write of which nobody can say whether it was done."""
+    """Return the error for a write that may or may not have been made."""
     return OutcomeUnknown(f"the database did not say whether it changed a session: {reason}")

@@ -1,4 +1,9 @@
-"""What a driver does for a provider: it connects, asks, and says what an error means."""
+"""The interface of a database driver: it connects, executes statements, and classifies errors.
+
+A driver here wraps a package such as psycopg.  All errors of the package become a `Fault`, which
+states the one thing that a provider has to know: whether the statement was certainly not executed,
+and if so, why.
+"""
 
 from __future__ import annotations
 
@@ -19,69 +24,80 @@ Parameters = tuple[object, ...]
 
 
 class Answer(NamedTuple):
-    """What a statement was answered with."""
+    """The answer to a statement."""
 
     rows: list[Any]
+    """The rows that it returned; empty if it returns none."""
     number: int
-    """How many rows it found or changed."""
+    """The number of rows that it found or changed.  An UPDATE counts the rows that its WHERE clause
+    matches, even if the new values are the same as the old ones."""
 
 
 class Fault(Enum):
-    """What an error means for whoever asked."""
+    """The meaning of an error for the caller.
+
+    Only after LOST and SILENT may the statement have been executed; after all others nothing was
+    done.
+    """
 
     LOST = auto()
-    """The connection broke: the statement was carried out or not."""
+    """The connection broke before the answer arrived: the statement may have been executed."""
     SILENT = auto()
-    """The same, since no answer came in time."""
+    """No answer arrived in time: the statement may have been executed, or may be later."""
     BUSY = auto()
-    """Others were in the way, and nothing was done: it may be tried again."""
+    """Other transactions interfered, by a lock or a deadlock: the statement may be sent again."""
     TAKEN = auto()
-    """Something stands where the row should go."""
+    """The row, or the table to create, exists already."""
     TOO_LARGE = auto()
-    """The database takes nothing as large."""
+    """The statement or a value in it is larger than the database accepts."""
     ABSENT = auto()
-    """The table is not there."""
+    """The table does not exist."""
     OTHER_COLUMNS = auto()
     """The table has other columns than the statement names."""
     DENIED = auto()
-    """The user lacks a right."""
+    """The database user lacks a right."""
     READ_ONLY = auto()
-    """Nothing is written here: a new connection may lead to where it is."""
+    """This server takes no writes.  After a failover, a new connection may reach one that does."""
     REFUSED = auto()
-    """It would not, whatever the reason: nothing was done."""
+    """The database refused the statement for any other reason."""
 
 
 class Driver(Protocol):
-    """One way to one database."""
+    """A driver for threads.  Each connection is used by one thread at a time."""
 
     errors: tuple[type[Exception], ...]
-    """What it raises for faults of the database."""
+    """The exceptions that it raises for faults of the database and of the connection."""
     timeout: float
-    """Seconds that the database waits for the locks of others."""
+    """Seconds that the database waits for locks held by others."""
     patience: float
-    """Seconds that it waits for an answer, before the connection counts as broken."""
+    """Seconds that the driver waits for an answer before the connection counts as broken.  More than
+    `timeout`, so that the database itself reports a lock that it could not get."""
 
     def connect(self) -> Connection:
-        """Return a new connection, every statement of which is a transaction of its own."""
+        """Return a new connection in autocommit mode: each statement is a separate transaction."""
 
     def execute(self, connection: Connection, statement: str, parameters: Parameters) -> Answer:
-        """Send a statement and wait for the answer, for a bounded time."""
+        """Send a statement and return its answer, within a bounded time.
+
+        Raises one of `errors`, or SessionTooLarge before anything is sent.  If the answer cannot be
+        parsed, the package may raise any other exception.
+        """
 
     def is_stale(self, connection: Connection) -> object:
-        """Whether a connection died since it was last used, as far as can be seen from here."""
+        """Whether an idle connection is dead, as far as this end can see without sending."""
 
     def close(self, connection: Connection) -> None:
-        """Close it, in whatever state it is; never raises."""
+        """Close a connection in any state; never raises."""
 
     def forget(self, connection: Connection) -> None:
-        """Make sure that its end, in a child of `fork`, is none for the parent."""
+        """Ensure that the parent's connection survives when a child of `fork` drops its copy."""
 
     def fault(self, error: Exception) -> tuple[Fault, str]:
-        """Say what an error of this driver means, and the reason in words without any data."""
+        """Return the meaning of one of `errors`, and its reason as text without session data."""
 
 
 class AsyncDriver(Protocol):
-    """The same for asyncio."""
+    """The same for asyncio; attributes as in `Driver`."""
 
     errors: tuple[type[Exception], ...]
     timeout: float
@@ -99,10 +115,10 @@ class AsyncDriver(Protocol):
         """As `Driver.is_stale`."""
 
     def abort(self, connection: Connection) -> None:
-        """Close it at once, in whatever state it is; never raises."""
+        """Close a connection in any state, at once and without awaiting; never raises."""
 
     async def close(self, connection: Connection) -> None:
-        """Close one that is not in use; never raises."""
+        """Close an idle connection, with a goodbye to the server; never raises."""
 
     def forget(self, connection: Connection) -> None:
         """As `Driver.forget`."""
@@ -112,23 +128,23 @@ class AsyncDriver(Protocol):
 
 
 class Failed(Exception):
-    """A statement failed in a way of which the provider makes something."""
+    """A failure that the provider handles: it does not reach the application."""
 
 
 class Lost(Failed):
-    """The connection broke before the answer came."""
+    """The connection broke before the answer arrived: the statement may have been executed."""
 
 
 class Silent(Lost):
-    """No answer came in time: to ask again would take as long again."""
+    """No answer arrived in time.  It is not repeated: a repetition would wait as long again."""
 
 
 class Taken(Failed):
-    """Something stands where the row should go, and nothing was done."""
+    """The row or table exists already, and nothing was done."""
 
 
 class Absent(StoreUnavailable):
-    """The table is not there."""
+    """The table does not exist."""
 
 
 class OtherColumns(StoreUnavailable):
@@ -136,7 +152,7 @@ class OtherColumns(StoreUnavailable):
 
 
 class Denied(StoreUnavailable):
-    """The user lacks a right."""
+    """The database user lacks a right."""
 
 
 _FAILURES = {Fault.LOST: Lost, Fault.SILENT: Silent, Fault.TAKEN: Taken}
@@ -144,18 +160,17 @@ _REFUSALS = {Fault.ABSENT: Absent, Fault.DENIED: Denied, Fault.OTHER_COLUMNS: Ot
 
 
 def fault_of(driver: Driver | AsyncDriver, error: Exception) -> tuple[Fault, str]:
-    """Say what an error means, and the reason in words without any data.
-
-    A driver that reads an answer of the wrong shape may raise anything, such as IndexError: the
-    connection is of no use then, and nobody knows whether the statement was carried out.
-    """
+    """Return the meaning of an error that a driver raised, and its reason without session data."""
+    # A driver that parses a malformed answer may raise anything, such as IndexError.  The rest of
+    # the stream is then useless, and the statement may or may not have been executed.  Only the
+    # name of the exception is shown, since its text could quote data.
     if isinstance(error, driver.errors):
         return driver.fault(error)
     return Fault.LOST, f"an answer that cannot be read ({type(error).__name__})"
 
 
 def raised(fault: Fault, reason: str) -> Exception:
-    """Return what to raise for the fault of a statement that was sent."""
+    """Return the exception for the fault of a statement that was sent."""
     if fault is Fault.BUSY:
         return StoreUnavailable(f"others were in the way in the database for too long: {reason}")
     if fault is Fault.TOO_LARGE:
@@ -167,29 +182,36 @@ def raised(fault: Fault, reason: str) -> Exception:
 
 
 def unreachable(reason: str) -> StoreUnavailable:
-    """The error for a database to which no connection could be made."""
+    """Return the error for a database that could not be reached: nothing was sent."""
     return StoreUnavailable(f"the database of the sessions cannot be reached: {reason}")
 
 
 def cut_off(lost: Exception) -> StoreUnavailable:
-    """The error for a question that never got an answer."""
+    """Return the error for a statement that only reads and got no answer."""
     return StoreUnavailable(f"the database of the sessions does not answer: {lost}")
 
 
 class Socket:
-    """The socket of a connection, which the driver reads from and closes."""
+    """The socket of a connection.  The driver owns it: here it is observed, never read or closed."""
 
     def __init__(self, fd: int, *, keeps_alive: bool = False) -> None:
-        """Take its descriptor.  keeps_alive: the driver itself sees to that."""
+        """Observe the socket with this descriptor.
+
+        keeps_alive: whether the driver has enabled TCP keepalive itself.
+        """
         self._fd = fd
         if not keeps_alive:
             self._keep_alive()
         self._inode = os.fstat(fd).st_ino
+        # The server sends nothing on an idle connection except its end, so an idle connection with
+        # input is dead.  The test costs one system call and no round trip.
         self.has_news = _listener(fd)
-        """Tells whether something came in.  An idle connection hears only of its end."""
+        """Return a true value if there is input to read."""
 
     def _keep_alive(self) -> None:
-        """Have the system ask the other end whether it is there, if it is reached by TCP."""
+        """Have the system probe the other end while the connection is idle, if it uses TCP."""
+        # The options belong to the socket, not to the descriptor, so they are set through a copy of
+        # it: closing the copy leaves the driver's own descriptor open.
         with contextlib.suppress(OSError), socket.socket(fileno=os.dup(self._fd)) as same:
             if same.family in (socket.AF_INET, socket.AF_INET6):
                 same.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
@@ -197,11 +219,14 @@ class Socket:
                     same.setsockopt(socket.IPPROTO_TCP, option, value)
 
     def lead_nowhere(self) -> None:
-        """Have the descriptor lead nowhere, so that closing it says nothing to the server.
+        """Make the descriptor lead to /dev/null, so that closing it sends nothing to the server.
 
-        A child of `fork` may have closed it already, as daemons do, and have opened something else.
+        For a child of `fork`: its driver may send a goodbye when the connection is dropped, and that
+        would end the session that the parent still uses.
         """
         with contextlib.suppress(OSError):
+            # A daemon closes all descriptors after the fork, and may have opened a file under the
+            # same number since.  The inode tells whether it is still this socket.
             if os.fstat(self._fd).st_ino == self._inode:
                 nowhere = os.open(os.devnull, os.O_RDWR)
                 os.dup2(nowhere, self._fd)
@@ -209,7 +234,9 @@ class Socket:
 
 
 def _listener(fd: int) -> Callable[[], object]:
-    if not hasattr(select, "poll"):  # eventlet takes it away
+    # `poll` is preferred, since `select` fails for descriptors above 1,023.  eventlet's patching
+    # removes it, and Windows has none.
+    if not hasattr(select, "poll"):
         return lambda: select.select([fd], [], [], 0)[0]
     poll = select.poll()
     poll.register(fd, select.POLLIN)

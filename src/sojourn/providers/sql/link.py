@@ -1,4 +1,8 @@
-"""The way of a statement to the database and of its answer back."""
+"""One statement, one connection: a connection is taken, used for one statement, and given back.
+
+A statement that failed because of other transactions (a lock, a deadlock) did nothing, so it is sent
+again here, for a bounded time.  All other failures are classified and raised.
+"""
 
 from __future__ import annotations
 
@@ -20,15 +24,18 @@ from sojourn.providers.sql.driver import (
 )
 
 PATIENCE = 3.0
-"""Seconds that a statement is tried again if others were in the way, unless the driver's `timeout`
-is less.  A wait for a lock takes `timeout`: what has waited that long is not tried again."""
+"""Seconds for which a statement is repeated while other transactions interfere, or the driver's
+`timeout` if that is less.  A wait for a lock takes `timeout`, so a statement that has waited that
+long is not repeated; a deadlock, which is reported at once, is."""
 PAUSE = 0.005
+"""Seconds between two attempts."""
 SPOILS = (Fault.LOST, Fault.SILENT, Fault.TOO_LARGE, Fault.READ_ONLY)
-"""After these a connection is no use any more."""
+"""The faults after which the connection is closed: it is broken, an answer may still be on its way,
+MySQL closes it after a packet that is too large, or it leads to a server that takes no writes."""
 
 
 class Source(Protocol):
-    """Where connections come from: a pool of ours, or the application's."""
+    """The source of connections: a pool of Sojourn, or an engine of the application."""
 
     def take(self) -> Connection: ...
     def put(self, connection: Connection) -> None: ...
@@ -38,7 +45,7 @@ class Source(Protocol):
 
 
 class AsyncSource(Protocol):
-    """The same for asyncio."""
+    """The same for asyncio.  `discard` also closes connections whose answer is half-read."""
 
     async def take(self) -> Connection: ...
     async def put(self, connection: Connection) -> None: ...
@@ -48,7 +55,7 @@ class AsyncSource(Protocol):
 
 
 class Link:
-    """Sends statements, each through a connection of its own."""
+    """Sends statements, each over a connection that nothing else uses at that time."""
 
     def __init__(self, source: Source, driver: Driver) -> None:
         self._source = source
@@ -57,17 +64,20 @@ class Link:
         self.close = source.close
 
     def run(self, statement: str, parameters: Parameters = ()) -> Answer:
-        """Return the answer; try for a while, as long as others are in the way.
+        """Send a statement and return its answer; repeat it while other transactions interfere.
 
-        Raises Lost if the connection broke, Taken, or StoreUnavailable, SessionTooLarge or
-        StoreError; but for the first, nothing was written then.
+        Raises Lost, or its subclass Silent, if the connection broke or no answer arrived: only then
+        may the statement have been executed.  After all other errors nothing was written: Taken if
+        the row or table exists; StoreUnavailable if no connection was available, or if the database
+        refused; SessionTooLarge.  If the call is interrupted, such as by the cancellation of its
+        task, the statement may have been executed too.
         """
         deadline = monotonic() + self._patience
         source, driver = self._source, self._driver
         while True:
             try:
                 connection = source.take()
-            except SessionError:
+            except SessionError:  # all connections are in use, or the server has no TLS
                 raise
             except Exception as error:
                 raise unreachable(fault_of(driver, error)[1]) from error
@@ -87,16 +97,17 @@ class Link:
     def _give_up_or_retry(
         self, connection: Connection, error: Exception, began: float, deadline: float
     ) -> None:
-        """Give the connection back; raise what the error means, unless the statement may be retried.
+        """Give the connection back; return if the statement may be sent again, otherwise raise.
 
-        began: when the statement was sent.
-        deadline: until when a statement is tried again that was refused because of others.
+        began: the monotonic time at which the statement was sent.
+        deadline: the monotonic time after which it is not sent again.
         """
         source, driver = self._source, self._driver
         if isinstance(error, SessionError):  # refused before it was sent
             source.discard(connection)
             raise error
         fault, reason = fault_of(driver, error)
+        # A driver's timeout looks like a broken connection; the elapsed time tells them apart.
         if fault is Fault.LOST and monotonic() - began >= driver.patience:
             fault = Fault.SILENT
         give_back = source.discard if fault in SPOILS else source.put
@@ -110,7 +121,7 @@ class Link:
 
 
 class AsyncLink:
-    """Sends statements, each through a connection of its own."""
+    """Sends statements, each over a connection that nothing else uses at that time."""
 
     def __init__(self, source: AsyncSource, driver: AsyncDriver) -> None:
         self._source = source
@@ -119,17 +130,20 @@ class AsyncLink:
         self.close = source.close
 
     async def run(self, statement: str, parameters: Parameters = ()) -> Answer:
-        """Return the answer; try for a while, as long as others are in the way.
+        """Send a statement and return its answer; repeat it while other transactions interfere.
 
-        Raises Lost if the connection broke, Taken, or StoreUnavailable, SessionTooLarge or
-        StoreError; but for the first, nothing was written then.
+        Raises Lost, or its subclass Silent, if the connection broke or no answer arrived: only then
+        may the statement have been executed.  After all other errors nothing was written: Taken if
+        the row or table exists; StoreUnavailable if no connection was available, or if the database
+        refused; SessionTooLarge.  If the call is interrupted, such as by the cancellation of its
+        task, the statement may have been executed too.
         """
         deadline = monotonic() + self._patience
         source, driver = self._source, self._driver
         while True:
             try:
                 connection = await source.take()
-            except SessionError:
+            except SessionError:  # all connections are in use, or the server has no TLS
                 raise
             except Exception as error:
                 raise unreachable(fault_of(driver, error)[1]) from error
@@ -149,16 +163,17 @@ class AsyncLink:
     async def _give_up_or_retry(
         self, connection: Connection, error: Exception, began: float, deadline: float
     ) -> None:
-        """Give the connection back; raise what the error means, unless the statement may be retried.
+        """Give the connection back; return if the statement may be sent again, otherwise raise.
 
-        began: when the statement was sent.
-        deadline: until when a statement is tried again that was refused because of others.
+        began: the monotonic time at which the statement was sent.
+        deadline: the monotonic time after which it is not sent again.
         """
         source, driver = self._source, self._driver
         if isinstance(error, SessionError):  # refused before it was sent
             await source.discard(connection)
             raise error
         fault, reason = fault_of(driver, error)
+        # A driver's timeout looks like a broken connection; the elapsed time tells them apart.
         if fault is Fault.LOST and monotonic() - began >= driver.patience:
             fault = Fault.SILENT
         give_back = source.discard if fault in SPOILS else source.put

@@ -45,7 +45,7 @@ class Source(Protocol):
 
 
 class AsyncSource(Protocol):
-    """The same for asyncio.  `discard` also closes connections whose answer is half-read."""
+    """The same for asyncio."""
 
     async def take(self) -> Connection: ...
     async def put(self, connection: Connection) -> None: ...
@@ -87,6 +87,8 @@ class Link:
             except Exception as error:  # noqa: BLE001 - a driver may raise anything; see fault_of
                 self._give_up_or_retry(connection, error, began, deadline)
             except BaseException:
+                # A cancelled task, KeyboardInterrupt, or a Timeout of gevent or eventlet: the answer
+                # may be half-read, and the next statement here would get the rest of it.
                 source.discard(connection)
                 raise
             else:
@@ -103,7 +105,8 @@ class Link:
         deadline: the monotonic time after which it is not sent again.
         """
         source, driver = self._source, self._driver
-        if isinstance(error, SessionError):  # refused before it was sent
+        # The driver refused the statement before sending it, such as one that is too large.
+        if isinstance(error, SessionError):
             source.discard(connection)
             raise error
         fault, reason = fault_of(driver, error)
@@ -112,10 +115,12 @@ class Link:
             fault = Fault.SILENT
         give_back = source.discard if fault in SPOILS else source.put
         give_back(connection)
+        # Other connections that were idle as long are probably dead too (a server restarted, a load
+        # balancer dropped them by age): closing them now keeps each from failing a request.
         if fault in (Fault.LOST, Fault.SILENT):
             source.drop_idle(began)
         if fault is Fault.READ_ONLY:
-            source.close()  # the idle ones lead to the same place
+            source.close()  # the idle connections lead to the same server
         if fault is not Fault.BUSY or monotonic() >= deadline:
             raise raised(fault, reason) from error
 
@@ -153,6 +158,8 @@ class AsyncLink:
             except Exception as error:  # noqa: BLE001 - a driver may raise anything; see fault_of
                 await self._give_up_or_retry(connection, error, began, deadline)
             except BaseException:
+                # A cancelled task, KeyboardInterrupt, or a Timeout of gevent or eventlet: the answer
+                # may be half-read, and the next statement here would get the rest of it.
                 await source.discard(connection)
                 raise
             else:
@@ -169,7 +176,8 @@ class AsyncLink:
         deadline: the monotonic time after which it is not sent again.
         """
         source, driver = self._source, self._driver
-        if isinstance(error, SessionError):  # refused before it was sent
+        # The driver refused the statement before sending it, such as one that is too large.
+        if isinstance(error, SessionError):
             await source.discard(connection)
             raise error
         fault, reason = fault_of(driver, error)
@@ -178,9 +186,11 @@ class AsyncLink:
             fault = Fault.SILENT
         give_back = source.discard if fault in SPOILS else source.put
         await give_back(connection)
+        # Other connections that were idle as long are probably dead too (a server restarted, a load
+        # balancer dropped them by age): closing them now keeps each from failing a request.
         if fault in (Fault.LOST, Fault.SILENT):
             await source.drop_idle(began)
         if fault is Fault.READ_ONLY:
-            await source.close()  # the idle ones lead to the same place
+            await source.close()  # the idle connections lead to the same server
         if fault is not Fault.BUSY or monotonic() >= deadline:
             raise raised(fault, reason) from error

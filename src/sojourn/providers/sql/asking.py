@@ -1,11 +1,12 @@
-"""What is asked of the table, and what becomes of it if the answer is lost.
+"""Statements on the table: its check on first use, and the recovery from lost answers.
 
-The table is looked at once, before the first statement of a process, and made if it is not there;
-and again if somebody has taken it away since then.
+Before the first statement of a process the table is checked, and created if it does not exist.  Both
+happen again if a statement finds that the table has been dropped since.
 
-What only reads is asked again.  A write whose answer was lost is repeated where the row that stands
-says that nothing was done, and counts as done where that row is the one that was sent.  After a
-silence nothing is repeated: to ask again would take as long again.
+A statement that only reads, or may safely run twice, is repeated if its answer was lost.  After any
+other write the stored row is read.  If the row shows that the write was not made, it is sent again;
+if the row is the one that was sent, the write counts as made; otherwise OutcomeUnknown is raised.
+After a timeout nothing is repeated, since a repetition would wait as long again.
 """
 
 from __future__ import annotations
@@ -36,14 +37,14 @@ from sojourn.providers.whole import PATIENCE
 from sojourn.record import Record
 
 REPEATS = 5
-"""How often a question is asked whose answer does not come, each time of another connection."""
+"""How often a statement is sent if its answers are lost, each time over another connection."""
 
 Run = Callable[[str, Parameters], Answer]
 AsyncRun = Callable[[str, Parameters], Awaitable[Answer]]
 
 
 class Asker:
-    """Asks and writes: once the table is there, and as often as it takes."""
+    """Sends statements once the table is checked, and repeats them where that is safe."""
 
     def __init__(self, link: Link, statements: Statements, *, create: bool) -> None:
         self._link = link
@@ -52,19 +53,24 @@ class Asker:
         self._layout: Layout | None = None
 
     def ask(self, statement: str, parameters: Parameters = (), *, writes: bool = False) -> Answer:
-        """Run a statement that does no harm when it is repeated, until its answer comes.
+        """Return the answer to a statement that may safely run twice; repeat it if that was lost.
 
-        Raises StoreUnavailable if no answer comes, or OutcomeUnknown if the statement `writes`.
+        writes: whether the statement changes rows, as a touch and a sweep do.
+
+        Raises StoreUnavailable if no answer arrives, or OutcomeUnknown if the statement `writes`.
         """
         return self._repeat(self.once, statement, parameters, unknown if writes else cut_off)
 
     def read(self, id: str) -> Record | None:
-        """Return what stands under an id; raise CorruptRecord if it cannot be read."""
+        """Return the record stored under an id, or None; raise CorruptRecord if it is unreadable."""
         rows = self.ask(self._sql.read, (id,)).rows
         return record_of(id, rows[0]) if rows else None
 
     def write(self, write: Write) -> bool:
-        """Run what writes; say whether `write.old` stood there."""
+        """Make a write; return False, and change nothing, if `write.old` is not stored any more.
+
+        Raises OutcomeUnknown if it cannot be determined whether the write was made.
+        """
         try:
             return self.once(*write[:2]).number > 0
         except Taken:
@@ -75,12 +81,14 @@ class Asker:
             return self._settle(write, lost)
 
     def once(self, statement: str, parameters: Parameters) -> Answer:
-        """Run a statement once, as `Link.run`."""
+        """Run a statement as `Link.run` does, without a repetition if its answer is lost."""
         if self._layout is None:
             self._prepare()
         try:
             return self._link.run(statement, parameters)
-        except Absent:  # somebody took the table away
+        except Absent:
+            # The table has been dropped since the check.  Nothing was done, so the statement may be
+            # sent again; after a restore the table may also have another layout.
             self._prepare()
             return self._link.run(statement, parameters)
         except OtherColumns as error:
@@ -89,17 +97,20 @@ class Asker:
             raise denied(self._sql, error) from error
 
     def layout(self) -> Layout:
-        """Return what is known of the table."""
+        """Return the abilities of the table and its database; check the table if necessary."""
         return self._layout or self._prepare()
 
     def create(self) -> None:
-        """Make the table and its indexes, if they are not there."""
+        """Create the table and its indexes, if they do not exist."""
         for statement in self._sql.create:
-            with suppress(Taken):  # by another process, just now
+            # IF NOT EXISTS does not exclude a race: of two processes that create the table at once,
+            # PostgreSQL refuses one with an error about a duplicate.
+            with suppress(Taken):
                 self._repeat(self._link.run, statement, (), cut_off)
 
     def _prepare(self) -> Layout:
-        """Look at the table; make it if it is not there."""
+        """Check the table, and create it if it does not exist and may be created."""
+        # Without a lock: threads or tasks that come here at once check the table more than once.
         rows = self._look()
         if not rows and self._may_create:
             try:
@@ -111,7 +122,7 @@ class Asker:
         return self._layout
 
     def _look(self) -> list[Any]:
-        """Return what the table says of itself: no row if it is not there."""
+        """Return the answer to the query `layout`: no row if the table does not exist."""
         return self._repeat(self._link.run, self._sql.layout, (), cut_off).rows
 
     def _repeat(
@@ -121,18 +132,25 @@ class Asker:
         parameters: Parameters,
         given_up: Callable[[Exception], StoreError],
     ) -> Answer:
-        """Run a statement until its answer comes; raise what `given_up` makes of the last error."""
+        """Run a statement until its answer arrives.
+
+        run: sends it once.
+        given_up: makes the error to raise of the last one, if no answer arrives.
+        """
         lost: Lost | None = None
         deadline = 0.0
         for _ in range(REPEATS):
             try:
                 return run(statement, parameters)
             except Lost as error:
+                # The deadline counts from the first loss: one slow answer is not a reason to give up.
                 deadline = deadline or monotonic() + PATIENCE
                 lost = error
                 if isinstance(error, Silent) or monotonic() > deadline:
                     break
             except StoreError as error:
+                # After this error nothing was done by this attempt, but an earlier one, whose answer
+                # was lost, may have written.
                 if lost is None or given_up is cut_off:
                     raise
                 raise given_up(error) from error
@@ -140,12 +158,14 @@ class Asker:
         raise given_up(lost) from lost
 
     def _settle(self, write: Write, lost: Lost) -> bool:
-        """Find out what became of a write, and repeat it as long as nothing did."""
+        """Find out whether a write was made whose answer was lost, and repeat it if it was not."""
         deadline = monotonic() + PATIENCE
         for _ in range(REPEATS):
             if monotonic() > deadline:
                 break
             try:
+                # A first attempt that is executed after the repetition changes nothing: the version
+                # that it names has been replaced, or the id that it inserts exists.
                 after = sequel(write, self.read(write.id))
                 if after is Sequel.UNKNOWN:
                     break
@@ -154,14 +174,17 @@ class Asker:
             except Silent:
                 break
             except (Taken, Lost):
-                continue  # and see: the first one may have been done at last
+                # Either the repetition was lost too, or the first attempt was executed after the
+                # read, as TAKEN shows for an INSERT.  The next read tells.
+                continue
+            # The first attempt may have written: the row, which would show it, cannot be read.
             except (StoreError, CorruptRecord) as error:
                 raise unknown(error) from error
         raise unknown(lost) from lost
 
 
 class AsyncAsker:
-    """Asks and writes: once the table is there, and as often as it takes."""
+    """Sends statements once the table is checked, and repeats them where that is safe."""
 
     def __init__(self, link: AsyncLink, statements: Statements, *, create: bool) -> None:
         self._link = link
@@ -172,19 +195,24 @@ class AsyncAsker:
     async def ask(
         self, statement: str, parameters: Parameters = (), *, writes: bool = False
     ) -> Answer:
-        """Run a statement that does no harm when it is repeated, until its answer comes.
+        """Return the answer to a statement that may safely run twice; repeat it if that was lost.
 
-        Raises StoreUnavailable if no answer comes, or OutcomeUnknown if the statement `writes`.
+        writes: whether the statement changes rows, as a touch and a sweep do.
+
+        Raises StoreUnavailable if no answer arrives, or OutcomeUnknown if the statement `writes`.
         """
         return await self._repeat(self.once, statement, parameters, unknown if writes else cut_off)
 
     async def read(self, id: str) -> Record | None:
-        """Return what stands under an id; raise CorruptRecord if it cannot be read."""
+        """Return the record stored under an id, or None; raise CorruptRecord if it is unreadable."""
         rows = (await self.ask(self._sql.read, (id,))).rows
         return record_of(id, rows[0]) if rows else None
 
     async def write(self, write: Write) -> bool:
-        """Run what writes; say whether `write.old` stood there."""
+        """Make a write; return False, and change nothing, if `write.old` is not stored any more.
+
+        Raises OutcomeUnknown if it cannot be determined whether the write was made.
+        """
         try:
             return (await self.once(*write[:2])).number > 0
         except Taken:
@@ -195,12 +223,14 @@ class AsyncAsker:
             return await self._settle(write, lost)
 
     async def once(self, statement: str, parameters: Parameters) -> Answer:
-        """Run a statement once, as `AsyncLink.run`."""
+        """Run a statement as `AsyncLink.run` does, without a repetition if its answer is lost."""
         if self._layout is None:
             await self._prepare()
         try:
             return await self._link.run(statement, parameters)
-        except Absent:  # somebody took the table away
+        except Absent:
+            # The table has been dropped since the check.  Nothing was done, so the statement may be
+            # sent again; after a restore the table may also have another layout.
             await self._prepare()
             return await self._link.run(statement, parameters)
         except OtherColumns as error:
@@ -209,17 +239,20 @@ class AsyncAsker:
             raise denied(self._sql, error) from error
 
     async def layout(self) -> Layout:
-        """Return what is known of the table."""
+        """Return the abilities of the table and its database; check the table if necessary."""
         return self._layout or await self._prepare()
 
     async def create(self) -> None:
-        """Make the table and its indexes, if they are not there."""
+        """Create the table and its indexes, if they do not exist."""
         for statement in self._sql.create:
-            with suppress(Taken):  # by another process, just now
+            # IF NOT EXISTS does not exclude a race: of two processes that create the table at once,
+            # PostgreSQL refuses one with an error about a duplicate.
+            with suppress(Taken):
                 await self._repeat(self._link.run, statement, (), cut_off)
 
     async def _prepare(self) -> Layout:
-        """Look at the table; make it if it is not there."""
+        """Check the table, and create it if it does not exist and may be created."""
+        # Without a lock: threads or tasks that come here at once check the table more than once.
         rows = await self._look()
         if not rows and self._may_create:
             try:
@@ -231,7 +264,7 @@ class AsyncAsker:
         return self._layout
 
     async def _look(self) -> list[Any]:
-        """Return what the table says of itself: no row if it is not there."""
+        """Return the answer to the query `layout`: no row if the table does not exist."""
         return (await self._repeat(self._link.run, self._sql.layout, (), cut_off)).rows
 
     async def _repeat(
@@ -241,18 +274,25 @@ class AsyncAsker:
         parameters: Parameters,
         given_up: Callable[[Exception], StoreError],
     ) -> Answer:
-        """Run a statement until its answer comes; raise what `given_up` makes of the last error."""
+        """Run a statement until its answer arrives.
+
+        run: sends it once.
+        given_up: makes the error to raise of the last one, if no answer arrives.
+        """
         lost: Lost | None = None
         deadline = 0.0
         for _ in range(REPEATS):
             try:
                 return await run(statement, parameters)
             except Lost as error:
+                # The deadline counts from the first loss: one slow answer is not a reason to give up.
                 deadline = deadline or monotonic() + PATIENCE
                 lost = error
                 if isinstance(error, Silent) or monotonic() > deadline:
                     break
             except StoreError as error:
+                # After this error nothing was done by this attempt, but an earlier one, whose answer
+                # was lost, may have written.
                 if lost is None or given_up is cut_off:
                     raise
                 raise given_up(error) from error
@@ -260,12 +300,14 @@ class AsyncAsker:
         raise given_up(lost) from lost
 
     async def _settle(self, write: Write, lost: Lost) -> bool:
-        """Find out what became of a write, and repeat it as long as nothing did."""
+        """Find out whether a write was made whose answer was lost, and repeat it if it was not."""
         deadline = monotonic() + PATIENCE
         for _ in range(REPEATS):
             if monotonic() > deadline:
                 break
             try:
+                # A first attempt that is executed after the repetition changes nothing: the version
+                # that it names has been replaced, or the id that it inserts exists.
                 after = sequel(write, await self.read(write.id))
                 if after is Sequel.UNKNOWN:
                     break
@@ -274,7 +316,10 @@ class AsyncAsker:
             except Silent:
                 break
             except (Taken, Lost):
-                continue  # and see: the first one may have been done at last
+                # Either the repetition was lost too, or the first attempt was executed after the
+                # read, as TAKEN shows for an INSERT.  The next read tells.
+                continue
+            # The first attempt may have written: the row, which would show it, cannot be read.
             except (StoreError, CorruptRecord) as error:
                 raise unknown(error) from error
         raise unknown(lost) from lost

@@ -1,10 +1,13 @@
-"""A few connections for the tasks of each event loop, the one used last first.
+"""A pool of connections for asyncio: for each event loop a stack of idle ones, the last used on top.
 
-A connection serves one statement at a time, and comes back only if its answer was read to the end:
-one that failed, or whose task was cancelled in the middle, is closed.  One that died while it lay
-here is noticed before anything is sent through it.  Threads have `sojourn.providers.pool`.
+A connection belongs to the event loop that opened it.  It serves one statement at a time, and is
+put back only if its answer was read to the end; after a failure, or if its task was cancelled in the
+middle of a statement, it is closed.  An idle connection is tested before it is used again.  The
+pool for threads is `sojourn.providers.pool`.
 
-A child of `fork` begins with none: those of its parent are left as they are.
+Within one event loop no lock is needed: other tasks run only at an `await`.
+
+A forked child starts with an empty pool, and leaves the connections of its parent untouched.
 """
 
 from __future__ import annotations
@@ -26,15 +29,17 @@ Connection = Any
 
 
 class AsyncPool:
-    """At most `size` connections for each event loop."""
+    """At most `size` connections for each event loop; for a moment more while idle ones close."""
 
     def __init__(
         self, driver: AsyncDriver, size: int, timeout: float, longest_idle: float | None = None
     ) -> None:
-        """Open none yet.
+        """Create the pool, without opening a connection.
 
-        timeout: seconds that who finds all in use waits for one.
-        longest_idle: seconds after which an idle one is closed rather than used.
+        size: the largest number of open connections for each event loop.
+        timeout: seconds to wait for a connection when all are in use.  They count again from the
+            start if a task is woken and another task takes the free place first.
+        longest_idle: seconds after which an idle connection is closed instead of used.
         """
         self._driver = driver
         self._size = size
@@ -44,8 +49,13 @@ class AsyncPool:
         leave_in_children(self._loops)
 
     async def take(self) -> Connection:
-        """Return a connection that is alive as far as can be seen; raise StoreUnavailable."""
+        """Return a connection for exclusive use.
+
+        Raises StoreUnavailable if none becomes free within the timeout, or the driver's own error
+        if a new one cannot be opened.
+        """
         shelf = self._shelf()
+        # Idle connections may be dead: the loop goes on to the next one, or opens a new one.
         while True:
             since = monotonic()
             if shelf.idle:
@@ -54,6 +64,8 @@ class AsyncPool:
                 return await self._connect(shelf)
             else:
                 connection = await self._wait(shelf)
+                # The place of a closed connection is free, but not reserved for this task: another
+                # one may have taken it before this one runs.
                 if connection is None:
                     continue
             is_old = monotonic() - since >= self._longest_idle
@@ -62,21 +74,25 @@ class AsyncPool:
             await self.discard(connection)
 
     async def put(self, connection: Connection) -> None:
-        """Take back a connection whose last answer was read."""
+        """Take back a connection whose last answer was read to the end."""
+        # Nothing is awaited here or in `discard`: a cancellation could interrupt it, and the
+        # connection would be lost to the pool.
         self._shelf().give(connection)
 
     async def discard(self, connection: Connection) -> None:
-        """Close a connection of which nobody knows what it would answer next."""
+        """Close a connection whose state is unknown, such as one with an answer still to come."""
         self._driver.abort(connection)
         self._shelf().leave()
 
     async def close(self) -> None:
-        """Close those of this event loop that nobody uses."""
+        """Close the idle connections of the running event loop."""
         await self.drop_idle(inf)
 
     async def drop_idle(self, since: float) -> None:
-        """Close those that were put back before `since`, as `Pool.drop_idle`."""
+        """Close the connections put back before `since` (monotonic time), as `Pool.drop_idle`."""
         shelf = self._shelf()
+        # The list is in the order of putting back, the oldest first.  Each is taken out before it is
+        # closed, since closing awaits, and another task could otherwise take it.
         while shelf.idle and shelf.idle[0][1] < since:
             connection, _ = shelf.idle.pop(0)
             shelf.leave()
@@ -87,8 +103,10 @@ class AsyncPool:
         return loops.shelves.get(loop) or self._new(loop, loops)
 
     def _new(self, loop: asyncio.AbstractEventLoop, loops: _Loops) -> _Shelf:
-        """Make the shelf of a loop, and clear those of loops that have ended."""
-        with loops.lock:  # loops run in threads of their own
+        """Create the shelf of an event loop, and close the connections of loops that are closed."""
+        # Each event loop runs in a thread of its own, so two may come here at the same time.
+        with loops.lock:
+            # `abort` and not `close`: nothing can be awaited on a loop that is closed.
             for ended in [each for each in loops.shelves if each.is_closed()]:
                 for connection, _ in loops.shelves.pop(ended).idle:
                     self._driver.abort(connection)
@@ -96,6 +114,7 @@ class AsyncPool:
             return shelf
 
     async def _connect(self, shelf: _Shelf) -> Connection:
+        # Counted before the connection is open, so that other tasks do not open too many.
         shelf.open += 1
         try:
             return await self._driver.connect()
@@ -104,24 +123,31 @@ class AsyncPool:
             raise
 
     async def _wait(self, shelf: _Shelf) -> Connection | None:
-        """Wait for a connection, or for room to open one: then None is returned."""
+        """Wait for a connection; return None if one was closed, so that a new one may be opened.
+
+        Raises StoreUnavailable after the timeout.
+        """
         turn: asyncio.Future[Connection | None] = asyncio.get_running_loop().create_future()
         shelf.waiting.append(turn)
         try:
             async with asyncio.timeout(self._timeout):
                 return await turn
         except TimeoutError:
-            if _is_handed_over(turn):  # in this very turn of the loop
+            # The connection may have been handed over in the same iteration of the loop in which the
+            # timeout fired.  It must not be lost, so the timeout is ignored.  A future that timed out
+            # stays in `waiting`; `give` skips it.
+            if _is_handed_over(turn):
                 return turn.result()
             raise all_in_use(self._size, self._timeout) from None
         except asyncio.CancelledError:
+            # The same for a cancellation, which is obeyed: the next task gets the connection.
             if _is_handed_over(turn):
                 shelf.give(turn.result())
             raise
 
 
 class _Loops:
-    """The event loops of one process."""
+    """The shelf of each event loop of one process."""
 
     def __init__(self) -> None:
         self.shelves: dict[asyncio.AbstractEventLoop, _Shelf] = {}
@@ -129,7 +155,7 @@ class _Loops:
 
 
 def _leave(driver: AsyncDriver, loops: _Loops) -> None:
-    """Forget the connections of a parent of this process."""
+    """Let go of the parent's idle connections in a forked child."""
     for shelf in loops.shelves.values():
         for connection, _ in shelf.idle:
             driver.forget(connection)
@@ -140,14 +166,17 @@ class _Shelf:
 
     def __init__(self) -> None:
         self.idle: list[tuple[Connection, float]] = []
-        """Each with the time when it was put back."""
+        """Each idle connection with the monotonic time when it was put back."""
         self.open = 0
+        """The number of connections that are open, being opened or in use."""
         self.waiting: deque[asyncio.Future[Connection | None]] = deque()
+        """The future of each waiting task, the longest wait first."""
 
     def give(self, connection: Connection | None) -> None:
-        """Give a connection, or the leave to open one, to whoever waited longest."""
+        """Hand a connection, or None for a free place, to the task that has waited longest."""
         while self.waiting:
             turn = self.waiting.popleft()
+            # A future is done if its task timed out or was cancelled.
             if not turn.done():
                 turn.set_result(connection)
                 return
@@ -155,9 +184,12 @@ class _Shelf:
             self.idle.append((connection, monotonic()))
 
     def leave(self) -> None:
+        # Without waking a task, all that wait would time out although a connection may be opened.
         self.open -= 1
         self.give(None)
 
 
 def _is_handed_over(turn: asyncio.Future[Connection | None]) -> bool:
+    # A timeout or a cancellation of the task cancels the future that it awaits, unless that has its
+    # result already.
     return turn.done() and not turn.cancelled()

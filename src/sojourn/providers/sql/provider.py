@@ -1,6 +1,9 @@
-"""The provider, which is the same for every database.
+"""The provider of all SQL databases, in a sync and an async form.
 
-A change is one UPDATE that names the version it was made for; a touch passes the version by.
+Each operation is one statement, as far as the database allows, so that it is atomic without an
+explicit transaction and holds no lock between two round trips.  A change is one UPDATE that names
+the version of the record it was computed from.  If another request has written since, no row
+matches, and the base class reads the record, merges and tries again.  A touch names no version.
 """
 
 from __future__ import annotations
@@ -19,37 +22,46 @@ from sojourn.record import Changes, Outcome, Record
 
 
 class SQLProvider(WholeRecords):
-    """Keeps records as rows of a table; any number of processes may share it."""
+    """Keeps records as rows of a table, which any number of processes may share."""
 
     def __init__(self, link: Link, statements: Statements, *, create: bool) -> None:
-        """Connect when it is first used.  create: make the table if it is not there."""
+        """Prepare the provider, without connecting.
+
+        create: whether to create the table on first use if it does not exist.
+        """
         self._link = link
         self._sql = statements
         self._asker = Asker(link, statements, create=create)
 
     def read(self, id: str) -> Record | None:
-        """As the contract says."""
+        """See `Provider.read`."""
         return self._asker.read(id)
 
     def create(self, record: Record) -> bool:
-        """As the contract says."""
+        """See `Provider.create`."""
         return self._asker.write(creating(self._sql, record))
 
     def swap(self, old: Record, new: Record | None) -> bool:
-        """Put `new` in the place of `old`: one UPDATE or DELETE of that version."""
+        """Replace `old` by `new`, or delete `old` if `new` is None, if its version is still stored.
+
+        One UPDATE or DELETE.  Returns False, and changes nothing, if the version is another.
+        """
         return self._asker.write(swapping(self._sql, old, new))
 
     def move(self, old: Record, new: Record, tombstone: Record) -> bool:
-        """Put `new` under its own id and `tombstone` in the place of `old`.
+        """Store `new` under its own id, and replace `old` by `tombstone`, in one statement.
 
-        In one step; in two, as other stores do, if the table's engine has no transactions.
+        If the table's engine has no transactions, in two statements, as `WholeRecords.move`.
         """
+        # Without transactions, a statement that fails half-way would leave both rows.
         if not self._asker.layout().has_transactions:
             return super().move(old, new, tombstone)
         return self._asker.write(moving(self._sql, old, new, tombstone))
 
     def update(self, record: Record, changes: Changes) -> Outcome | Record:
-        """As the contract says: one UPDATE, unless others wrote meanwhile."""
+        """See `Provider.update`.  One UPDATE, unless another request has written since the read."""
+        # A touch that matches no row is not lost: the base class reads the record, and finds that it
+        # is gone, or that its lifetime is another one.
         if is_touch(record, changes):
             times = changes.now, changes.expires, record.id, changes.now, changes.lifetime
             if self._asker.ask(self._sql.touch, times, writes=True).number:
@@ -57,7 +69,7 @@ class SQLProvider(WholeRecords):
         return super().update(record, changes)
 
     def destroy(self, id: str) -> Record | None:
-        """As the contract says: one DELETE, where the database says what it took away."""
+        """See `Provider.destroy`.  One DELETE, if the database can return the deleted row."""
         if not self._asker.layout().says_what_it_deletes:
             return self._read_and_remove(id)
         try:
@@ -66,15 +78,18 @@ class SQLProvider(WholeRecords):
             raise unknown(silent) from silent
         except Lost as lost:
             return self._end(id, lost)
+        # A row that cannot be read is deleted too, and counts as absent.
         return next(readable(taken), None)
 
     def find(self, user: str | None, now: float) -> Iterator[Record]:
-        """As the contract says; without the fields."""
+        """See `Provider.find`.  The records lack their fields."""
+        # All sessions of a user in one answer, which is a snapshot of one moment.
         if user is not None:
             rows = self._asker.ask(self._sql.owned, (owner_of(user), now)).rows
             for record in readable(rows):
                 yield record
             return
+        # A list of all sessions takes several answers; `complete` keeps it free of gaps.
         asked: Asked | None = Asked()
         while asked is not None:
             rows = self._asker.ask(self._sql.listed, (asked.start, now, asked.limit)).rows
@@ -83,27 +98,36 @@ class SQLProvider(WholeRecords):
                 yield record
 
     def scan(self) -> Iterator[Record]:
-        """Yield every session; tombstones are left out, since `gc` and `count` ask the index."""
+        """Yield every session, including expired ones, without its fields.
+
+        Tombstones are left out.  The base class needs them only for `gc`, which is overridden here.
+        """
         return self.find(None, 0.0)
 
     def count(self, now: float) -> int:
-        """As the contract says, by the index."""
+        """See `Provider.count`.  Uses the index on the expiry."""
         return int(self._asker.ask(self._sql.live, (now,)).rows[0][0])
 
     def gc(self, now: float, limit: int) -> int:
-        """As the contract says, by the index."""
+        """See `Provider.gc`.  One DELETE by the index on the expiry.
+
+        In PostgreSQL rows that another transaction has locked are skipped.
+        """
         return self._asker.ask(self._sql.gc, (now, limit), writes=True).number
 
     def init(self) -> None:
-        """Make the table and its indexes, if they are not there; raise StoreUnavailable."""
+        """Create the table and its indexes, if they do not exist.
+
+        Raises StoreUnavailable if the database cannot be reached or refuses.
+        """
         self._asker.create()
 
     def ddl(self) -> str:
-        """Return the statements that `init` runs, for somebody else to run them."""
+        """Return the statements that `init` runs, for an administrator to run them."""
         return ddl(self._sql)
 
     def check(self) -> list[str]:
-        """Say what is unsafe about the database."""
+        """Return warnings about settings of the database that can lose or block sessions."""
         said = []
         for query, warning in self._sql.warnings:
             rows = self._asker.ask(query).rows
@@ -111,17 +135,19 @@ class SQLProvider(WholeRecords):
         return said
 
     def close(self) -> None:
-        """Close the connections; those in use are left to their users."""
+        """Close the idle connections; those in use are not affected."""
         self._link.close()
 
     def _has_moved(self, old: Record, tombstone: Record, error: StoreError) -> bool:
-        """As the base, but for a statement that was refused: it has done nothing."""
+        """As `WholeRecords._has_moved`, for a move of two statements."""
+        # Here only OutcomeUnknown leaves a doubt: any other error means that nothing was written, so
+        # neither a read nor a new version of the old record is needed.
         if not isinstance(error, OutcomeUnknown):
             return False
         return super()._has_moved(old, tombstone, error)
 
     def _read_and_remove(self, id: str) -> Record | None:
-        """Read a row, then remove it; one that cannot be read is removed too, and None returned."""
+        """Read a record, then delete it; delete an unreadable one too, and return None for it."""
         try:
             return super().destroy(id)
         except CorruptRecord:
@@ -129,48 +155,59 @@ class SQLProvider(WholeRecords):
             return None
 
     def _end(self, id: str, lost: Lost) -> Record | None:
-        """Take away what stands, though the answer to that was lost before."""
+        """Delete a record after the answer to its DELETE was lost; raise OutcomeUnknown in doubt."""
         try:
             ended = self._read_and_remove(id)
         except StoreUnavailable as error:
             raise unknown(error) from error
-        if ended is None:  # by this call or another, and it is not known where it went
+        # The record is gone, but the caller needs its content: if it was a tombstone, the session
+        # under its successor has to be ended too, and that id was in the lost answer.
+        if ended is None:
             raise unknown(lost) from lost
         return ended
 
 
 class AsyncSQLProvider(AsyncWholeRecords):
-    """Keeps records as rows of a table; any number of processes may share it."""
+    """Keeps records as rows of a table, which any number of processes may share."""
 
     def __init__(self, link: AsyncLink, statements: Statements, *, create: bool) -> None:
-        """Connect when it is first used.  create: make the table if it is not there."""
+        """Prepare the provider, without connecting.
+
+        create: whether to create the table on first use if it does not exist.
+        """
         self._link = link
         self._sql = statements
         self._asker = AsyncAsker(link, statements, create=create)
 
     async def read(self, id: str) -> Record | None:
-        """As the contract says."""
+        """See `Provider.read`."""
         return await self._asker.read(id)
 
     async def create(self, record: Record) -> bool:
-        """As the contract says."""
+        """See `Provider.create`."""
         return await self._asker.write(creating(self._sql, record))
 
     async def swap(self, old: Record, new: Record | None) -> bool:
-        """Put `new` in the place of `old`: one UPDATE or DELETE of that version."""
+        """Replace `old` by `new`, or delete `old` if `new` is None, if its version is still stored.
+
+        One UPDATE or DELETE.  Returns False, and changes nothing, if the version is another.
+        """
         return await self._asker.write(swapping(self._sql, old, new))
 
     async def move(self, old: Record, new: Record, tombstone: Record) -> bool:
-        """Put `new` under its own id and `tombstone` in the place of `old`.
+        """Store `new` under its own id, and replace `old` by `tombstone`, in one statement.
 
-        In one step; in two, as other stores do, if the table's engine has no transactions.
+        If the table's engine has no transactions, in two statements, as `WholeRecords.move`.
         """
+        # Without transactions, a statement that fails half-way would leave both rows.
         if not (await self._asker.layout()).has_transactions:
             return await super().move(old, new, tombstone)
         return await self._asker.write(moving(self._sql, old, new, tombstone))
 
     async def update(self, record: Record, changes: Changes) -> Outcome | Record:
-        """As the contract says: one UPDATE, unless others wrote meanwhile."""
+        """See `Provider.update`.  One UPDATE, unless another request has written since the read."""
+        # A touch that matches no row is not lost: the base class reads the record, and finds that it
+        # is gone, or that its lifetime is another one.
         if is_touch(record, changes):
             times = changes.now, changes.expires, record.id, changes.now, changes.lifetime
             if (await self._asker.ask(self._sql.touch, times, writes=True)).number:
@@ -178,7 +215,7 @@ class AsyncSQLProvider(AsyncWholeRecords):
         return await super().update(record, changes)
 
     async def destroy(self, id: str) -> Record | None:
-        """As the contract says: one DELETE, where the database says what it took away."""
+        """See `Provider.destroy`.  One DELETE, if the database can return the deleted row."""
         if not (await self._asker.layout()).says_what_it_deletes:
             return await self._read_and_remove(id)
         try:
@@ -187,15 +224,18 @@ class AsyncSQLProvider(AsyncWholeRecords):
             raise unknown(silent) from silent
         except Lost as lost:
             return await self._end(id, lost)
+        # A row that cannot be read is deleted too, and counts as absent.
         return next(readable(taken), None)
 
     async def find(self, user: str | None, now: float) -> AsyncIterator[Record]:
-        """As the contract says; without the fields."""
+        """See `Provider.find`.  The records lack their fields."""
+        # All sessions of a user in one answer, which is a snapshot of one moment.
         if user is not None:
             rows = (await self._asker.ask(self._sql.owned, (owner_of(user), now))).rows
             for record in readable(rows):
                 yield record
             return
+        # A list of all sessions takes several answers; `complete` keeps it free of gaps.
         asked: Asked | None = Asked()
         while asked is not None:
             rows = (await self._asker.ask(self._sql.listed, (asked.start, now, asked.limit))).rows
@@ -204,27 +244,36 @@ class AsyncSQLProvider(AsyncWholeRecords):
                 yield record
 
     def scan(self) -> AsyncIterator[Record]:
-        """Yield every session; tombstones are left out, since `gc` and `count` ask the index."""
+        """Yield every session, including expired ones, without its fields.
+
+        Tombstones are left out.  The base class needs them only for `gc`, which is overridden here.
+        """
         return self.find(None, 0.0)
 
     async def count(self, now: float) -> int:
-        """As the contract says, by the index."""
+        """See `Provider.count`.  Uses the index on the expiry."""
         return int((await self._asker.ask(self._sql.live, (now,))).rows[0][0])
 
     async def gc(self, now: float, limit: int) -> int:
-        """As the contract says, by the index."""
+        """See `Provider.gc`.  One DELETE by the index on the expiry.
+
+        In PostgreSQL rows that another transaction has locked are skipped.
+        """
         return (await self._asker.ask(self._sql.gc, (now, limit), writes=True)).number
 
     async def init(self) -> None:
-        """Make the table and its indexes, if they are not there; raise StoreUnavailable."""
+        """Create the table and its indexes, if they do not exist.
+
+        Raises StoreUnavailable if the database cannot be reached or refuses.
+        """
         await self._asker.create()
 
     def ddl(self) -> str:
-        """Return the statements that `init` runs, for somebody else to run them."""
+        """Return the statements that `init` runs, for an administrator to run them."""
         return ddl(self._sql)
 
     async def check(self) -> list[str]:
-        """Say what is unsafe about the database."""
+        """Return warnings about settings of the database that can lose or block sessions."""
         said = []
         for query, warning in self._sql.warnings:
             rows = (await self._asker.ask(query)).rows
@@ -232,17 +281,19 @@ class AsyncSQLProvider(AsyncWholeRecords):
         return said
 
     async def close(self) -> None:
-        """Close the connections; those in use are left to their users."""
+        """Close the idle connections; those in use are not affected."""
         await self._link.close()
 
     async def _has_moved(self, old: Record, tombstone: Record, error: StoreError) -> bool:
-        """As the base, but for a statement that was refused: it has done nothing."""
+        """As `WholeRecords._has_moved`, for a move of two statements."""
+        # Here only OutcomeUnknown leaves a doubt: any other error means that nothing was written, so
+        # neither a read nor a new version of the old record is needed.
         if not isinstance(error, OutcomeUnknown):
             return False
         return await super()._has_moved(old, tombstone, error)
 
     async def _read_and_remove(self, id: str) -> Record | None:
-        """Read a row, then remove it; one that cannot be read is removed too, and None returned."""
+        """Read a record, then delete it; delete an unreadable one too, and return None for it."""
         try:
             return await super().destroy(id)
         except CorruptRecord:
@@ -250,11 +301,13 @@ class AsyncSQLProvider(AsyncWholeRecords):
             return None
 
     async def _end(self, id: str, lost: Lost) -> Record | None:
-        """Take away what stands, though the answer to that was lost before."""
+        """Delete a record after the answer to its DELETE was lost; raise OutcomeUnknown in doubt."""
         try:
             ended = await self._read_and_remove(id)
         except StoreUnavailable as error:
             raise unknown(error) from error
-        if ended is None:  # by this call or another, and it is not known where it went
+        # The record is gone, but the caller needs its content: if it was a tombstone, the session
+        # under its successor has to be ended too, and that id was in the lost answer.
+        if ended is None:
             raise unknown(lost) from lost
         return ended

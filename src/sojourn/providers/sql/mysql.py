@@ -1,4 +1,4 @@
-"""MySQL and MariaDB."""
+"""The providers for MySQL and MariaDB: they turn an address or an engine into a link."""
 
 from __future__ import annotations
 
@@ -24,12 +24,13 @@ DRIVERS: dict[str, Callable[[MySQL, float], Driver]] = {
     "mysqlclient": MySQLClient,
     "pymysql": PyMySQL,
 }
-"""The fastest first."""
+"""The drivers for threads, the fastest first."""
+# The dialect names of SQLAlchemy, which distinguishes the two.
 NAMES = {"mysql": "MySQL", "mariadb": "MariaDB"}
 
 
 class MySQLProvider(SQLProvider):
-    """Keeps records in MySQL or MariaDB."""
+    """Keeps records in a table of MySQL or MariaDB."""
 
     def __init__(
         self,
@@ -42,16 +43,17 @@ class MySQLProvider(SQLProvider):
         create_table: bool = True,
         driver: str | None = None,
     ) -> None:
-        """Connect when it is first used; raise ConfigError for what is wrong with any of these.
+        """Prepare the provider, without connecting; raise ConfigError for an invalid argument.
 
-        dsn: `username:password@protocol(address)/dbname?param=value`, or a URL; or an engine of
-            SQLAlchemy that the application has, to which `pool` and the timeouts say nothing.
-        table: in which the sessions are.
-        pool: how many connections to open at most.
-        timeout: seconds to wait for one of them, for the server, and for others' locks.
-        idle_timeout: seconds after which an idle one is closed rather than used.
-        create_table: make the table if it is not there.
-        driver: "mysqlclient" or "pymysql"; None is the faster one of those that are installed.
+        dsn: `username:password@protocol(address)/dbname?param=value`, or a URL, or an engine of
+            SQLAlchemy, which has its own pool and timeouts: those given here then have no effect.
+        table: the name of the table, optionally preceded by a database and a dot.
+        pool: the largest number of open connections of this process.
+        timeout: seconds to wait for a free connection, a new one, and locks held by others; for an
+            answer one second more.
+        idle_timeout: seconds after which an idle connection is closed instead of used.
+        create_table: whether to create the table if it does not exist.
+        driver: "mysqlclient" or "pymysql"; None for the faster one of those that are installed.
         """
         checked(pool, timeout, idle_timeout)
         if is_engine(dsn, NAMES, is_async=False):
@@ -68,7 +70,7 @@ class MySQLProvider(SQLProvider):
 
 
 class AsyncMySQLProvider(AsyncSQLProvider):
-    """Keeps records in MySQL or MariaDB."""
+    """Keeps records in a table of MySQL or MariaDB."""
 
     def __init__(
         self,
@@ -80,15 +82,16 @@ class AsyncMySQLProvider(AsyncSQLProvider):
         idle_timeout: float | None = None,
         create_table: bool = True,
     ) -> None:
-        """Connect when it is first used; raise ConfigError for what is wrong with any of these.
+        """Prepare the provider, without connecting; raise ConfigError for an invalid argument.
 
-        dsn: `username:password@protocol(address)/dbname?param=value`, or a URL; or an engine of
-            SQLAlchemy that the application has, to which `pool` and the timeouts say nothing.
-        table: in which the sessions are.
-        pool: how many connections to open at most, for each event loop.
-        timeout: seconds to wait for one of them, for the server, and for others' locks.
-        idle_timeout: seconds after which an idle one is closed rather than used.
-        create_table: make the table if it is not there.
+        dsn: `username:password@protocol(address)/dbname?param=value`, or a URL, or an engine of
+            SQLAlchemy, which has its own pool and timeouts: those given here then have no effect.
+        table: the name of the table, optionally preceded by a database and a dot.
+        pool: the largest number of open connections of each event loop.
+        timeout: seconds to wait for a free connection, a new one, and locks held by others; for an
+            answer one second more.
+        idle_timeout: seconds after which an idle connection is closed instead of used.
+        create_table: whether to create the table if it does not exist.
         """
         checked(pool, timeout, idle_timeout)
         if is_engine(dsn, NAMES, is_async=True):
@@ -97,12 +100,14 @@ class AsyncMySQLProvider(AsyncSQLProvider):
             super().__init__(AsyncLink(lent, lent), sql, create=create_table)
             return
         target = dsn_.mysql(dsn)
-        sql = statements(MYSQL._replace(mark="?"), table, target.user)  # asyncmy prepares them
+        # asyncmy prepares the statements, and MySQL's own mark for that is `?`.
+        sql = statements(MYSQL._replace(mark="?"), table, target.user)
         way = fastest({"asyncmy": Asyncmy}, None, "mysql")(target, timeout)
         source = AsyncPool(way, pool, timeout, idle_timeout)
         super().__init__(AsyncLink(source, way), sql, create=create_table)
 
 
 def _fault_of(engine: Any) -> FaultOf:
+    # For the hints in error messages, which name the user and the database.
     url = engine.url
     return partial(fault, MySQL(user=url.username or "", database=url.database or ""))

@@ -1,4 +1,4 @@
-"""PostgreSQL."""
+"""The providers for PostgreSQL: they turn an address or an engine into a link."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NAMES = {"postgresql": "PostgreSQL"}
 
 
 class PostgresProvider(SQLProvider):
-    """Keeps records in PostgreSQL."""
+    """Keeps records in a table of PostgreSQL."""
 
     def __init__(
         self,
@@ -30,15 +30,16 @@ class PostgresProvider(SQLProvider):
         idle_timeout: float | None = None,
         create_table: bool = True,
     ) -> None:
-        """Connect when it is first used; raise ConfigError for what is wrong with any of these.
+        """Prepare the provider, without connecting; raise ConfigError for an invalid argument.
 
-        dsn: a URL, or libpq's `key=value` pairs; or an engine of SQLAlchemy that the application
-            has, to which `pool` and the timeouts say nothing.
-        table: in which the sessions are.
-        pool: how many connections to open at most.
-        timeout: seconds to wait for one of them, for the server, and for others' locks.
-        idle_timeout: seconds after which an idle one is closed rather than used.
-        create_table: make the table if it is not there.
+        dsn: a URL, or libpq's `key=value` pairs, or an engine of SQLAlchemy, which has its own pool
+            and timeouts: those given here then have no effect.
+        table: the name of the table, optionally preceded by a schema and a dot.
+        pool: the largest number of open connections of this process.
+        timeout: seconds to wait for a free connection, a new one, and locks held by others; for an
+            answer one second more.
+        idle_timeout: seconds after which an idle connection is closed instead of used.
+        create_table: whether to create the table if it does not exist.
         """
         checked(pool, timeout, idle_timeout)
         if is_engine(dsn, NAMES, is_async=False):
@@ -54,7 +55,7 @@ class PostgresProvider(SQLProvider):
 
 
 class AsyncPostgresProvider(AsyncSQLProvider):
-    """Keeps records in PostgreSQL."""
+    """Keeps records in a table of PostgreSQL."""
 
     def __init__(
         self,
@@ -66,15 +67,16 @@ class AsyncPostgresProvider(AsyncSQLProvider):
         idle_timeout: float | None = None,
         create_table: bool = True,
     ) -> None:
-        """Connect when it is first used; raise ConfigError for what is wrong with any of these.
+        """Prepare the provider, without connecting; raise ConfigError for an invalid argument.
 
-        dsn: a URL, or libpq's `key=value` pairs; or an engine of SQLAlchemy that the application
-            has, to which `pool` and the timeouts say nothing.
-        table: in which the sessions are.
-        pool: how many connections to open at most, for each event loop.
-        timeout: seconds to wait for one of them, for the server, and for others' locks.
-        idle_timeout: seconds after which an idle one is closed rather than used.
-        create_table: make the table if it is not there.
+        dsn: a URL, or libpq's `key=value` pairs, or an engine of SQLAlchemy, which has its own pool
+            and timeouts: those given here then have no effect.
+        table: the name of the table, optionally preceded by a schema and a dot.
+        pool: the largest number of open connections of each event loop.
+        timeout: seconds to wait for a free connection, a new one, and locks held by others; for an
+            answer one second more.
+        idle_timeout: seconds after which an idle connection is closed instead of used.
+        create_table: whether to create the table if it does not exist.
         """
         checked(pool, timeout, idle_timeout)
         if is_engine(dsn, NAMES, is_async=True):

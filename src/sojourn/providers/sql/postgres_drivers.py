@@ -1,9 +1,13 @@
-"""The driver for PostgreSQL: psycopg, which speaks both colours and prepares each statement.
+"""The driver for PostgreSQL, in a sync and an async form: psycopg, with prepared statements.
 
-A pooler such as PgBouncer may send each statement over another connection to the server.  There
-nothing may be prepared: a name could stand for a statement of another client.  Poolers also refuse
-limits of time at the start, which they could not keep for one client, and give the client a key of
-their own instead of the number of a server's process.  So a connection is asked for that number.
+A pooler such as PgBouncer may send each statement over a different connection to the server, which
+has two consequences.  Statements must not be prepared, since the same name may stand for a statement
+of another client there.  And a pooler refuses time limits among the startup parameters, since it
+could not keep them for one client.
+
+A pooler is detected by the process id.  At the start of a connection the server sends its process id
+as part of the key for cancelling statements; a pooler sends a key of its own.  So each new
+connection is asked for `pg_backend_pid()`, and if that differs, there is a pooler in between.
 """
 
 from __future__ import annotations
@@ -23,7 +27,9 @@ from sojourn.providers.sql.driver import (
 )
 from sojourn.providers.sql.dsn import Postgres
 
-_BUSY = {"40001", "40P01", "55P03"}
+# SQLSTATE codes (PostgreSQL's documentation, appendix A).
+_BUSY = {"40001", "40P01", "55P03"}  # serialization failure, deadlock, lock not available
+# A unique violation, a NULL that is refused; and a duplicate table or object, for CREATE.
 _TAKEN = {"23505", "23502", "42P07", "42710"}
 _TOO_LARGE = {"54000"}
 _ABSENT = {"42P01"}
@@ -31,7 +37,9 @@ _OTHER_COLUMNS = {"42703", "42804", "42883"}
 _DENIED = {"42501"}
 _READ_ONLY = {"25006"}
 _LOST = ("08", "57P", "XX", "40003")
-"""How the codes begin of a connection's end, and of a statement that may have been done."""
+"""Prefixes of the codes after which a statement may have been executed: connection exceptions,
+shutdowns, internal errors, and "statement completion unknown".  57014, a statement that exceeded
+its time limit, is not among them: it was rolled back."""
 
 _HINTS = (
     ("read-only transaction", "the server takes no writes now"),
@@ -44,7 +52,8 @@ _HINTS = (
     ),
     ("unsupported startup parameter", "the pooler does not take the `options` of this address"),
 )
-"""By the text: of whom a server does not let in psycopg says no code."""
+"""Patterns of an error's text, and a hint for each.  By text, since psycopg's errors have no code if
+the server refuses the connection."""
 
 
 _PID = "SELECT pg_backend_pid()"
@@ -56,10 +65,15 @@ class _Open(NamedTuple):
     to: Any
     socket: Socket
     prepares: bool
+    """Whether statements are prepared: not through a pooler."""
 
 
 def fault(error: Exception) -> tuple[Fault, str]:
-    """Say what an error means, by its code; the details of a server may quote a row."""
+    """Return the meaning of an error of psycopg, psycopg2 or pg8000, and its reason.
+
+    Only the primary message is used: the detail of a server's error may quote a row.
+    """
+    # An error without a code was not sent by the server: as a rule the connection is broken.
     code = _code(error)
     if code is None or code.startswith(_LOST):
         return Fault.LOST, _text(error) + _hint(error)
@@ -78,7 +92,7 @@ def fault(error: Exception) -> tuple[Fault, str]:
 
 
 class _Psycopg:
-    """What both colours have in common."""
+    """The parts that the sync and the async driver share."""
 
     def __init__(self, target: Postgres, timeout: float) -> None:
         import psycopg
@@ -87,12 +101,15 @@ class _Psycopg:
 
         self._psycopg = psycopg
         adapters = psycopg.adapt.AdaptersMap(psycopg.adapters)
-        adapters.register_dumper(int, Int8BinaryDumper)  # else each size is prepared by itself
+        # psycopg chooses the SQL type of an int by its size, and prepares a statement once for each
+        # combination of types.  All ints here are versions or limits: bigint for all saves that.
+        adapters.register_dumper(int, Int8BinaryDumper)
         self.errors: tuple[type[Exception], ...] = (psycopg.Error, OSError)
         milliseconds = math.ceil(timeout * 1000)
         try:
             given = psycopg.conninfo.conninfo_to_dict(target.text)
         except psycopg.Error:
+            # `from None`, since psycopg's message may quote the address with its password.
             raise ConfigError(
                 "provider_config: PostgreSQL's driver does not take this as a connection string. "
                 "Write postgres://username:password@host:5432/dbname?param=value"
@@ -101,7 +118,10 @@ class _Psycopg:
         self.timeout = timeout
         self.patience = timeout + 1.0
         self.user = str(given.get("user") or "")
+        # The address (`given`) overrides the keywords before it, but not those after it.  The limits
+        # come last in `options`, where the last value of a setting holds.
         self._keywords: dict[str, Any] = {
+            # libpq treats 1 second as 2.
             "connect_timeout": max(2, math.ceil(timeout)),
             "application_name": "sojourn",
             "keepalives_idle": 60,
@@ -115,7 +135,8 @@ class _Psycopg:
         self._without_limits = {**self._keywords, "options": given.get("options") or ""}
 
     def _shall_retry(self, error: Exception) -> bool:
-        """Whether a pooler has refused the limits, which it is then not told any more."""
+        """Whether a pooler refused the time limits; from then on they are left out."""
+        # Only the limits: `options` of the address itself are kept, and may be refused again.
         refused = "unsupported startup parameter" in str(error)
         if not refused or self._keywords is self._without_limits:
             return False
@@ -133,7 +154,7 @@ class _Psycopg:
 
 
 class Psycopg(_Psycopg):
-    """Connects and asks."""
+    """Connects and executes statements."""
 
     def __init__(self, target: Postgres, timeout: float) -> None:
         super().__init__(target, timeout)
@@ -148,13 +169,15 @@ class Psycopg(_Psycopg):
             return self.connect()
         try:
             [(pid,)] = connection.execute(_PID).fetchall()
-        except BaseException:
+        except BaseException:  # an open connection must not be lost, even after an interrupt
             connection.close()
             raise
         direct = pid == connection.info.backend_pid
         return _Open(connection, Socket(connection.fileno(), keeps_alive=True), direct)
 
     def execute(self, connection: Connection, statement: str, parameters: Parameters) -> Answer:
+        # Without parameters the simple protocol is used: it executes several statements in one text,
+        # as the creation of the table needs, but neither prepares nor returns binary values.
         cursor = connection.to.execute(
             statement,
             parameters or None,
@@ -169,7 +192,7 @@ class Psycopg(_Psycopg):
 
 
 class AsyncPsycopg(_Psycopg):
-    """Connects and asks."""
+    """Connects and executes statements."""
 
     def __init__(self, target: Postgres, timeout: float) -> None:
         super().__init__(target, timeout)
@@ -185,6 +208,7 @@ class AsyncPsycopg(_Psycopg):
         try:
             [(pid,)] = await (await connection.execute(_PID)).fetchall()
         except BaseException:
+            # Without an `await`, which a cancelled task might not complete.
             connection.pgconn.finish()
             raise
         direct = pid == connection.info.backend_pid
@@ -193,6 +217,8 @@ class AsyncPsycopg(_Psycopg):
     async def execute(
         self, connection: Connection, statement: str, parameters: Parameters
     ) -> Answer:
+        # As in `Psycopg.execute`.  If the task is cancelled, psycopg asks the server to cancel the
+        # statement, and waits some seconds for that; then the caller closes the connection.
         cursor = await connection.to.execute(
             statement,
             parameters or None,
@@ -211,18 +237,19 @@ class AsyncPsycopg(_Psycopg):
 
 
 def _has_rows(cursor: Any) -> bool:
-    """Whether the answer has any; `description` would describe each column of it."""
+    """Whether the answer has rows."""
+    # Not by `cursor.description`, which creates an object for each column.
     return cursor.pgresult.nfields > 0  # type: ignore[no-any-return]
 
 
 def _code(error: Exception) -> str | None:
-    """Return the code of a server's error, as psycopg, psycopg2 or pg8000 has it."""
+    """Return the SQLSTATE of a server's error of psycopg, psycopg2 or pg8000, or None."""
     code = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
     return code or _pg8000(error).get("C")
 
 
 def _pg8000(error: Exception) -> dict[str, str]:
-    """Return the parts of a server's error that pg8000 raises."""
+    """Return the parts of a server's error of pg8000, by their letters in the protocol."""
     return error.args[0] if error.args and isinstance(error.args[0], dict) else {}
 
 
@@ -240,10 +267,14 @@ def _hint(error: Exception) -> str:
 
 
 def _bounded(connection: type[Any], patience: float) -> type[Any]:
-    """A connection that waits for no answer longer than that: the server itself may stand still."""
+    """Return a subclass of a connection class that waits at most `patience` seconds for an answer.
+
+    The server's own `statement_timeout` has no effect if the server or the network hangs.
+    """
 
     class Bounded(connection):  # type: ignore[misc]
         def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = patience) -> Any:
-            return super().wait(gen, interval, timeout)  # sync or async
+            # For the async class this returns the coroutine, which the caller awaits.
+            return super().wait(gen, interval, timeout)
 
     return Bounded

@@ -1,7 +1,8 @@
-"""SQLite: durable sessions on one machine, without a server and without a driver to install.
+"""The provider for SQLite: durable sessions on one machine, without a server or a driver to install.
 
-The log is written ahead, so that readers and the one writer do not wait for each other, and any
-number of processes may share the file.  The connections of a process are shared by its threads.
+SQLite's write-ahead log is used, so that readers and the one writer do not wait for each other;
+writers wait for each other.  Any number of processes may share the file, and the threads of a
+process share its connections.
 """
 
 from __future__ import annotations
@@ -30,16 +31,18 @@ _FAULTS = {
     sqlite3.SQLITE_LOCKED: Fault.BUSY,
     sqlite3.SQLITE_CONSTRAINT: Fault.TAKEN,
     sqlite3.SQLITE_TOOBIG: Fault.TOO_LARGE,
-    sqlite3.SQLITE_READONLY: Fault.READ_ONLY,  # for as long as the connection is open
+    # SQLite opens a file that it may not write for reading only, and a connection stays that way.
+    sqlite3.SQLITE_READONLY: Fault.READ_ONLY,
 }
 _REFUSED_THE_FILE = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM}
 _making = PerProcess(Lock)
-"""Held while a file is made."""
+"""Held while a database file is created; shared by all providers of a process."""
+# SQLite has only its general error code for these, so the text has to be matched.
 _OTHER_COLUMNS = re.compile("no such column|has no column named|has [0-9]+ columns but")
 
 
 class SQLiteProvider(SQLProvider):
-    """Keeps records in a file of SQLite, which any number of processes of one machine may share."""
+    """Keeps records in an SQLite file, which any number of processes of one machine may share."""
 
     def __init__(
         self,
@@ -51,15 +54,15 @@ class SQLiteProvider(SQLProvider):
         create_table: bool = True,
         fsync: bool = False,
     ) -> None:
-        """Open nothing yet; raise ConfigError for what is wrong with any of these.
+        """Prepare the provider, without opening the file; raise ConfigError for an invalid argument.
 
-        path: a file, or `sqlite:///` and a file.
-        table: in which the sessions are.
-        pool: how many connections to open at most.
-        timeout: seconds to wait for one of them, and for others who write.
-        create_table: make the table if it is not there.
-        fsync: wait for the disk at each write, so that what was acknowledged survives a power
-            failure.  Without it, it survives the death of the process.
+        path: the path of the file, or `sqlite:///` and the path.
+        table: the name of the table.
+        pool: the largest number of open connections of this process.
+        timeout: seconds to wait for a free connection, and for other writers.
+        create_table: whether to create the table if it does not exist.
+        fsync: whether to wait for the disk at each write.  With it an acknowledged write survives a
+            power failure; without it, only the death of the process.
         """
         checked(pool, timeout)
         sql = statements(SQLITE, table)
@@ -72,16 +75,18 @@ class SQLiteProvider(SQLProvider):
 
 
 class _Open(NamedTuple):
-    """A connection, and which file it was opened to, with which rights."""
+    """A connection, and the file that it has open."""
 
     sqlite: sqlite3.Connection
     file: tuple[int, int, int]
+    """The device, the inode and the mode of the file when it was opened."""
 
 
 def _usable(file: str) -> str:
-    """Return the path of a file for sessions; ConfigError if it cannot hold any.
+    """Return the path of a database file; raise ConfigError if it cannot be used.
 
-    It need not be there.  The log stands beside it, so both it and its folder have to be writable.
+    The file need not exist.  The log is a file in the same folder, so the folder has to be writable
+    as well as the file.
     """
     folder = os.path.dirname(file)
     if not os.path.isdir(folder):
@@ -102,25 +107,32 @@ def _decoded(text: bytes) -> str:
 
 
 class _Driver:
-    """Python's own."""
+    """The driver: Python's module `sqlite3`."""
 
     errors: tuple[type[Exception], ...] = (sqlite3.Error,)
 
     def __init__(self, path: str, timeout: float, *, fsync: bool) -> None:
         self._path = path
+        # SQLite runs in this process: there is no answer that could fail to arrive.
         self.patience = self.timeout = timeout
         self._sync = "FULL" if fsync else "NORMAL"
 
     def connect(self) -> Connection:
         self._make_file()
         self._let_the_log_follow()
+        # `timeout` bounds the wait for another writer.  `isolation_level=None` is autocommit: without
+        # it Python opens a transaction before each write.  A connection is used by one thread at a
+        # time, but not always by the same one, so Python's check of the thread is switched off.
         connection = sqlite3.connect(
             self._path, timeout=self.timeout, isolation_level=None, check_same_thread=False
         )
-        # Text that is no UTF-8 would fail the whole statement, and the error would quote it.
+        # Text that is not UTF-8, written by another program, would make the whole statement fail, and
+        # the error would quote it.
         connection.text_factory = _decoded
         try:
             connection.execute("PRAGMA journal_mode = WAL").fetchall()
+            # NORMAL syncs the log only at checkpoints: a power failure may lose the last commits,
+            # but leaves the file consistent.  FULL syncs it at each commit.
             connection.execute(f"PRAGMA synchronous = {self._sync}")
         except BaseException:
             connection.close()
@@ -129,21 +141,29 @@ class _Driver:
 
     def execute(self, connection: Connection, statement: str, parameters: Parameters) -> Answer:
         cursor = connection.sqlite.execute(statement, parameters)
+        # All rows are fetched, since an unfinished statement would keep its read transaction open.
         return Answer(cursor.fetchall(), cursor.rowcount)
 
     def is_stale(self, connection: Connection) -> object:
-        """Whether the path leads to another file by now, or nowhere, or its mode has changed."""
+        """Whether the path has led to another file since, or to none, or the file's mode changed."""
+        # A file that was deleted or replaced stays open under its inode: writes to it would be lost.
+        # After a change of the mode, a connection opened for reading only may be able to write.
         return self._file() != connection.file
 
     def close(self, connection: Connection) -> None:
         connection.sqlite.close()
 
     def forget(self, connection: Connection) -> None:
-        """Leave it as it is: its locks are the parent's."""
+        """Leave the connection untouched: its locks belong to the parent.
+
+        A child must not even close it (https://sqlite.org/howtocorrupt.html, section 2.6).
+        """
 
     def fault(self, error: Exception) -> tuple[Fault, str]:
+        # The low byte is the primary code; the rest of an extended code gives details.
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        if str(error).startswith("no such table"):  # the file was deleted, and begun anew
+        # The table was dropped, or the file was deleted and a new one created in its place.
+        if str(error).startswith("no such table"):
             return Fault.ABSENT, str(error)
         if _OTHER_COLUMNS.search(str(error)):
             return Fault.OTHER_COLUMNS, str(error)
@@ -151,19 +171,21 @@ class _Driver:
         return _FAULTS.get(code, Fault.REFUSED), f"{error}{owner}"
 
     def _make_file(self) -> None:
-        """Make the file, if it is absent, readable and writable by its owner alone.
+        """Create the file, if it is absent, with permissions for its owner alone.
 
         A file that exists is not opened here: on POSIX, closing any descriptor of a file drops all
         locks that this process has on it, those of SQLite's other connections included
         (https://sqlite.org/howtocorrupt.html, section 2.2).  The lock keeps other threads from
         connecting to a new file before its descriptor is closed.
         """
-        with _making(), suppress(OSError):  # SQLite reports an error more precisely
-            path = os.path.realpath(self._path)  # O_EXCL follows no link
+        # Errors are left to SQLite, which opens the file next and reports them more precisely.
+        with _making(), suppress(OSError):
+            # O_EXCL fails at a symbolic link, so the link is resolved first.
+            path = os.path.realpath(self._path)
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
     def _owner(self) -> str:
-        """Say whose the file, its folder or what stands beside it is, if another user's."""
+        """Return an addition to an error message: the part of the path owned by another user."""
         files = self._path, *self._beside()
         return next(filter(None, map(whose, files)), "")
 
@@ -171,9 +193,12 @@ class _Driver:
         return f"{self._path}-wal", f"{self._path}-shm"
 
     def _let_the_log_follow(self) -> None:
-        """Give the files beside it its mode, as SQLite does, but only when it makes them."""
+        """Give the log files the mode of the database file."""
+        # SQLite does so only when it creates them.  If the mode of the database file was changed
+        # later, for a second user, that user could open the file but not its log.
         mode = stat.S_IMODE(self._file()[2])
-        for beside in self._beside() if mode else ():  # 0: there is no file
+        # A mode of 0 means that there is no file.
+        for beside in self._beside() if mode else ():
             with suppress(OSError):
                 if stat.S_IMODE(os.stat(beside).st_mode) != mode:
                     os.chmod(beside, mode)

@@ -1,7 +1,8 @@
-"""What the application already has, lent for each statement: an engine of SQLAlchemy.
+"""Connections of the application: each statement borrows one from an engine of SQLAlchemy.
 
-It sees to the connections itself, and takes them back after each statement.  That costs some five
-times what a connection of ours does, so it is for those who must count their connections.
+The engine manages its connections itself, and gets each one back after the statement.  A statement
+costs about five times as much as over a connection of Sojourn, so this is for applications that have
+to limit their connections.
 """
 
 from __future__ import annotations
@@ -17,17 +18,18 @@ from sojourn.providers.sql.driver import Answer, Connection, Fault, Parameters
 from sojourn.providers.sql.settings import TIMEOUT
 from sojourn.providers.sql.statements import Statements, statements
 
+# The DB-API's names of parameter styles (PEP 249), and the mark of each.
 _MARKS = {"format": "%s", "pyformat": "%s", "qmark": "?", "numeric_dollar": "$"}
 
 _OF_BYTES = (memoryview, bytearray)
 TRIES = 5
-"""How many dead connections of a pool are passed by."""
+"""How many connections are taken from the engine's pool until one is alive."""
 
 FaultOf = Callable[[Exception], tuple[Fault, str]]
 
 
 class _Lent:
-    """What both colours have in common."""
+    """The parts that the sync and the async engine share."""
 
     def __init__(self, engine: Any, fault_of: FaultOf) -> None:
         from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -39,32 +41,40 @@ class _Lent:
         self._engine = engine
         self._pid = os.getpid()
         self._fault_of = fault_of
-        self.timeout = self.patience = TIMEOUT  # it may have been told to wait for ever
+        # The engine's own timeouts apply, and cannot be read from it.  It may have none, so the usual
+        # one decides when an error counts as a timeout (`link`).
+        self.timeout = self.patience = TIMEOUT
 
     def is_stale(self, connection: Connection) -> object:
         return connection.invalidated
 
     def _leave_to_parent(self) -> None:
-        """Have the engine of a child of `fork` begin without the connections of its parent."""
+        """Empty the engine's pool in a child of `fork`, without closing the parent's connections."""
+        # SQLAlchemy does not notice a fork; its documentation prescribes this call.
         if self._pid != os.getpid():
             getattr(self._engine, "sync_engine", self._engine).dispose(close=False)
             self._pid = os.getpid()
 
     def forget(self, connection: Connection) -> None:
-        """Leave it to `_leave_to_parent`."""
+        """Do nothing: `_leave_to_parent` does it."""
 
     def fault(self, error: Exception) -> tuple[Fault, str]:
+        # SQLAlchemy wraps the errors of the driver, but not those that occur while it sets the
+        # isolation level.
         if isinstance(error, self._own):
             return self._fault_of(error)
+        # An error of SQLAlchemy itself, such as a pool without a free connection: nothing was sent.
+        # An OSError that SQLAlchemy did not wrap ends here too.
         if not isinstance(error, self._wrapped) or not isinstance(error.orig, Exception):
             return Fault.REFUSED, type(error).__name__
-        error.hide_parameters = True  # they are somebody's session, and errors are logged
+        # The parameters hold session data, and the error may be logged with its cause.
+        error.hide_parameters = True
         fault, reason = self._fault_of(error.orig)
         return Fault.LOST if error.connection_invalidated else fault, reason
 
 
 class Engine(_Lent):
-    """The driver, and the source of its connections."""
+    """The driver and the source of connections in one."""
 
     def connect(self) -> Connection:
         self._leave_to_parent()
@@ -72,8 +82,11 @@ class Engine(_Lent):
         while True:
             connection = self._engine.connect()
             try:
+                # The application's own connections keep their isolation level: SQLAlchemy resets it
+                # when this one is given back.
                 return connection.execution_options(isolation_level="AUTOCOMMIT")
-            except self.errors:  # it died in the engine's pool
+            except self.errors:
+                # The option sends a statement, which fails if the connection died in the pool.
                 self.discard(connection)
                 tries += 1
                 if tries == TRIES:
@@ -86,10 +99,10 @@ class Engine(_Lent):
         return Answer(_rows(result.fetchall()) if result.returns_rows else [], result.rowcount)
 
     def put(self, connection: Connection) -> None:
-        """Give it back.
+        """Give a connection back to the engine.
 
-        SQLAlchemy sends a ROLLBACK then.  If the connection breaks there, the statement before it
-        was answered all the same, so the error is not raised.
+        SQLAlchemy then sends a ROLLBACK.  If the connection breaks during that, the statement before
+        it has been executed and answered, so the error is not raised.
         """
         try:
             connection.close()
@@ -97,21 +110,21 @@ class Engine(_Lent):
             self.discard(connection)
 
     def discard(self, connection: Connection) -> None:
-        """Give it back as one that is no use any more; never raises."""
+        """Give a connection back so that the engine closes it; never raises."""
         with suppress(*self.errors):
             connection.invalidate()
         with suppress(*self.errors):
             connection.close()
 
     def drop_idle(self, since: float) -> None:
-        """Leave it to the engine, which throws away all that it has when one has broken."""
+        """Do nothing: if one connection breaks, the engine replaces all of its pool."""
 
     def close(self, connection: Connection = None) -> None:
-        """Leave the engine to the application, whose it is."""
+        """Do nothing: the engine belongs to the application."""
 
 
 class AsyncEngine(_Lent):
-    """The driver, and the source of its connections."""
+    """The driver and the source of connections in one."""
 
     async def connect(self) -> Connection:
         self._leave_to_parent()
@@ -119,8 +132,11 @@ class AsyncEngine(_Lent):
         while True:
             connection = await self._engine.connect()
             try:
+                # The application's own connections keep their isolation level: SQLAlchemy resets it
+                # when this one is given back.
                 return await connection.execution_options(isolation_level="AUTOCOMMIT")
-            except self.errors:  # it died in the engine's pool
+            except self.errors:
+                # The option sends a statement, which fails if the connection died in the pool.
                 await self.discard(connection)
                 tries += 1
                 if tries == TRIES:
@@ -135,10 +151,10 @@ class AsyncEngine(_Lent):
         return Answer(_rows(result.fetchall()) if result.returns_rows else [], result.rowcount)
 
     async def put(self, connection: Connection) -> None:
-        """Give it back.
+        """Give a connection back to the engine.
 
-        SQLAlchemy sends a ROLLBACK then.  If the connection breaks there, the statement before it
-        was answered all the same, so the error is not raised.
+        SQLAlchemy then sends a ROLLBACK.  If the connection breaks during that, the statement before
+        it has been executed and answered, so the error is not raised.
         """
         try:
             await connection.close()
@@ -146,32 +162,37 @@ class AsyncEngine(_Lent):
             await self.discard(connection)
 
     async def discard(self, connection: Connection) -> None:
-        """Give it back as one that is no use any more; never raises."""
+        """Give a connection back so that the engine closes it; never raises."""
         with suppress(*self.errors):
             await connection.invalidate()
         with suppress(*self.errors):
             await connection.close()
 
     def abort(self, connection: Connection) -> None:
-        """Leave it to `discard`."""
+        """Do nothing: `discard` closes connections."""
 
     async def drop_idle(self, since: float) -> None:
-        """Leave it to the engine, which throws away all that it has when one has broken."""
+        """Do nothing: if one connection breaks, the engine replaces all of its pool."""
 
     async def close(self, connection: Connection = None) -> None:
-        """Leave the engine to the application, whose it is."""
+        """Do nothing: the engine belongs to the application."""
 
 
 def _rows(rows: Sequence[Any]) -> list[tuple[Any, ...]]:
-    """Return rows with bytes where a driver has its own idea of them, as psycopg2 has."""
+    """Return rows in which binary values are bytes; psycopg2, for one, returns memoryviews."""
     return [tuple([bytes(v) if type(v) in _OF_BYTES else v for v in row]) for row in rows]
 
 
 def is_engine(given: object, names: Mapping[str, str], *, is_async: bool) -> bool:
-    """Whether it is an engine, of the right colour and for the right database; else ConfigError.
+    """Return True for an engine of SQLAlchemy, and False for a str, which is an address.
 
-    names: how SQLAlchemy calls the database, and we.
+    names: the accepted dialects: SQLAlchemy's names, and the names for error messages.
+    is_async: whether an AsyncEngine is needed.
+
+    Raises ConfigError for an engine of the other kind or for another database, and for any other
+    object.
     """
+    # By the name of the class, since SQLAlchemy must not be imported if it is not used.
     if isinstance(given, str):
         return False
     name = getattr(getattr(given, "dialect", None), "name", None)
@@ -185,15 +206,16 @@ def is_engine(given: object, names: Mapping[str, str], *, is_async: bool) -> boo
 
 
 def spoken(dialect: Dialect, table: str, engine: Any) -> Statements:
-    """Return the statements in the way in which the engine's driver marks parameters."""
+    """Return the statements for a table, with the parameter marks of the engine's driver."""
     create = tuple(map(_one_statement, dialect.create))
     mark = _MARKS[engine.dialect.paramstyle]
     return statements(dialect._replace(mark=mark, create=create), table, engine.url.username or "")
 
 
 def _one_statement(text: str) -> str:
-    """Return several statements of PostgreSQL as one, since asyncpg takes no more at a time.
+    """Return several statements of PostgreSQL as one DO block; asyncpg executes only one at a time.
 
-    All of them are done, or none: a table without its comment would be refused ever after.
+    The block is a single transaction: a table without its comment would be refused ever after.
     """
+    # `$$$$` is `$$` in a `string.Template`.
     return text if ";\n" not in text else f"DO $$$$ BEGIN\n{text};\nEND $$$$"

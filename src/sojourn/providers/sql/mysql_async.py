@@ -1,6 +1,7 @@
-"""The driver for MySQL and MariaDB that asyncio has: asyncmy.
+"""The driver for MySQL and MariaDB in asyncio: asyncmy.
 
-The server prepares each statement once for a connection: a quarter less than as a text.
+The server prepares each statement once per connection, which saves a quarter of the time of a
+statement that is sent as text.
 """
 
 from __future__ import annotations
@@ -22,11 +23,13 @@ from sojourn.providers.sql.dsn import MySQL
 
 
 class _Prepared:
-    """A connection of asyncmy, what was prepared on it, and until when its answer is awaited."""
+    """A connection of asyncmy with its prepared statements, and a timeout for its answers."""
 
     def __init__(self, to: Any, limit: int, patience: float) -> None:
         self.to = to
         self.limit = limit
+        """The largest packet that the server accepts, in bytes."""
+        # The statements end with the connection, at the server too, so none is ever closed.
         self.statements: dict[str, Any] = {}
         self.socket = Socket(to._transport.get_extra_info("socket").fileno())
         self._patience = patience
@@ -35,20 +38,19 @@ class _Prepared:
         self._timer: asyncio.TimerHandle | None = None
 
     def begin(self) -> None:
-        """Let the connection be cut if `end` does not come in time.
-
-        One timer serves many statements: a timer for each would cost a tenth of a statement.
-        """
+        """Start the timeout: the connection is cut if `end` is not called in time."""
+        # One timer serves many statements, since a timer for each would cost a tenth of a statement.
+        # It may be due earlier than `_until`; `_look` then sets a new one.
         self._until = self._now() + self._patience
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_at(self._until, self._look)
 
     def end(self) -> None:
-        """The answer came."""
+        """Stop the timeout, since the answer has arrived or the statement has failed."""
         self._until = 0.0
 
     def close(self) -> None:
-        """Cut the connection, and forget the timer."""
+        """Close the connection and cancel the timer."""
         if self._timer is not None:
             self._timer.cancel()
         self.to.close()
@@ -56,13 +58,16 @@ class _Prepared:
     def _look(self) -> None:
         self._timer = None
         if self._until and self._until <= self._now():
+            # The waiting task then gets an error of the driver.  To cancel it instead would look like
+            # a cancellation by the application.
             self.to._transport.abort()
         elif self._until:
+            # A later statement is waiting.  Without one no timer is set, until the next `begin`.
             self._timer = asyncio.get_running_loop().call_at(self._until, self._look)
 
 
 class Asyncmy:
-    """Speaks the binary protocol, on connections that are watched."""
+    """asyncmy, with prepared statements and a bounded wait for each answer."""
 
     def __init__(self, target: MySQL, timeout: float) -> None:
         import asyncmy
@@ -80,8 +85,10 @@ class Asyncmy:
         }
 
     async def connect(self) -> Connection:
+        # asyncmy's own `connect_timeout` does not cover the greeting and the authentication.
         async with asyncio.timeout(self.patience):
             connection: Any = await self._connect(**self._keywords)
+            # `ssl` alone is no guarantee that the connection is encrypted.
             if self._target.tls in ("unverified", "verified") and not _is_encrypted(connection):
                 connection.close()
                 raise StoreUnavailable("the database of the sessions does not speak TLS")
@@ -92,6 +99,8 @@ class Asyncmy:
         self, connection: Connection, statement: str, parameters: Parameters
     ) -> Answer:
         to, statements = connection.to, connection.statements
+        # The fields and the head make up nearly all of a packet; the rest fits into the margin that
+        # `check_size` leaves.
         common.check_size(sum(len(p) for p in parameters if type(p) is bytes), connection.limit)
         connection.begin()
         try:
@@ -101,18 +110,23 @@ class Asyncmy:
             result = await prepared.execute(parameters)
         finally:
             connection.end()
+        # None for a statement that returns no rows; a query that finds none has an empty tuple.
         if result.rows is None:
             return Answer([], result.affected_rows)
         return Answer(result.rows, len(result.rows))
 
     def is_stale(self, connection: Connection) -> object:
+        # The event loop reads from the socket as soon as it can, so the end of the connection may
+        # have been read already (`_stream_broken`), or may still be in the socket (`has_news`).
         return connection.to._stream_broken or connection.socket.has_news()
 
     def abort(self, connection: Connection) -> None:
+        # RuntimeError, if the event loop of the connection is closed.
         with suppress(*self.errors, RuntimeError):
             connection.close()
 
     async def close(self, connection: Connection) -> None:
+        # With a goodbye, without which the server counts an aborted connection and may log it.
         with suppress(*self.errors, RuntimeError):
             await connection.to.ensure_closed()
         self.abort(connection)

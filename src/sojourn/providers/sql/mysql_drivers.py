@@ -1,6 +1,6 @@
-"""The drivers for MySQL and MariaDB: mysqlclient, and PyMySQL.
+"""The drivers for MySQL and MariaDB in threads: mysqlclient and PyMySQL.
 
-Both write values into the text of a statement.
+Both send each statement as text, with the escaped values in it, so nothing is prepared at the server.
 """
 
 from __future__ import annotations
@@ -20,15 +20,16 @@ from sojourn.providers.sql.dsn import MySQL
 
 
 class _Open(NamedTuple):
-    """A connection, the size of what its server takes, and its socket."""
+    """A connection and its socket."""
 
     to: Any
     limit: int
+    """The largest statement that the server accepts, in bytes."""
     socket: Socket
 
 
 class MySQLClient:
-    """The fastest one, which needs a compiler to be installed."""
+    """mysqlclient, the fastest of the drivers; installing it needs a compiler."""
 
     def __init__(self, target: MySQL, timeout: float) -> None:
         import MySQLdb
@@ -47,6 +48,7 @@ class MySQLClient:
 
     def connect(self) -> Connection:
         connection = self._connect(**self._keywords)
+        # The low-level calls are used, here and below, since mysqlclient's cursors are slower.
         connection.query(common.set_up(self.timeout))
         connection.query(common.LIMIT)
         [(limit,)] = connection.store_result().fetch_row(0)
@@ -55,6 +57,8 @@ class MySQLClient:
     def execute(self, connection: Connection, statement: str, parameters: Parameters) -> Answer:
         to, limit, _ = connection
         query = statement.encode() % tuple([_literal(to, value) for value in parameters])
+        # Checked here, since the server closes the connection after a packet that is too large, and
+        # the client could not tell that from a lost answer.
         common.check_size(len(query), limit)
         to.query(query)
         result = to.store_result()
@@ -90,19 +94,21 @@ class MySQLClient:
 
 
 def _literal(to: Any, value: object) -> bytes:
-    """Return a value as it stands in a statement; what `to.literal` does, in half the time."""
+    """Return a value as a literal of SQL.  Does the same as `to.literal`, in half the time."""
     if type(value) is bytes:
+        # Without the prefix the server would treat the bytes as text in the connection's charset.
         return b"_binary" + to.string_literal(value)  # type: ignore[no-any-return]
     if type(value) is str:
         return to.string_literal(value.encode())  # type: ignore[no-any-return]
     if type(value) is float:
+        # Without an exponent the server would read a DECIMAL instead of a DOUBLE.
         text = repr(value)
-        return (text if "e" in text else text + "e0").encode()  # without it, it is a decimal
+        return (text if "e" in text else text + "e0").encode()
     return b"NULL" if value is None else str(value).encode()
 
 
 class PyMySQL:
-    """The one that is always there."""
+    """PyMySQL, in pure Python: the driver that the extra `mysql` installs."""
 
     def __init__(self, target: MySQL, timeout: float) -> None:
         import pymysql
@@ -131,6 +137,7 @@ class PyMySQL:
     def execute(self, connection: Connection, statement: str, parameters: Parameters) -> Answer:
         to, limit, _ = connection
         with to.cursor() as cursor:
+            # In two steps, so that the size of the whole statement can be checked before it is sent.
             query = cursor.mogrify(statement, parameters)
             common.check_size(len(query), limit)
             count = cursor.execute(query)

@@ -1,4 +1,4 @@
-"""What the drivers for MySQL and MariaDB have in common: how they connect, and what errors mean."""
+"""The parts that the drivers for MySQL and MariaDB share: connection settings and error codes."""
 
 from __future__ import annotations
 
@@ -11,12 +11,20 @@ from sojourn.providers.sql.driver import Fault
 from sojourn.providers.sql.dsn import MySQL
 
 _FOUND_ROWS = 2
-"""The client flag with which an UPDATE counts what it finds, not what it changes."""
+"""The client flag CLIENT_FOUND_ROWS: an UPDATE counts the rows that its WHERE clause matches.  By
+default MySQL counts only rows whose values change, and a touch that stores the same times again
+would look as if the session were gone."""
 
 _CLIENTS = range(2000, 3000)
-"""Errors that the client finds itself, nearly all of them in the connection."""
+"""Errors that the client library reports itself; nearly all of them concern the connection."""
+# 0 is the drivers' number for a connection that is closed already.  1053, 1080, 1152, 1158-1161 and
+# 1184 are shutdowns and network errors of the server; with 1927, 3169 and 4031 it ended this session.
+# 1180 is an error at the commit, and 1317 an interrupted statement: either may have been executed.
 _LOST = {0, 1053, 1080, 1152, 1158, 1159, 1160, 1161, 1180, 1184, 1317, 1927, 3169, 4031, *_CLIENTS}
+# 1020 is MariaDB's error for a row that has changed since the snapshot of a transaction.  After 1205,
+# a lock wait that timed out, InnoDB rolls back the statement; after 1213, a deadlock, the transaction.
 _BUSY = {1020, 1205, 1213}
+# 1048, a column that refuses NULL, is the answer to a move whose new id exists (see `dialects`).
 _TAKEN = {1048, 1050, 1062}
 _TOO_LARGE = {1153, 2020}
 _ABSENT = {1146}
@@ -33,10 +41,13 @@ _HINTS = {
 
 
 def set_up(timeout: float) -> str:
-    """Return the statement that begins a connection.
+    """Return the first statement of a connection.
 
-    What does not fit is refused instead of cut, and nobody waits for a lock without a bound.
+    In strict mode a value that does not fit its column is refused; otherwise MySQL would truncate it
+    with a warning.  And a wait for a lock is bounded: by default InnoDB waits 50 seconds for a row,
+    and MySQL a year, MariaDB a day, for a table whose definition another session is changing.
     """
+    # Both variables take whole seconds, in MySQL at least 1.
     seconds = max(1, int(timeout))
     return (
         "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', "
@@ -46,11 +57,11 @@ def set_up(timeout: float) -> str:
 
 LIMIT = "SELECT @@max_allowed_packet"
 _ENVELOPE = 1024
-"""Bytes of a packet that are none of the session."""
+"""The room, in bytes, that is left for the header of the packet and the values that are not bytes."""
 
 
 def check_size(size: int, limit: int) -> None:
-    """Raise SessionTooLarge for a statement that the server would not take."""
+    """Raise SessionTooLarge if a statement of `size` bytes exceeds the server's limit."""
     if size + _ENVELOPE > limit:
         raise SessionTooLarge(
             f"the session was not stored: with {size} bytes its statement exceeds the "
@@ -59,11 +70,13 @@ def check_size(size: int, limit: int) -> None:
 
 
 def fault(target: MySQL, error: Exception) -> tuple[Fault, str]:
-    """Say what an error means, by its number."""
-    if isinstance(error, OSError):  # a timeout among them
+    """Return the meaning of an error by its number, and its reason; `target` is for the hints."""
+    # A broken connection, or a timeout of the driver.
+    if isinstance(error, OSError):
         return Fault.LOST, _text(error) or type(error).__name__
     number, reason = (*error.args, "")[:2] if error.args else (0, "")
     if isinstance(number, int):
+        # In this order, since 2020 is also one of the client's errors in `_LOST`.
         for numbers, kind in (
             (_TOO_LARGE, Fault.TOO_LARGE),
             (_LOST, Fault.LOST),
@@ -86,7 +99,7 @@ def _text(reason: object) -> str:
 
 
 def keywords(target: MySQL, timeout: float) -> dict[str, Any]:
-    """Return what all drivers take to connect, but for TLS and what they call differently."""
+    """Return the arguments of `connect` that all drivers share: not TLS, nor other timeouts."""
     place: dict[str, Any] = {"host": target.host, "port": target.port}
     if target.socket is not None:
         place = {"unix_socket": target.socket}
@@ -98,24 +111,32 @@ def keywords(target: MySQL, timeout: float) -> dict[str, Any]:
         "charset": "utf8mb4",
         "autocommit": True,
         "client_flag": _FOUND_ROWS,
+        # The drivers take whole seconds; 0 would mean no limit.
         "connect_timeout": math.ceil(target.connect_timeout or timeout),
     }
 
 
 def patience(given: float | None, timeout: float) -> int:
-    """Return the seconds to wait for an answer: a little more than the server waits for locks."""
+    """Return the seconds to wait for an answer.  given: the timeout in the address, or None."""
+    # One second more than the server waits for a lock, so that the server's own error arrives first
+    # and shows that nothing was done.  mysqlclient takes whole seconds.
     return math.ceil(timeout if given is None else given) + 1
 
 
 def tls(target: MySQL) -> ssl.SSLContext | None:
-    """Return how to encrypt; None for not at all."""
+    """Return the TLS settings of a driver; None for `tls=false`.
+
+    Raises ConfigError if the certificate files cannot be used.
+    """
     if target.tls == "off":
         return None
     verified = target.tls == "verified"
     try:
         if verified or target.ssl_ca is not None:
             context = ssl.create_default_context(cafile=target.ssl_ca)
-        else:  # reading the authorities that the system trusts takes tens of milliseconds
+        else:
+            # The certificate is not verified, so the system's authorities, which take tens of
+            # milliseconds to read, are not needed.
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         if target.ssl_cert is not None:
             context.load_cert_chain(target.ssl_cert, target.ssl_key)
@@ -124,6 +145,7 @@ def tls(target: MySQL) -> ssl.SSLContext | None:
             f"provider_config: the files for TLS cannot be used: {error.strerror or error}"
         ) from None
     if not verified:
+        # In this order: `ssl` refuses CERT_NONE while the host name is checked.
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context

@@ -1,7 +1,7 @@
 """Statements on the table: its check on first use, and the recovery from lost answers.
 
-Before the first statement of a process the table is checked, and created if it does not exist.  Both
-happen again if a statement finds that the table has been dropped since.
+Before the first statement of a process the table is checked, and created if it does not exist.
+Both happen again if a statement finds that the table has been dropped since.
 
 A statement that only reads, or may safely run twice, is repeated if its answer was lost.  After any
 other write the stored row is read.  If the row shows that the write was not made, it is sent again;
@@ -62,7 +62,7 @@ class Asker:
         return self._repeat(self.once, statement, parameters, unknown if writes else cut_off)
 
     def read(self, id: str) -> Record | None:
-        """Return the record stored under an id, or None; raise CorruptRecord if it is unreadable."""
+        """Return the record under an id, or None; raise CorruptRecord if it cannot be read."""
         rows = self.ask(self._sql.read, (id,)).rows
         return record_of(id, rows[0]) if rows else None
 
@@ -143,14 +143,14 @@ class Asker:
             try:
                 return run(statement, parameters)
             except Lost as error:
-                # The deadline counts from the first loss: one slow answer is not a reason to give up.
+                # Counted from the first loss: one slow answer is not a reason to give up.
                 deadline = deadline or monotonic() + PATIENCE
                 lost = error
                 if isinstance(error, Silent) or monotonic() > deadline:
                     break
             except StoreError as error:
-                # After this error nothing was done by this attempt, but an earlier one, whose answer
-                # was lost, may have written.
+                # After this error nothing was done by this attempt, but an earlier one, whose
+                # answer was lost, may have written.
                 if lost is None or given_up is cut_off:
                     raise
                 raise given_up(error) from error
@@ -204,7 +204,7 @@ class AsyncAsker:
         return await self._repeat(self.once, statement, parameters, unknown if writes else cut_off)
 
     async def read(self, id: str) -> Record | None:
-        """Return the record stored under an id, or None; raise CorruptRecord if it is unreadable."""
+        """Return the record under an id, or None; raise CorruptRecord if it cannot be read."""
         rows = (await self.ask(self._sql.read, (id,))).rows
         return record_of(id, rows[0]) if rows else None
 
@@ -285,14 +285,14 @@ class AsyncAsker:
             try:
                 return await run(statement, parameters)
             except Lost as error:
-                # The deadline counts from the first loss: one slow answer is not a reason to give up.
+                # Counted from the first loss: one slow answer is not a reason to give up.
                 deadline = deadline or monotonic() + PATIENCE
                 lost = error
                 if isinstance(error, Silent) or monotonic() > deadline:
                     break
             except StoreError as error:
-                # After this error nothing was done by this attempt, but an earlier one, whose answer
-                # was lost, may have written.
+                # After this error nothing was done by this attempt, but an earlier one, whose
+                # answer was lost, may have written.
                 if lost is None or given_up is cut_off:
                     raise
                 raise given_up(error) from error

@@ -63,8 +63,8 @@ version = CASE WHEN {given.format("successor")} IS NOT NULL THEN {given.format("
 {rest}"""
 
 
-# Oldest first, in the order of the index on `expires`, so that the query reads no more than the rows
-# that it returns.
+# Oldest first, in the order of the index on `expires`, so that the query reads no more than the
+# rows that it returns.
 _EXPIRED = "SELECT id FROM $table WHERE expires <= ? ORDER BY expires LIMIT ?"
 
 
@@ -89,7 +89,8 @@ _MYSQL_TABLE = """FROM information_schema.tables
 WHERE table_schema = coalesce($schema, database()) AND table_name = '$name'"""
 
 # A parameter has no type of its own in a SELECT list: the derived table of a move gets the types of
-# its columns from these expressions.  `? + 0e0` is a double; MySQL before 8.0.17 cannot cast to one.
+# its columns from these expressions.  `? + 0e0` is a double; MySQL casts to one only since
+# 8.0.17.
 _TEXT, _BYTES, _NUMBER = "CAST(? AS CHAR(128) CHARACTER SET ascii)", "CAST(? AS BINARY)", "? + 0e0"
 _MYSQL_TYPED = (_TEXT, "CAST(? AS SIGNED)", _BYTES, *[_NUMBER] * 3, _TEXT, _BYTES, _BYTES)
 
@@ -105,9 +106,9 @@ MYSQL = Dialect(
     # transactions: there a failed statement keeps the rows that it has already written.
     layout=f"""SELECT table_comment, instr(version(), 'MariaDB'), engine IN (
 SELECT engine FROM information_schema.engines WHERE transactions = 'YES') {_MYSQL_TABLE}""",
-    # ascii_bin compares ids byte by byte, as their order in lists requires.  The indexes are part of
-    # the table, since MySQL has no CREATE INDEX IF NOT EXISTS.  An index on a LONGBLOB needs a prefix
-    # length.  LONGBLOB, because BLOB ends at 64 KiB.
+    # ascii_bin compares ids byte by byte, as their order in lists requires.  The indexes are part
+    # of the table, since MySQL has no CREATE INDEX IF NOT EXISTS.  An index on a LONGBLOB needs a
+    # prefix length.  LONGBLOB, because BLOB ends at 64 KiB.
     create=(
         _table("VARCHAR(128) CHARACTER SET ascii COLLATE ascii_bin", "LONGBLOB")[:-2]
         + """,
@@ -170,9 +171,9 @@ old_row AS (UPDATE $table AS t SET ({", ".join(Row._fields[1:])}) =
 ROW({", ".join(f"buried.{column}" for column in Row._fields[1:])})
 FROM buried WHERE t.id = ? AND t.version = ? RETURNING 1)
 INSERT INTO $table ({COLUMNS}) SELECT added.* FROM added, old_row""",
-    # An array rather than IN (SELECT ...), which the planner may turn into a join with a scan of the
-    # whole table.  SKIP LOCKED, so that a sweep does not wait for the rows that requests or other
-    # sweeps are writing.
+    # An array rather than IN (SELECT ...), which the planner may turn into a join with a scan of
+    # the whole table.  SKIP LOCKED, so that a sweep does not wait for the rows that requests or
+    # other sweeps are writing.
     gc=f"DELETE FROM $table WHERE id = ANY(ARRAY({_EXPIRED} FOR UPDATE SKIP LOCKED))",
     warnings=(
         (
@@ -201,7 +202,7 @@ WHERE type IN ('table', 'view') AND name = '$name' COLLATE NOCASE""",
         _EXPIRES,
         "CREATE INDEX IF NOT EXISTS ${name}_owner ON $table (owner)",
     ),
-    # No lock clause: a statement that writes takes the write lock of the whole file before it reads.
+    # No lock clause: a statement that writes locks the whole file before it reads.
     move=_move("ON CONFLICT (id) DO UPDATE SET", "excluded.{}", "?" * len(Row._fields)),
     gc=f"DELETE FROM $table WHERE id IN ({_EXPIRED})",
     warnings=(),

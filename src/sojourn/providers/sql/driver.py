@@ -70,8 +70,8 @@ class Driver(Protocol):
     timeout: float
     """Seconds that the database waits for locks held by others."""
     patience: float
-    """Seconds that the driver waits for an answer before the connection counts as broken.  More than
-    `timeout`, so that the database itself reports a lock that it could not get."""
+    """Seconds that the driver waits for an answer before the connection counts as broken.  More
+    than `timeout`, so that the database itself reports a lock that it could not get."""
 
     def connect(self) -> Connection:
         """Return a new connection in autocommit mode: each statement is a separate transaction."""
@@ -192,7 +192,7 @@ def cut_off(lost: Exception) -> StoreUnavailable:
 
 
 class Socket:
-    """The socket of a connection.  The driver owns it: here it is observed, never read or closed."""
+    """The socket of a connection; it belongs to the driver, and is only observed here."""
 
     def __init__(self, fd: int, *, keeps_alive: bool = False) -> None:
         """Observe the socket with this descriptor.
@@ -221,8 +221,8 @@ class Socket:
     def lead_nowhere(self) -> None:
         """Make the descriptor lead to /dev/null, so that closing it sends nothing to the server.
 
-        For a child of `fork`: its driver may send a goodbye when the connection is dropped, and that
-        would end the session that the parent still uses.
+        For a child of `fork`: its driver may send a goodbye when the connection is dropped, and
+        that would end the session that the parent still uses.
         """
         with contextlib.suppress(OSError):
             # A daemon closes all descriptors after the fork, and may have opened a file under the

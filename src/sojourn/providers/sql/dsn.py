@@ -1,18 +1,21 @@
-"""Where a database is, and how a text says it.
+"""The addresses of databases: parsing a DSN, a URL or a path.
 
-MySQL and MariaDB take the DSN of Go's driver, of which only the database may not be empty:
+MySQL and MariaDB accept the DSN of Go's driver, in which only the database is required:
 
     username:password@protocol(address)/dbname?param=value
 
-It is read from its end: the last `/` begins the database, the last `@` before it ends the password,
-the first `:` begins that, so that it may hold them all.  The database and the values of parameters
-have percent-escapes, the rest has none.  `_PARAMETERS` says what may be asked for; what `_FIELDS`
-does not name makes no difference to sessions and is only checked.  A URL says the same, escaped all
-over: `mysql://user:password@host:3306/dbname?param=value`.
+It is parsed from its end: the last `/` begins the database, the last `@` before it ends the
+password, and the first `:` begins the password, which may therefore contain all three characters.
+The database and the values of parameters are percent-encoded, the rest is not.  `_PARAMETERS` lists
+the accepted parameters; those that `_FIELDS` does not name have no effect on sessions and are only
+checked.  A URL holds the same parts, all percent-encoded:
+`mysql://user:password@host:3306/dbname?param=value`.
 
-PostgreSQL takes libpq's URLs and strings of `key=value`, whose form is checked and whose meaning is
-the driver's affair.  SQLite takes the path of a file, as it is or after `sqlite:///`.  Errors show
-a value only where no slip of the pen could have put a piece of a password.
+PostgreSQL accepts libpq's URLs and strings of `key=value`; their form is checked here, their
+content by the driver.  SQLite accepts the path of a file, alone or after `sqlite:///`.
+
+An error message shows a value only if it cannot be a part of the password, even if a character of
+the address is misplaced.
 """
 
 from __future__ import annotations
@@ -27,12 +30,16 @@ from urllib.parse import unquote
 
 from sojourn.errors import ConfigError
 
-Tls = Literal["off", "preferred", "unverified", "verified"]  # preferred: unverified, if at all
+# "preferred" is "unverified" if the server supports TLS, and "off" if it does not.
+Tls = Literal["off", "preferred", "unverified", "verified"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MySQL:
-    """Where a MySQL or MariaDB is and how to speak to it.  Times are seconds; None: no limit."""
+    """The address of a MySQL or MariaDB server and the settings of a connection.
+
+    Timeouts are seconds; None means that the provider's `timeout` applies.
+    """
 
     host: str = "127.0.0.1"
     port: int = 3306
@@ -51,7 +58,7 @@ class MySQL:
 
 @dataclass(frozen=True, slots=True)
 class Postgres:
-    """What to give to a driver for PostgreSQL."""
+    """An address of PostgreSQL, as its driver takes it."""
 
     text: str = field(repr=False)
 
@@ -60,12 +67,13 @@ _DSN = "'user:password@tcp(127.0.0.1:3306)/database?timeout=5s', with %2F for '/
 _WHERE = f"give a host, IPv6 as [::1], and a port from 1 to 65535: {_DSN}"
 _IPV6 = r"(?=.*:.*:)[0-9A-Fa-f:.]+(?:%\w+)?"
 _ADDRESS = rf"([\w.-]{{0,253}}|\[{_IPV6}\]|{_IPV6})(?::(\d{{1,5}}))?"
+# A value is quoted, with backslash escapes, or has no spaces.
 _LIBPQ_PAIR = re.compile(r"(?s)\w+\s*=\s*('(?:[^'\\]|\\.)*'|(?!')(?:[^\s\\]|\\.?)*)\s*")
 _LIBPQ_HOST = r"(\[[^\]]*\]|[^:,\[\]]*)(:\d*)?"
 
 
 def mysql(text: str) -> MySQL:
-    """Return the target that a DSN or a URL says; ConfigError names the part that is wrong."""
+    """Return the address in a DSN or a URL; raise ConfigError, which names the invalid part."""
     url = _url(text, "mysql", "mariadb")
     if url is not None:
         return _of_url(url)
@@ -75,17 +83,21 @@ def mysql(text: str) -> MySQL:
     credentials, _, place = head.rpartition("@")
     user, _, password = credentials.partition(":")
     name, _, query = tail.partition("?")
-    # With a second '@' what follows the first may be the rest of a password.
+    # With a second '@', any text after the first one may be the rest of a password.
     said = _place(place) | _parameters(query, shown=text.count("@") < 2)
     return _made(user, password, name, said)
 
 
 def postgres(text: str) -> Postgres:
-    """Return the target of a URL or a string for libpq, whose driver judges what it says."""
+    """Return the address in a URL or a string for libpq; the driver checks its content later.
+
+    Raises ConfigError for a text that has the form of neither.
+    """
     url = _url(text, "postgres", "postgresql")
     if url is None and _LIBPQ_PAIR.sub("", text).strip():
         raise _refused("a word without '='", "write 'host=db user=ada', spaces only in quotes")
     if url is not None:
+        # Only to refuse a wrong escape: the driver decodes the URL itself.
         _decoded(url)
         hosts = re.split("[/?]", url)[0].rpartition("@")[2]
         if not re.fullmatch(f"{_LIBPQ_HOST}(,{_LIBPQ_HOST})*", hosts):
@@ -94,9 +106,10 @@ def postgres(text: str) -> Postgres:
 
 
 def sqlite(text: str) -> str:
-    """Return the path that a text says."""
+    """Return the path in a text: a path, or a URL; raise ConfigError if it names no file."""
     url = _url(text, "sqlite")
     path = text if url is None else _decoded(url.removeprefix("/"))
+    # Each connection to :memory: has a database of its own, so a pool would lose sessions.
     if path in ("", ":memory:"):
         raise _refused("there is no file", "the provider 'memory' keeps sessions in memory")
     if re.search(r"^file:|://|\0", path) or (url and re.match(r"[^/]|.*\?", url)):
@@ -108,13 +121,17 @@ def sqlite(text: str) -> str:
 
 
 class _Check(NamedTuple):
-    """What a value looks like, what to do instead of another, and what it means."""
+    """The check of a parameter."""
 
     pattern: str
+    """The regular expression of a valid value."""
     way_out: str
+    """The advice in the error message for an invalid value."""
     turn: Callable[[str], Any] = str
+    """Converts a valid value."""
 
 
+# Go's spellings of booleans and units of durations.
 _YES, _NO = "1|true|TRUE|True", "0|false|FALSE|False"
 _UNITS = {"h": 3600, "ms": 1e-3, "m": 60, "s": 1, "us": 1e-6, "\u00b5s": 1e-6, "ns": 1e-9}
 _AMOUNT = rf"(\d{{1,9}}(?:\.\d*)?|\.\d+)({'|'.join(_UNITS)})"
@@ -147,12 +164,14 @@ _PARAMETERS = {
     **dict.fromkeys(("timeout", "readTimeout", "writeTimeout"), _DURATION),
     **dict.fromkeys(("unix_socket", "ssl_ca", "ssl_cert", "ssl_key"), _Check(".+", "give a path")),
     "tls": _Check("|".join(_TLS), _TLS_WORDS, _TLS.__getitem__),
-    # No time is read, no file sent, no statement joined to another: these change nothing.
+    # These have no effect here: no column is a time, no file is sent, and each statement is sent by
+    # itself.  They are accepted, so that the DSN of an application in Go can be used unchanged.
     **dict.fromkeys(("allowAllFiles", "allowCleartextPasswords", "checkConnLiveness"), _FLAG),
     **dict.fromkeys(("clientFoundRows", "columnsWithAlias", "interpolateParams"), _FLAG),
     **dict.fromkeys(("multiStatements", "parseTime", "rejectReadOnly", "tinyInt1IsBool"), _FLAG),
     **dict.fromkeys(("connectionAttributes", "loc", "timeTruncate", "time_zone"), _FREE),
     **dict.fromkeys(("maxAllowedPacket", "transaction_isolation", "tx_isolation"), _FREE),
+    # Other values of these would promise an effect that Sojourn does not provide.
     "autocommit": _Check(_YES, "leave it out: each statement stands for itself"),
     **dict.fromkeys(("charset", "collation"), _UTF8),
     "compress": _Check(_NO, "leave it out: little is sent"),
@@ -210,7 +229,7 @@ def _place(place: str) -> dict[str, Any]:
         return {"socket": address[:-1] or "/tmp/mysql.sock"}  # noqa: S108 - where its servers listen
     if protocol not in ("", "tcp"):
         raise _refused("the protocol", f"give tcp or unix: {_DSN}")
-    # What is not plain may be the rest of a password, from an '@' on.
+    # An address with other characters may be the rest of a password that contains an '@'.
     return _tcp(address[:-1], shown=re.fullmatch(r"[\w.-]*(:\d*)?", address[:-1]) is not None)
 
 
@@ -222,7 +241,12 @@ def _tcp(address: str, *, shown: bool) -> dict[str, Any]:
 
 
 def _url(text: str, *ours: str) -> str | None:
-    """What follows the scheme; None if the text is no URL of a database."""
+    """Return the part of a URL after `://`; None if the text is not the URL of a database.
+
+    ours: the accepted schemes, the usual one first; ConfigError is raised for another database's.
+    """
+    # A scheme that also names a driver, such as SQLAlchemy's `mysql+pymysql`, is recognized as a
+    # URL so that it is refused with advice, and not parsed as a DSN.
     found = re.match(r"(?i)((mysql|mariadb|postgres|postgresql|sqlite)(\+\w+)?)://", text)
     if found is None:
         return None
@@ -235,6 +259,7 @@ def _url(text: str, *ours: str) -> str | None:
 
 
 def _decoded(text: str) -> str:
+    # `unquote` leaves an invalid escape as it is, and turns invalid UTF-8 into surrogates.
     decoded = unquote(text, errors="surrogateescape")
     if re.search("%(?![0-9A-Fa-f]{2})", text) or re.search("[\ud800-\udfff]", decoded):
         raise _refused("what follows a '%'", "write two digits of UTF-8; '%' itself is %25")

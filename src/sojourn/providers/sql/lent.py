@@ -1,8 +1,8 @@
 """Connections of the application: each statement borrows one from an engine of SQLAlchemy.
 
 The engine manages its connections itself, and gets each one back after the statement.  A statement
-costs about five times as much as over a connection of Sojourn, so this is for applications that have
-to limit their connections.
+costs about five times as much as over a connection of Sojourn, so this is for applications that
+have to limit their connections.
 """
 
 from __future__ import annotations
@@ -41,15 +41,15 @@ class _Lent:
         self._engine = engine
         self._pid = os.getpid()
         self._fault_of = fault_of
-        # The engine's own timeouts apply, and cannot be read from it.  It may have none, so the usual
-        # one decides when an error counts as a timeout (`link`).
+        # The engine's own timeouts apply, and cannot be read from it.  It may have none, so the
+        # usual one decides when an error counts as a timeout (`link`).
         self.timeout = self.patience = TIMEOUT
 
     def is_stale(self, connection: Connection) -> object:
         return connection.invalidated
 
     def _leave_to_parent(self) -> None:
-        """Empty the engine's pool in a child of `fork`, without closing the parent's connections."""
+        """In a child of `fork`, drop the connections of its parent without closing them."""
         # SQLAlchemy does not notice a fork; its documentation prescribes this call.
         if self._pid != os.getpid():
             getattr(self._engine, "sync_engine", self._engine).dispose(close=False)
@@ -101,8 +101,8 @@ class Engine(_Lent):
     def put(self, connection: Connection) -> None:
         """Give a connection back to the engine.
 
-        SQLAlchemy then sends a ROLLBACK.  If the connection breaks during that, the statement before
-        it has been executed and answered, so the error is not raised.
+        SQLAlchemy then sends a ROLLBACK.  If the connection breaks during that, the statement
+        before it has been executed and answered, so the error is not raised.
         """
         try:
             connection.close()
@@ -153,8 +153,8 @@ class AsyncEngine(_Lent):
     async def put(self, connection: Connection) -> None:
         """Give a connection back to the engine.
 
-        SQLAlchemy then sends a ROLLBACK.  If the connection breaks during that, the statement before
-        it has been executed and answered, so the error is not raised.
+        SQLAlchemy then sends a ROLLBACK.  If the connection breaks during that, the statement
+        before it has been executed and answered, so the error is not raised.
         """
         try:
             await connection.close()

@@ -1,7 +1,7 @@
 """One statement, one connection: a connection is taken, used for one statement, and given back.
 
-A statement that failed because of other transactions (a lock, a deadlock) did nothing, so it is sent
-again here, for a bounded time.  All other failures are classified and raised.
+A statement that failed because of other transactions (a lock, a deadlock) did nothing, so it is
+sent again here, for a bounded time.  All other failures are classified and raised.
 """
 
 from __future__ import annotations
@@ -87,8 +87,8 @@ class Link:
             except Exception as error:  # noqa: BLE001 - a driver may raise anything; see fault_of
                 self._give_up_or_retry(connection, error, began, deadline)
             except BaseException:
-                # A cancelled task, KeyboardInterrupt, or a Timeout of gevent or eventlet: the answer
-                # may be half-read, and the next statement here would get the rest of it.
+                # A cancelled task, KeyboardInterrupt, or a Timeout of gevent or eventlet: the
+                # answer may be half-read, and the next statement here would get the rest of it.
                 source.discard(connection)
                 raise
             else:
@@ -158,8 +158,8 @@ class AsyncLink:
             except Exception as error:  # noqa: BLE001 - a driver may raise anything; see fault_of
                 await self._give_up_or_retry(connection, error, began, deadline)
             except BaseException:
-                # A cancelled task, KeyboardInterrupt, or a Timeout of gevent or eventlet: the answer
-                # may be half-read, and the next statement here would get the rest of it.
+                # A cancelled task, KeyboardInterrupt, or a Timeout of gevent or eventlet: the
+                # answer may be half-read, and the next statement here would get the rest of it.
                 await source.discard(connection)
                 raise
             else:

@@ -39,8 +39,8 @@ class _Prepared:
 
     def begin(self) -> None:
         """Start the timeout: the connection is cut if `end` is not called in time."""
-        # One timer serves many statements, since a timer for each would cost a tenth of a statement.
-        # It may be due earlier than `_until`; `_look` then sets a new one.
+        # One timer serves many statements, since a timer for each would cost a tenth of a
+        # statement.  It may be due earlier than `_until`; `_look` then sets a new one.
         self._until = self._now() + self._patience
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_at(self._until, self._look)
@@ -58,8 +58,8 @@ class _Prepared:
     def _look(self) -> None:
         self._timer = None
         if self._until and self._until <= self._now():
-            # The waiting task then gets an error of the driver.  To cancel it instead would look like
-            # a cancellation by the application.
+            # The waiting task then gets an error of the driver.  To cancel it instead would look
+            # like a cancellation by the application.
             self.to._transport.abort()
         elif self._until:
             # A later statement is waiting.  Without one no timer is set, until the next `begin`.

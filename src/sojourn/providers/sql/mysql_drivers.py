@@ -1,6 +1,6 @@
 """The drivers for MySQL and MariaDB in threads: mysqlclient and PyMySQL.
 
-Both send each statement as text, with the escaped values in it, so nothing is prepared at the server.
+Both send each statement as text that contains the escaped values; nothing is prepared.
 """
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ class PyMySQL:
     def execute(self, connection: Connection, statement: str, parameters: Parameters) -> Answer:
         to, limit, _ = connection
         with to.cursor() as cursor:
-            # In two steps, so that the size of the whole statement can be checked before it is sent.
+            # In two steps, so that the size of the statement is checked before it is sent.
             query = cursor.mogrify(statement, parameters)
             common.check_size(len(query), limit)
             count = cursor.execute(query)

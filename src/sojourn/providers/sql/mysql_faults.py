@@ -18,11 +18,13 @@ would look as if the session were gone."""
 _CLIENTS = range(2000, 3000)
 """Errors that the client library reports itself; nearly all of them concern the connection."""
 # 0 is the drivers' number for a connection that is closed already.  1053, 1080, 1152, 1158-1161 and
-# 1184 are shutdowns and network errors of the server; with 1927, 3169 and 4031 it ended this session.
-# 1180 is an error at the commit, and 1317 an interrupted statement: either may have been executed.
+# 1184 are shutdowns and network errors of the server; with 1927, 3169 and 4031 it ended this
+# session.  1180 is an error at the commit, and 1317 an interrupted statement: either may have been
+# executed.
 _LOST = {0, 1053, 1080, 1152, 1158, 1159, 1160, 1161, 1180, 1184, 1317, 1927, 3169, 4031, *_CLIENTS}
-# 1020 is MariaDB's error for a row that has changed since the snapshot of a transaction.  After 1205,
-# a lock wait that timed out, InnoDB rolls back the statement; after 1213, a deadlock, the transaction.
+# 1020 is MariaDB's error for a row that has changed since the snapshot of a transaction.  After
+# 1205, a lock wait that timed out, InnoDB rolls back the statement; after 1213, a deadlock, the
+# transaction.
 _BUSY = {1020, 1205, 1213}
 # 1048, a column that refuses NULL, is the answer to a move whose new id exists (see `dialects`).
 _TAKEN = {1048, 1050, 1062}
@@ -43,9 +45,9 @@ _HINTS = {
 def set_up(timeout: float) -> str:
     """Return the first statement of a connection.
 
-    In strict mode a value that does not fit its column is refused; otherwise MySQL would truncate it
-    with a warning.  And a wait for a lock is bounded: by default InnoDB waits 50 seconds for a row,
-    and MySQL a year, MariaDB a day, for a table whose definition another session is changing.
+    In strict mode a value that does not fit its column is refused; otherwise MySQL would truncate
+    it with a warning.  And a wait for a lock is bounded: by default InnoDB waits 50 seconds for a
+    row, and MySQL a year, MariaDB a day, for a table whose definition another session is changing.
     """
     # Both variables take whole seconds, in MySQL at least 1.
     seconds = max(1, int(timeout))
@@ -57,7 +59,7 @@ def set_up(timeout: float) -> str:
 
 LIMIT = "SELECT @@max_allowed_packet"
 _ENVELOPE = 1024
-"""The room, in bytes, that is left for the header of the packet and the values that are not bytes."""
+"""Bytes that are left for the header of the packet and the values that are not bytes."""
 
 
 def check_size(size: int, limit: int) -> None:
@@ -118,8 +120,9 @@ def keywords(target: MySQL, timeout: float) -> dict[str, Any]:
 
 def patience(given: float | None, timeout: float) -> int:
     """Return the seconds to wait for an answer.  given: the timeout in the address, or None."""
-    # One second more than the server waits for a lock, so that the server's own error arrives first
-    # and shows that nothing was done.  mysqlclient takes whole seconds.
+    # Without a timeout in the address it is at least one second more than the server waits for a
+    # lock, so that the server's error arrives first and shows that nothing was done.  In whole
+    # seconds, as mysqlclient requires.
     return math.ceil(timeout if given is None else given) + 1
 
 

@@ -1,8 +1,8 @@
-"""A pool of connections for asyncio: for each event loop a stack of idle ones, the last used on top.
+"""A pool of connections for asyncio: a stack of idle ones per event loop, the last used on top.
 
 A connection belongs to the event loop that opened it.  It serves one statement at a time, and is
-put back only if its answer was read to the end; after a failure, or if its task was cancelled in the
-middle of a statement, it is closed.  An idle connection is tested before it is used again.  The
+put back only if its answer was read to the end; after a failure, or if its task was cancelled in
+the middle of a statement, it is closed.  An idle connection is tested before it is used again.  The
 pool for threads is `sojourn.providers.pool`.
 
 Within one event loop no lock is needed: other tasks run only at an `await`.
@@ -91,8 +91,8 @@ class AsyncPool:
     async def drop_idle(self, since: float) -> None:
         """Close the connections put back before `since` (monotonic time), as `Pool.drop_idle`."""
         shelf = self._shelf()
-        # The list is in the order of putting back, the oldest first.  Each is taken out before it is
-        # closed, since closing awaits, and another task could otherwise take it.
+        # The list is in the order of putting back, the oldest first.  Each is taken out before it
+        # is closed, since closing awaits, and another task could otherwise take it.
         while shelf.idle and shelf.idle[0][1] < since:
             connection, _ = shelf.idle.pop(0)
             shelf.leave()
@@ -133,9 +133,9 @@ class AsyncPool:
             async with asyncio.timeout(self._timeout):
                 return await turn
         except TimeoutError:
-            # The connection may have been handed over in the same iteration of the loop in which the
-            # timeout fired.  It must not be lost, so the timeout is ignored.  A future that timed out
-            # stays in `waiting`; `give` skips it.
+            # The connection may have been handed over in the same iteration of the loop in which
+            # the timeout fired.  It must not be lost, so the timeout is ignored.  A future that
+            # timed out stays in `waiting`; `give` skips it.
             if _is_handed_over(turn):
                 return turn.result()
             raise all_in_use(self._size, self._timeout) from None

@@ -1,12 +1,12 @@
 """The driver for PostgreSQL, in a sync and an async form: psycopg, with prepared statements.
 
 A pooler such as PgBouncer may send each statement over a different connection to the server, which
-has two consequences.  Statements must not be prepared, since the same name may stand for a statement
-of another client there.  And a pooler refuses time limits among the startup parameters, since it
-could not keep them for one client.
+has two consequences.  Statements must not be prepared, since the same name may stand for a
+statement of another client there.  And a pooler refuses time limits among the startup parameters,
+since it could not keep them for one client.
 
-A pooler is detected by the process id.  At the start of a connection the server sends its process id
-as part of the key for cancelling statements; a pooler sends a key of its own.  So each new
+A pooler is detected by the process id.  At the start of a connection the server sends its process
+id as part of the key for cancelling statements; a pooler sends a key of its own.  So each new
 connection is asked for `pg_backend_pid()`, and if that differs, there is a pooler in between.
 """
 
@@ -52,8 +52,8 @@ _HINTS = (
     ),
     ("unsupported startup parameter", "the pooler does not take the `options` of this address"),
 )
-"""Patterns of an error's text, and a hint for each.  By text, since psycopg's errors have no code if
-the server refuses the connection."""
+"""Patterns of an error's text, and a hint for each.  By text, since psycopg's errors have no code
+if the server refuses the connection."""
 
 
 _PID = "SELECT pg_backend_pid()"
@@ -118,8 +118,8 @@ class _Psycopg:
         self.timeout = timeout
         self.patience = timeout + 1.0
         self.user = str(given.get("user") or "")
-        # The address (`given`) overrides the keywords before it, but not those after it.  The limits
-        # come last in `options`, where the last value of a setting holds.
+        # The address (`given`) overrides the keywords before it, but not those after it.  The
+        # limits come last in `options`, where the last value of a setting holds.
         self._keywords: dict[str, Any] = {
             # libpq treats 1 second as 2.
             "connect_timeout": max(2, math.ceil(timeout)),
@@ -176,8 +176,8 @@ class Psycopg(_Psycopg):
         return _Open(connection, Socket(connection.fileno(), keeps_alive=True), direct)
 
     def execute(self, connection: Connection, statement: str, parameters: Parameters) -> Answer:
-        # Without parameters the simple protocol is used: it executes several statements in one text,
-        # as the creation of the table needs, but neither prepares nor returns binary values.
+        # Without parameters the simple protocol is used: it executes several statements in one
+        # text, as the creation of the table needs, but neither prepares nor returns binary values.
         cursor = connection.to.execute(
             statement,
             parameters or None,

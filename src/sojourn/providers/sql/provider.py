@@ -60,8 +60,8 @@ class SQLProvider(WholeRecords):
 
     def update(self, record: Record, changes: Changes) -> Outcome | Record:
         """See `Provider.update`.  One UPDATE, unless another request has written since the read."""
-        # A touch that matches no row is not lost: the base class reads the record, and finds that it
-        # is gone, or that its lifetime is another one.
+        # A touch that matches no row is not lost: the base class reads the record, and finds that
+        # it is gone, or that its lifetime is another one.
         if is_touch(record, changes):
             times = changes.now, changes.expires, record.id, changes.now, changes.lifetime
             if self._asker.ask(self._sql.touch, times, writes=True).number:
@@ -140,8 +140,8 @@ class SQLProvider(WholeRecords):
 
     def _has_moved(self, old: Record, tombstone: Record, error: StoreError) -> bool:
         """As `WholeRecords._has_moved`, for a move of two statements."""
-        # Here only OutcomeUnknown leaves a doubt: any other error means that nothing was written, so
-        # neither a read nor a new version of the old record is needed.
+        # Here only OutcomeUnknown leaves a doubt: any other error means that nothing was written,
+        # so neither a read nor a new version of the old record is needed.
         if not isinstance(error, OutcomeUnknown):
             return False
         return super()._has_moved(old, tombstone, error)
@@ -155,7 +155,7 @@ class SQLProvider(WholeRecords):
             return None
 
     def _end(self, id: str, lost: Lost) -> Record | None:
-        """Delete a record after the answer to its DELETE was lost; raise OutcomeUnknown in doubt."""
+        """Delete a record whose DELETE got no answer; raise OutcomeUnknown if in doubt."""
         try:
             ended = self._read_and_remove(id)
         except StoreUnavailable as error:
@@ -206,8 +206,8 @@ class AsyncSQLProvider(AsyncWholeRecords):
 
     async def update(self, record: Record, changes: Changes) -> Outcome | Record:
         """See `Provider.update`.  One UPDATE, unless another request has written since the read."""
-        # A touch that matches no row is not lost: the base class reads the record, and finds that it
-        # is gone, or that its lifetime is another one.
+        # A touch that matches no row is not lost: the base class reads the record, and finds that
+        # it is gone, or that its lifetime is another one.
         if is_touch(record, changes):
             times = changes.now, changes.expires, record.id, changes.now, changes.lifetime
             if (await self._asker.ask(self._sql.touch, times, writes=True)).number:
@@ -286,8 +286,8 @@ class AsyncSQLProvider(AsyncWholeRecords):
 
     async def _has_moved(self, old: Record, tombstone: Record, error: StoreError) -> bool:
         """As `WholeRecords._has_moved`, for a move of two statements."""
-        # Here only OutcomeUnknown leaves a doubt: any other error means that nothing was written, so
-        # neither a read nor a new version of the old record is needed.
+        # Here only OutcomeUnknown leaves a doubt: any other error means that nothing was written,
+        # so neither a read nor a new version of the old record is needed.
         if not isinstance(error, OutcomeUnknown):
             return False
         return await super()._has_moved(old, tombstone, error)
@@ -301,7 +301,7 @@ class AsyncSQLProvider(AsyncWholeRecords):
             return None
 
     async def _end(self, id: str, lost: Lost) -> Record | None:
-        """Delete a record after the answer to its DELETE was lost; raise OutcomeUnknown in doubt."""
+        """Delete a record whose DELETE got no answer; raise OutcomeUnknown if in doubt."""
         try:
             ended = await self._read_and_remove(id)
         except StoreUnavailable as error:

@@ -3,9 +3,9 @@
 The attributes that the database itself has to compare have a column each: the id, the version, the
 user, the times, and the successor of a tombstone.  The fields are packed into the column `fields`;
 the rest of the record is packed into `head`, together with copies of the attributes that have
-columns.  For the version, `seen` and `expires` the columns hold the current values and the copies in
-the head may be old.  The head is therefore rarely rewritten: a change of fields writes two columns,
-`version` and `fields`, and a touch two others, `seen` and `expires`.
+columns.  For the version, `seen` and `expires` the columns hold the current values and the copies
+in the head may be old.  The head is therefore rarely rewritten: a change of fields writes two
+columns, `version` and `fields`, and a touch two others, `seen` and `expires`.
 """
 
 from __future__ import annotations
@@ -167,8 +167,8 @@ def complete(rows: Sequence[Any], asked: Asked) -> tuple[Sequence[Any], Asked | 
     Each answer is a snapshot of the table at one moment, and between two answers a session may move
     to another id.  A move keeps the first two hex digits of the id, so all rows with the same two
     digits are taken from the same answer, and a session that moves is neither missed nor listed
-    twice.  If the answer is full, the rows with the last two digits may continue behind it: they are
-    left out, and the next query begins with them.
+    twice.  If the answer is full, the rows with the last two digits may continue behind it: they
+    are left out, and the next query begins with them.
     """
     if len(rows) < asked.limit:
         return rows, None

@@ -1,4 +1,4 @@
-"""The provider for SQLite: durable sessions on one machine, without a server or a driver to install.
+"""The provider for SQLite: durable sessions on one machine, without a server or a driver.
 
 SQLite's write-ahead log is used, so that readers and the one writer do not wait for each other;
 writers wait for each other.  Any number of processes may share the file, and the threads of a
@@ -54,7 +54,7 @@ class SQLiteProvider(SQLProvider):
         create_table: bool = True,
         fsync: bool = False,
     ) -> None:
-        """Prepare the provider, without opening the file; raise ConfigError for an invalid argument.
+        """Prepare the provider, opening nothing; raise ConfigError for an invalid argument.
 
         path: the path of the file, or `sqlite:///` and the path.
         table: the name of the table.
@@ -120,14 +120,15 @@ class _Driver:
     def connect(self) -> Connection:
         self._make_file()
         self._let_the_log_follow()
-        # `timeout` bounds the wait for another writer.  `isolation_level=None` is autocommit: without
-        # it Python opens a transaction before each write.  A connection is used by one thread at a
-        # time, but not always by the same one, so Python's check of the thread is switched off.
+        # `timeout` bounds the wait for another writer.  `isolation_level=None` is autocommit:
+        # without it Python opens a transaction before each write.  A connection is used by one
+        # thread at a time, but not always by the same one, so Python's check of the thread is
+        # switched off.
         connection = sqlite3.connect(
             self._path, timeout=self.timeout, isolation_level=None, check_same_thread=False
         )
-        # Text that is not UTF-8, written by another program, would make the whole statement fail, and
-        # the error would quote it.
+        # Text that is not UTF-8, written by another program, would make the whole statement fail,
+        # and the error would quote it.
         connection.text_factory = _decoded
         try:
             connection.execute("PRAGMA journal_mode = WAL").fetchall()
@@ -145,9 +146,10 @@ class _Driver:
         return Answer(cursor.fetchall(), cursor.rowcount)
 
     def is_stale(self, connection: Connection) -> object:
-        """Whether the path has led to another file since, or to none, or the file's mode changed."""
-        # A file that was deleted or replaced stays open under its inode: writes to it would be lost.
-        # After a change of the mode, a connection opened for reading only may be able to write.
+        """Whether the file at the path was replaced or deleted, or got another mode."""
+        # A file that was deleted or replaced stays open under its inode: writes to it would be
+        # lost.  After a change of the mode, a connection opened for reading only may be able to
+        # write.
         return self._file() != connection.file
 
     def close(self, connection: Connection) -> None:

@@ -4,9 +4,9 @@ Each statement is one atomic step, and with autocommit one round trip.  A write 
 that it replaces (`WHERE id = ? AND version = ?`), so that it is a compare and swap: the number of
 affected rows tells whether the caller's record was still current.
 
-That works at every isolation level.  An UPDATE or DELETE waits for a concurrent write of the row and
-then checks the version that was committed last; in PostgreSQL above READ COMMITTED it fails instead,
-with a serialization error, and `link` sends it again.
+That works at every isolation level.  An UPDATE or DELETE waits for a concurrent write of the row
+and then checks the version that was committed last; in PostgreSQL above READ COMMITTED it fails
+instead, with a serialization error, and `link` sends it again.
 """
 
 from __future__ import annotations

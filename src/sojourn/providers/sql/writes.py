@@ -99,9 +99,9 @@ class Sequel(Enum):
 def sequel(write: Write, stands: Record | None) -> Sequel:
     """Return how to continue after a lost answer.  stands: the record that is stored now, or None.
 
-    `own_version` returns each version once, and each id is created once.  If the old record is still
-    stored, this write was not made; if this write's record is stored, it was.  If the row is absent
-    although there was one before, this write or any other may have deleted it.
+    `own_version` returns each version once, and each id is created once.  If the old record is
+    still stored, this write was not made; if this write's record is stored, it was.  If the row is
+    absent although there was one before, this write or any other may have deleted it.
     """
     if stands is not None and _wrote(write, stands):
         return Sequel.STANDS
@@ -113,8 +113,8 @@ def _wrote(write: Write, stands: Record) -> bool:
     # The absence of a row proves nothing: another request may have deleted it.
     if write.new is None:
         return False
-    # The whole record is compared, not only its version, since the versions of a new record and of a
-    # tombstone are not unique.  A touch changes only the times, which are left out.
+    # The whole record is compared, not only its version, since the versions of a new record and of
+    # a tombstone are not unique.  A touch changes only the times, which are left out.
     new = write.new._replace(version=write.version)
     return stands._replace(seen=0.0, expires=0.0) == new._replace(seen=0.0, expires=0.0)
 

@@ -53,8 +53,8 @@ def _move(upsert: str, given: str, typed: Sequence[str], lock: str = "") -> str:
     lock: a clause that locks the old row as it is read.
     """
     # If the new id exists too, the upsert must not overwrite its row.  Only the tombstone has a
-    # successor, so for the new row CASE yields NULL, the column refuses NULL, and the whole
-    # statement is rolled back.
+    # successor, so for the new row CASE yields NULL, which the column refuses (in MySQL because of
+    # the strict mode), and the whole statement is rolled back.
     rest = ", ".join(f"{column} = {given.format(column)}" for column in Row._fields[2:])
     return f"""INSERT INTO $table ({COLUMNS}) SELECT added.* FROM $table AS old_row, (
 SELECT {", ".join(map("{} AS {}".format, typed, Row._fields))} UNION ALL SELECT {", ".join(typed)}
@@ -88,9 +88,8 @@ _EXPIRES = "CREATE INDEX IF NOT EXISTS ${name}_expires ON $table (expires, succe
 _MYSQL_TABLE = """FROM information_schema.tables
 WHERE table_schema = coalesce($schema, database()) AND table_name = '$name'"""
 
-# A parameter has no type of its own in a SELECT list: the derived table of a move gets the types of
-# its columns from these expressions.  `? + 0e0` is a double; MySQL casts to one only since
-# 8.0.17.
+# A parameter in a SELECT list has no type: the derived table of a move gets the types of its
+# columns from these expressions.  `? + 0e0` is a double; MySQL can cast to one only since 8.0.17.
 _TEXT, _BYTES, _NUMBER = "CAST(? AS CHAR(128) CHARACTER SET ascii)", "CAST(? AS BINARY)", "? + 0e0"
 _MYSQL_TYPED = (_TEXT, "CAST(? AS SIGNED)", _BYTES, *[_NUMBER] * 3, _TEXT, _BYTES, _BYTES)
 
@@ -108,7 +107,7 @@ MYSQL = Dialect(
 SELECT engine FROM information_schema.engines WHERE transactions = 'YES') {_MYSQL_TABLE}""",
     # ascii_bin compares ids byte by byte, as their order in lists requires.  The indexes are part
     # of the table, since MySQL has no CREATE INDEX IF NOT EXISTS.  An index on a LONGBLOB needs a
-    # prefix length.  LONGBLOB, because BLOB ends at 64 KiB.
+    # prefix length.  LONGBLOB, because a BLOB holds at most 64 KiB.
     create=(
         _table("VARCHAR(128) CHARACTER SET ascii COLLATE ascii_bin", "LONGBLOB")[:-2]
         + """,
@@ -119,7 +118,7 @@ SELECT engine FROM information_schema.engines WHERE transactions = 'YES') {_MYSQ
     # FOR UPDATE, since the SELECT of an INSERT ... SELECT is a consistent read in InnoDB under READ
     # COMMITTED, which could still see a version that another request has just replaced; and under
     # REPEATABLE READ it takes shared locks, with which two moves of one row would deadlock.  A
-    # locking read sees the latest committed version, whatever the isolation level.
+    # locking read sees the latest committed version at every isolation level.
     move=_move("ON DUPLICATE KEY UPDATE", "VALUES({})", _MYSQL_TYPED, "FOR UPDATE"),
     gc="DELETE FROM $table WHERE expires <= ? ORDER BY expires LIMIT ?",
     warnings=(
@@ -150,8 +149,8 @@ POSTGRES = Dialect(
     layout="""SELECT coalesce(obj_description(oid, 'pg_class'), ''), true, true FROM pg_class
 WHERE oid = to_regclass('$table')""",
     # All statements in one text, which the server executes as one transaction: a table without its
-    # comment would be refused ever after.  A hash index on `owner`, because a B-tree takes no entry
-    # above 2,704 bytes, and a user's name may be longer.
+    # comment would be refused from then on.  A hash index on `owner`, because a B-tree takes no
+    # entry above 2,704 bytes, and a user's name may be longer.
     create=(
         ";\n".join(
             (

@@ -70,8 +70,8 @@ class Driver(Protocol):
     timeout: float
     """Seconds that the database waits for locks held by others."""
     patience: float
-    """Seconds that the driver waits for an answer before the connection counts as broken.  More
-    than `timeout`, so that the database itself reports a lock that it could not get."""
+    """Seconds that the driver waits for an answer before the connection counts as broken.  For a
+    server more than `timeout`, so that the server itself reports a lock that it could not get."""
 
     def connect(self) -> Connection:
         """Return a new connection in autocommit mode: each statement is a separate transaction."""
@@ -136,7 +136,7 @@ class Lost(Failed):
 
 
 class Silent(Lost):
-    """No answer arrived in time.  It is not repeated: a repetition would wait as long again."""
+    """No answer arrived in time.  The statement is not repeated, which would take as long again."""
 
 
 class Taken(Failed):
@@ -187,7 +187,7 @@ def unreachable(reason: str) -> StoreUnavailable:
 
 
 def cut_off(lost: Exception) -> StoreUnavailable:
-    """Return the error for a statement that only reads and got no answer."""
+    """Return the error for a statement that got no answer and has no effect on sessions."""
     return StoreUnavailable(f"the database of the sessions does not answer: {lost}")
 
 

@@ -111,6 +111,7 @@ class Engine(_Lent):
 
     def discard(self, connection: Connection) -> None:
         """Give a connection back so that the engine closes it; never raises."""
+        # `close` alone would put it back into the engine's pool.
         with suppress(*self.errors):
             connection.invalidate()
         with suppress(*self.errors):
@@ -163,6 +164,7 @@ class AsyncEngine(_Lent):
 
     async def discard(self, connection: Connection) -> None:
         """Give a connection back so that the engine closes it; never raises."""
+        # `close` alone would put it back into the engine's pool.
         with suppress(*self.errors):
             await connection.invalidate()
         with suppress(*self.errors):
@@ -215,7 +217,7 @@ def spoken(dialect: Dialect, table: str, engine: Any) -> Statements:
 def _one_statement(text: str) -> str:
     """Return several statements of PostgreSQL as one DO block; asyncpg executes only one at a time.
 
-    The block is a single transaction: a table without its comment would be refused ever after.
+    The block is a single transaction: a table without its comment would be refused from then on.
     """
     # `$$$$` is `$$` in a `string.Template`.
     return text if ";\n" not in text else f"DO $$$$ BEGIN\n{text};\nEND $$$$"

@@ -88,7 +88,7 @@ class Asyncmy:
         # asyncmy's own `connect_timeout` does not cover the greeting and the authentication.
         async with asyncio.timeout(self.patience):
             connection: Any = await self._connect(**self._keywords)
-            # `ssl` alone is no guarantee that the connection is encrypted.
+            # Checked here, since a driver may fall back to plain text if the server offers no TLS.
             if self._target.tls in ("unverified", "verified") and not _is_encrypted(connection):
                 connection.close()
                 raise StoreUnavailable("the database of the sessions does not speak TLS")

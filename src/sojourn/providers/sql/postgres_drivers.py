@@ -69,7 +69,7 @@ class _Open(NamedTuple):
 
 
 def fault(error: Exception) -> tuple[Fault, str]:
-    """Return the meaning of an error of psycopg, psycopg2 or pg8000, and its reason.
+    """Return the meaning of an error of psycopg, psycopg2, pg8000 or asyncpg, and its reason.
 
     Only the primary message is used: the detail of a server's error may quote a row.
     """

@@ -1,11 +1,11 @@
 """The conversion between rows and records.
 
 The attributes that the database itself has to compare have a column each: the id, the version, the
-user, the times, and the successor of a tombstone.  The fields are packed into the column `fields`;
-the rest of the record is packed into `head`, together with copies of the attributes that have
-columns.  For the version, `seen` and `expires` the columns hold the current values and the copies
-in the head may be old.  The head is therefore rarely rewritten: a change of fields writes two
-columns, `version` and `fields`, and a touch two others, `seen` and `expires`.
+user, the times, the lifetime, and the successor of a tombstone.  The fields are packed into
+`fields`; the rest of the record is packed into `head`, together with copies of the attributes that
+have columns.  For the version, `seen` and `expires` the columns hold the current values and the
+copies in the head may be old.  The head is therefore rarely rewritten: a change of fields writes
+two columns, `version` and `fields`, and a touch two others, `seen` and `expires`.
 """
 
 from __future__ import annotations
@@ -100,7 +100,8 @@ def _record(id: str, row: Sequence[Any], fields: Fields) -> Record:
     is checked before it is used.  The user and the successor are stored twice: in the head, and in
     the columns by which lists are selected.  A row in which they differ is corrupt.  Otherwise
     `destroy_user`, which searches the column, would miss a session that belongs to the user
-    according to its head.
+    according to its head.  The lifetime is not compared: its column only serves as a condition of
+    a touch.
     """
     version, seen, expires, owner, successor, head = row
     # `unpack` has checked every attribute in the head; the columns are checked here.

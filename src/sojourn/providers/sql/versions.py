@@ -1,8 +1,9 @@
-"""Versions: a number for each write of a row, different from that of every other write.
+"""Versions: each change of a stored record gets a number that no other change has.
 
 A version therefore identifies the write that produced a row.  If the answer to a write is lost, the
 writer reads the row and compares versions: it can tell its own row from one that another process
-wrote with exactly the same bytes.  Each process counts up from its own starting point.
+wrote with exactly the same bytes.  Each process counts up from its own starting point.  Only new
+records and the tombstones of moves keep the versions that they come with (see `writes`).
 """
 
 from __future__ import annotations
@@ -32,5 +33,5 @@ _next = PerProcess(_counter)
 
 
 def own_version() -> int:
-    """Return a version that no other write has or will have."""
+    """Return a version that no other call returns, in this process or another."""
     return _next()()

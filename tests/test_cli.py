@@ -211,6 +211,12 @@ def test_destroy_ends_the_sessions_of_a_user(run: Run, store: Path) -> None:
     assert run("destroy", "--user", "ada") == (1, "0 ended\n")
 
 
+def test_repair_has_nothing_to_do_in_a_store_without_indexes(run: Run, store: Path) -> None:
+    sign_in(store, "ada")
+    assert run("repair") == (0, "0 repaired\n")
+    assert run("repair", "--json") == (0, '{"repaired": 0}\n')
+
+
 def test_destroy_needs_no_hash_settings(run: Run, store: Path) -> None:
     settings = {"hash_func": "sha512", "hash_key": "of the application"}
     with Manager(FileProvider(store), settings).open({}) as session:

@@ -14,9 +14,9 @@ from contextlib import suppress
 from time import sleep
 from typing import Any, NamedTuple, TypeVar, cast
 
-from sojourn._background import async_undisturbed, undisturbed
 from sojourn._calls import PATIENCE, Call, Create, Destroy, Update, crowded, same_error
 from sojourn._combining import Conversation, Together, combined, settle
+from sojourn._loops import async_undisturbed, undisturbed
 from sojourn._turns import AsyncTurns, Turn, Turns
 from sojourn.errors import CorruptRecord, OutcomeUnknown
 from sojourn.providers.base import AsyncProvider, Provider

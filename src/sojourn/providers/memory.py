@@ -27,6 +27,8 @@ class MemoryProvider:
 
     blocking = False
     """False: no method waits for I/O, so an AsyncManager calls it directly, not in a thread."""
+    shared = False
+    """False: no other process can reach the records, so each one sweeps its own."""
 
     def __init__(self) -> None:
         self._frames: dict[bytes, bytes] = {}

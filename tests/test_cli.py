@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from sojourn import Manager, Record, WholeRecords, register
+from sojourn import CompareAndSwapProvider, Manager, Record, register
 from sojourn.cli import main
 from sojourn.providers.file import FileProvider
 from sojourn.providers.memory import MemoryProvider
@@ -285,7 +285,7 @@ def test_an_own_provider_is_known_by_its_name(capsys: pytest.CaptureFixture[str]
     assert capsys.readouterr().out == "0 live\n"
 
 
-class Empty(WholeRecords):
+class Empty(CompareAndSwapProvider):
     def read(self, id: str) -> Record | None:
         return None
 

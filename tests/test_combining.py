@@ -14,8 +14,8 @@ from typing import Any, cast
 import pytest
 
 from sojourn import (
+    AsyncCompareAndSwapProvider,
     AsyncManager,
-    AsyncWholeRecords,
     Manager,
     OutcomeUnknown,
     Session,
@@ -308,7 +308,7 @@ def test_threads_store_together_too() -> None:
 # -- what an attack found ---------------------------------------------------------------------------
 
 
-class Whole(AsyncWholeRecords):
+class Whole(AsyncCompareAndSwapProvider):
     """A store that swaps whole records, and lets another process write first when it is told so."""
 
     def __init__(self) -> None:

@@ -19,7 +19,7 @@ PAIRS: list[tuple[str, str, set[str]]] = [
     ("sojourn/_running.py", "Runner", set()),
     ("sojourn/_sweeper.py", "Lease", set()),
     ("sojourn/_probing.py", "Prober", set()),
-    ("sojourn/providers/whole.py", "WholeRecords", set()),
+    ("sojourn/providers/compare_and_swap.py", "CompareAndSwapProvider", set()),
     ("sojourn/providers/redis/provider.py", "RedisProvider", {"__init__"}),
     ("sojourn/providers/redis/listing.py", "Lister", set()),
     ("sojourn/providers/redis/index_repair.py", "IndexRepair", set()),

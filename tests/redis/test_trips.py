@@ -17,8 +17,8 @@ from sojourn.providers.redis import AsyncRedisProvider, RedisProvider, scripts
 from sojourn.providers.redis.scripts import Script
 from sojourn.record import Changes, Move, Outcome
 from sojourn.testing import AsyncProviderContract
-from sojourn.testing._costs import Costs
 from sojourn.testing._tools import AsyncTrips, Trips
+from sojourn.testing.laws.costs import Costs
 from tests.redis.stores import Make, id_of, record_of
 from tests.servers.redis import Redis, fresh_prefix
 from tests.servers.redis_groups import RedisCluster

@@ -12,10 +12,11 @@ from typing import Any, Literal, assert_type
 
 import sojourn
 from sojourn import (
+    AsyncCompareAndSwapProvider,
     AsyncManager,
     AsyncProvider,
-    AsyncWholeRecords,
     Changes,
+    CompareAndSwapProvider,
     Config,
     CorruptRecord,
     Manager,
@@ -29,7 +30,6 @@ from sojourn import (
     SessionError,
     SessionInfo,
     StoreError,
-    WholeRecords,
     register,
 )
 from sojourn.providers.file import FileProvider
@@ -199,7 +199,7 @@ def settings(config: Config) -> None:
     assert_type(config.on_outage, Literal["error", "anonymous"])
 
 
-class Own(WholeRecords):
+class Own(CompareAndSwapProvider):
     def read(self, id: str) -> Record | None:
         return None
 
@@ -213,7 +213,7 @@ class Own(WholeRecords):
         return iter(())
 
 
-class AsyncOwn(AsyncWholeRecords):
+class AsyncOwn(AsyncCompareAndSwapProvider):
     async def read(self, id: str) -> Record | None:
         return None
 

@@ -15,7 +15,7 @@ from threading import Lock
 
 from sojourn._processes import PerProcess
 from sojourn.providers.base import followed
-from sojourn.providers.frame import expiry, pack, unpack_own
+from sojourn.providers.serialization import expiry, pack, unpack_own
 from sojourn.record import Changes, Merged, Outcome, Record, is_live, merge
 
 WIDTH = 8.0

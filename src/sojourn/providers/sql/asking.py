@@ -17,6 +17,7 @@ from time import monotonic
 from typing import Any
 
 from sojourn.errors import CorruptRecord, StoreError, StoreUnavailable
+from sojourn.providers.compare_and_swap import PATIENCE
 from sojourn.providers.sql.driver import (
     Absent,
     Answer,
@@ -33,7 +34,6 @@ from sojourn.providers.sql.link import AsyncLink, Link
 from sojourn.providers.sql.rows import record_of
 from sojourn.providers.sql.statements import Statements
 from sojourn.providers.sql.writes import Sequel, Write, sequel, unknown
-from sojourn.providers.whole import PATIENCE
 from sojourn.record import Record
 
 REPEATS = 5

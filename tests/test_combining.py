@@ -21,10 +21,10 @@ from sojourn import (
     Session,
     SessionTooLarge,
     StoreUnavailable,
-    _combining,
 )
 from sojourn._calls import Call, Update
-from sojourn._combining import Conversation, can_go_along, combined, settle
+from sojourn._queue import combining
+from sojourn._queue.combining import Conversation, can_go_along, combined, settle
 from sojourn.providers.memory import MemoryProvider
 from sojourn.record import Changes, Merged, Move, Outcome, Record, merge
 from sojourn.testing import FakeClock
@@ -35,7 +35,7 @@ FACTOR = int(os.environ.get("SOJOURN_SEARCH", "1"))
 @pytest.fixture(autouse=True)
 def _unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """How many releases go along must not depend on how busy this machine is."""
-    monkeypatch.setattr(_combining, "SLICE", 3600.0)
+    monkeypatch.setattr(combining, "SLICE", 3600.0)
 
 
 class Slow:

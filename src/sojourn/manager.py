@@ -1,7 +1,7 @@
 """The managers, which carry the decisions of `_lifecycle` to a provider, and its answers back.
 
 `Manager` and `AsyncManager` have the same text, except for `async` and `await`; a test compares
-them.  Their common base class is in `_policy`, and the order of colliding releases in `_running`.
+them.  Their common base class is in `_policy`, and the order of colliding releases in `_queue`.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from sojourn._after_release import async_run, run
 from sojourn._cookies import Headers
 from sojourn._policy import GC_BATCH, Policy, SessionInfo
 from sojourn._probing import AsyncProber, Prober
-from sojourn._running import AsyncRunner, Runner
-from sojourn._signin import text_of
-from sojourn._state import Standing
+from sojourn._queue.runner import AsyncRunner, Runner
+from sojourn._session.signin import text_of
+from sojourn._session.state import Standing
 from sojourn._sweeper import AsyncLease, AsyncSweeper, Lease, Sweeper
 from sojourn.config import Config
 from sojourn.errors import CorruptRecord, SessionGone, StoreError

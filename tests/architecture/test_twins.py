@@ -16,7 +16,7 @@ from tests.architecture.source import SRC
 # File, sync class, and the methods in which the two may differ.
 PAIRS: list[tuple[str, str, set[str]]] = [
     ("sojourn/manager.py", "Manager", set()),
-    ("sojourn/_running.py", "Runner", set()),
+    ("sojourn/_queue/runner.py", "Runner", set()),
     ("sojourn/_sweeper.py", "Lease", set()),
     ("sojourn/_probing.py", "Prober", set()),
     ("sojourn/providers/compare_and_swap.py", "CompareAndSwapProvider", set()),

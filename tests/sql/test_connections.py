@@ -219,7 +219,7 @@ async def test_a_connection_that_is_passed_on_too_late_is_not_lost(
 
 # -- cancellation --------------------------------------------------------------------------------
 
-CANCELLED, POOL = 300, 6
+CANCELLED, AT_ONCE, POOL = 300, 30, 6
 
 
 @only_async
@@ -229,9 +229,15 @@ async def test_cancelled_requests_disturb_nobody(way: str, server: Server, table
     async with opened(way, server.url(), table=table, pool=POOL) as store:
         assert all([await store.create(named(number)) for number in ALL])
         going_on = [change(store, number, dice.random()) for number in range(CANCELLED)]
-        others = [given_up(store, CANCELLED + number, dice) for number in range(CANCELLED)]
+        # The first are cancelled before an answer can have come, the rest in the midst of anything.
+        pauses = [0.0] * AT_ONCE + [10 ** dice.uniform(-5.0, 0.0) for _ in range(CANCELLED)]
+        others = [
+            given_up(store, CANCELLED + number, dice.random(), pause)
+            for number, pause in enumerate(pauses)
+        ]
         ends = await asyncio.gather(*going_on, *others)
-        assert CANCELLED / 4 < ends.count(False) < CANCELLED
+        assert all(ends[:CANCELLED])
+        assert not any(ends[CANCELLED : CANCELLED + AT_ONCE])
         for one in ALL:
             fields = (await store.read(id_of(one))).fields
             assert fields.keys() >= {b"%d" % number for number in range(one, CANCELLED, THREADS)}
@@ -249,11 +255,18 @@ async def change(store: Any, number: int, delay: float) -> bool:
     return await store.update(record, change) is Outcome.APPLIED
 
 
-async def given_up(store: Any, number: int, dice: random.Random) -> bool:
-    """Whether it came to its end before somebody lost his patience: a few statements later."""
-    delay = dice.random()
-    task = asyncio.ensure_future(change(store, number, delay))
-    await asyncio.sleep(delay + 10 ** dice.uniform(-5.0, 0.0))  # a machine may be fast or slow
+async def given_up(store: Any, number: int, delay: float, pause: float) -> bool:
+    """Cancel a change after a pause of so many seconds; return whether it was done before."""
+    begun = asyncio.Event()
+
+    async def begin() -> bool:
+        await asyncio.sleep(delay)
+        begun.set()
+        return await change(store, number, 0.0)
+
+    task = asyncio.ensure_future(begin())
+    await begun.wait()
+    await asyncio.sleep(pause)
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         return await task

@@ -22,6 +22,9 @@ _CLIENTS = range(2000, 3000)
 # session.  1180 is an error at the commit, and 1317 an interrupted statement: either may have been
 # executed.
 _LOST = {0, 1053, 1080, 1152, 1158, 1159, 1160, 1161, 1180, 1184, 1317, 1927, 3169, 4031, *_CLIENTS}
+# MySQL Connector/Python's number for an answer that did not arrive in time.  For the server itself it
+# is the time limit of statements that only read.
+_SILENT = {3024}
 # 1020 is MariaDB's error for a row that has changed since the snapshot of a transaction.  After
 # 1205, a lock wait that timed out, InnoDB rolls back the statement; after 1213, a deadlock, the
 # transaction.
@@ -82,6 +85,7 @@ def fault(target: MySQL, error: Exception) -> tuple[Fault, str]:
         for numbers, kind in (
             (_TOO_LARGE, Fault.TOO_LARGE),
             (_LOST, Fault.LOST),
+            (_SILENT, Fault.SILENT),
             (_BUSY, Fault.BUSY),
             (_TAKEN, Fault.TAKEN),
             (_ABSENT, Fault.ABSENT),

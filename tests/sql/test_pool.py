@@ -44,9 +44,6 @@ class Numbers:
     def abort(self, connection: int) -> None:
         self.closed.append(connection)
 
-    async def close(self, connection: int) -> None:
-        self.closed.append(connection)
-
     def forget(self, connection: int) -> None:
         self.forgotten.append(connection)
 

@@ -21,6 +21,9 @@ from sojourn.providers.sql.driver import (
 )
 from sojourn.providers.sql.dsn import MySQL
 
+_QUIT = b"\x01\x00\x00\x00\x01"
+"""The packet COM_QUIT, which ends a session."""
+
 
 class _Prepared:
     """A connection of asyncmy with its prepared statements, and a timeout for its answers."""
@@ -53,7 +56,7 @@ class _Prepared:
         """Close the connection and cancel the timer."""
         if self._timer is not None:
             self._timer.cancel()
-        self.to.close()
+        _close(self.to)
 
     def _look(self) -> None:
         self._timer = None
@@ -90,7 +93,7 @@ class Asyncmy:
             connection: Any = await self._connect(**self._keywords)
             # Checked here, since a driver may fall back to plain text if the server offers no TLS.
             if self._target.tls in ("unverified", "verified") and not _is_encrypted(connection):
-                connection.close()
+                _close(connection)
                 raise StoreUnavailable("the database of the sessions does not speak TLS")
             [(limit,)] = (await (await connection.prepare(common.LIMIT)).execute()).rows
         return _Prepared(connection, limit, self.patience)
@@ -125,17 +128,22 @@ class Asyncmy:
         with suppress(*self.errors, RuntimeError):
             connection.close()
 
-    async def close(self, connection: Connection) -> None:
-        # With a goodbye, without which the server counts an aborted connection and may log it.
-        with suppress(*self.errors, RuntimeError):
-            await connection.to.ensure_closed()
-        self.abort(connection)
-
     def forget(self, connection: Connection) -> None:
         connection.socket.lead_nowhere()
 
     def fault(self, error: Exception) -> tuple[Fault, str]:
         return common.fault(self._target, error)
+
+
+def _close(connection: Any) -> None:
+    """Close a connection of asyncmy at once, with a goodbye that is not waited for."""
+    transport = connection._transport
+    if transport is not None:
+        # Without the goodbye the server would count an aborted connection, and may log it.  Then
+        # `abort`, since `close` waits half a minute for the other end of an encrypted connection.
+        transport.write(_QUIT)
+        transport.abort()
+    connection.close()
 
 
 def _is_encrypted(connection: Any) -> bool:

@@ -30,7 +30,7 @@ Connection = Any
 
 
 class AsyncPool:
-    """At most `size` connections for each event loop; for a moment more while idle ones close."""
+    """At most `size` connections for each event loop."""
 
     def __init__(
         self, driver: AsyncDriver, size: int, timeout: float, longest_idle: float | None = None
@@ -90,12 +90,9 @@ class AsyncPool:
     async def drop_idle(self, since: float) -> None:
         """Close the connections put back before `since` (monotonic time), as `Pool.drop_idle`."""
         shelf = self._shelf()
-        # The list is in the order of putting back, the oldest first.  Each is taken out before it
-        # is closed, since closing awaits, and another task could otherwise take it.
+        # The list is in the order of putting back, the oldest first.
         while shelf.idle and shelf.idle[0][1] < since:
-            connection, _ = shelf.idle.pop(0)
-            shelf.give(None)
-            await self._driver.close(connection)
+            await self.discard(shelf.idle.pop(0)[0])
 
     def _shelf(self) -> _Shelf:
         loop, loops = running_loop(), self._loops()

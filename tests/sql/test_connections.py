@@ -24,7 +24,19 @@ from tests.servers.mariadb import MariaDB
 from tests.servers.postgres import Postgres
 from tests.servers.process import BUSY
 from tests.sql.forking import CHILDREN
-from tests.sql.stores import ASYNC, KINDS, SYNC, Make, Server, id_of, opened, record_of
+from tests.sql.liar import Liar, silence
+from tests.sql.stores import (
+    ASYNC,
+    KINDS,
+    ON_MARIADB,
+    SYNC,
+    Make,
+    Server,
+    id_of,
+    opened,
+    record_of,
+    through,
+)
 
 ROOT = Path(__file__).parents[2]
 THREADS, TURNS = 16, 40
@@ -114,6 +126,27 @@ def test_an_idle_connection_that_the_server_closed_costs_no_failed_request(
     impatient.create(record_of())
     time.sleep(1.4)
     request(impatient, 0)
+
+
+@pytest.mark.parametrize("way", ON_MARIADB)
+def test_a_connection_that_cannot_be_set_up_is_closed(
+    way: str, make: Make, server: Server, table: str
+) -> None:
+    """It is open already, but no statement is prepared, or its first answer does not come."""
+    with server.database() as database, Liar(server.port) as liar:
+        store = make(through(server, liar.port, database), timeout=0.1)
+        [(usual,)] = server.sql("SELECT @@global.max_prepared_stmt_count")
+        if way in ASYNC:
+            server.sql("SET GLOBAL max_prepared_stmt_count = 0")
+        else:
+            liar.begin(silence, b"max_allowed_packet")
+        try:
+            with pytest.raises(StoreUnavailable) as caught:
+                store.count(0.0)
+            until_there_are(0, server, database)
+        finally:
+            server.sql(f"SET GLOBAL max_prepared_stmt_count = {usual}")
+        assert caught.value.__cause__ is not None
 
 
 # -- threads -------------------------------------------------------------------------------------

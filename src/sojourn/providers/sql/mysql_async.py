@@ -91,11 +91,17 @@ class Asyncmy:
         # asyncmy's own `connect_timeout` does not cover the greeting and the authentication.
         async with asyncio.timeout(self.patience):
             connection: Any = await self._connect(**self._keywords)
-            # Checked here, since a driver may fall back to plain text if the server offers no TLS.
-            if self._target.tls in ("unverified", "verified") and not _is_encrypted(connection):
+            try:
+                return await self._set_up(connection)
+            except BaseException:  # an open connection must not be lost, even after an interrupt
                 _close(connection)
-                raise StoreUnavailable("the database of the sessions does not speak TLS")
-            [(limit,)] = (await (await connection.prepare(common.LIMIT)).execute()).rows
+                raise
+
+    async def _set_up(self, connection: Any) -> _Prepared:
+        # Checked here, since a driver may fall back to plain text if the server offers no TLS.
+        if self._target.tls in ("unverified", "verified") and not _is_encrypted(connection):
+            raise StoreUnavailable("the database of the sessions does not speak TLS")
+        [(limit,)] = (await (await connection.prepare(common.LIMIT)).execute()).rows
         return _Prepared(connection, limit, self.patience)
 
     async def execute(

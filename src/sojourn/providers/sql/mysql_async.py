@@ -79,11 +79,11 @@ class Asyncmy:
         self.errors: tuple[type[Exception], ...] = (asyncmy.errors.Error, OSError)
         self._connect = asyncmy.connect
         self._target = target
-        self.timeout = timeout
+        self.timeout = common.lock_wait(target, timeout)
         self.patience: float = common.patience(target.read_timeout, timeout)
         self._keywords = {
             **common.keywords(target, timeout),
-            "init_command": common.set_up(timeout),
+            "init_command": common.set_up(self.timeout),
             "ssl": common.tls(target),
         }
 

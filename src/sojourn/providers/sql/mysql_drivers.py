@@ -37,7 +37,7 @@ class MySQLClient:
         self.errors: tuple[type[Exception], ...] = (MySQLdb.Error, OSError)
         self._connect = MySQLdb.connect
         self._target = target
-        self.timeout = timeout
+        self.timeout = common.lock_wait(target, timeout)
         self.patience: float = common.patience(target.read_timeout, timeout)
         self._keywords = {
             **common.keywords(target, timeout),
@@ -116,13 +116,13 @@ class PyMySQL:
         self.errors: tuple[type[Exception], ...] = (pymysql.err.Error, OSError)
         self._connect = pymysql.connect
         self._target = target
-        self.timeout = timeout
+        self.timeout = common.lock_wait(target, timeout)
         self.patience: float = common.patience(target.read_timeout, timeout)
         self._keywords = {
             **common.keywords(target, timeout),
             "read_timeout": self.patience,
             "write_timeout": common.patience(target.write_timeout, timeout),
-            "init_command": common.set_up(timeout),
+            "init_command": common.set_up(self.timeout),
             "binary_prefix": True,
             "ssl": common.tls(target),
         }

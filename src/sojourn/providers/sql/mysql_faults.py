@@ -124,10 +124,15 @@ def keywords(target: MySQL, timeout: float) -> dict[str, Any]:
 
 def patience(given: float | None, timeout: float) -> int:
     """Return the seconds to wait for an answer.  given: the timeout in the address, or None."""
-    # Without a timeout in the address it is at least one second more than the server waits for a
-    # lock, so that the server's error arrives first and shows that nothing was done.  In whole
-    # seconds, as mysqlclient requires.
+    # At least one second more than the server waits for a lock (`lock_wait`), so that the server's
+    # error arrives first and shows that nothing was done.  In whole seconds, as mysqlclient
+    # requires.
     return math.ceil(timeout if given is None else given) + 1
+
+
+def lock_wait(target: MySQL, timeout: float) -> float:
+    """Return the seconds to wait for a lock: `timeout`, or `readTimeout` if that is less."""
+    return min(timeout, target.read_timeout or timeout)
 
 
 def tls(target: MySQL) -> ssl.SSLContext | None:

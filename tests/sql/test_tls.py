@@ -8,10 +8,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from sojourn.errors import StoreUnavailable
 from tests.servers.certificates import Certificate
 from tests.servers.mariadb import MariaDB
 from tests.servers.process import BUSY
-from tests.sql.stores import opened
+from tests.sql.stores import ON_MARIADB, Make, opened
 
 
 @pytest.fixture(scope="module")
@@ -21,9 +22,50 @@ def certificate() -> Certificate:
 
 @pytest.fixture(scope="module")
 def encrypted(certificate: Certificate) -> Iterator[MariaDB]:
-    """A server that speaks TLS beside plain text."""
-    with MariaDB(tls=certificate) as server:
+    """A server that speaks TLS beside plain text, under more addresses than its certificate has."""
+    with MariaDB(tls=certificate, bind_address="0.0.0.0") as server:
         yield server
+
+
+def encryptions(server: MariaDB) -> int:
+    """How many connections have been encrypted."""
+    [(_, number)] = server.sql("SHOW GLOBAL STATUS LIKE 'Ssl_finished_accepts'")
+    return int(number)
+
+
+@pytest.mark.parametrize("way", ON_MARIADB)
+@pytest.mark.parametrize(("tls", "number"), [("false", 0), ("skip-verify", 1), ("true", 1)])
+def test_a_connection_is_encrypted_as_the_address_says(
+    make: Make, encrypted: MariaDB, certificate: Certificate, tls: str, number: int
+) -> None:
+    ca = f"&ssl_ca={certificate.ca}" if tls == "true" else ""
+    before = encryptions(encrypted)
+    assert make(f"{encrypted.url()}?tls={tls}{ca}").count(0.0) == 0
+    assert encryptions(encrypted) - before == number
+
+
+@pytest.mark.parametrize("way", ON_MARIADB)
+@pytest.mark.parametrize("tls", ["skip-verify", "true"])
+def test_nothing_is_sent_in_plain_text_to_a_server_without_tls(
+    make: Make, mariadb: MariaDB, certificate: Certificate, tls: str
+) -> None:
+    ca = f"&ssl_ca={certificate.ca}" if tls == "true" else ""
+    with pytest.raises(StoreUnavailable, match=r"(?i)ssl|tls"):
+        make(f"{mariadb.url()}?tls={tls}{ca}").count(0.0)
+
+
+@pytest.mark.parametrize("way", ON_MARIADB)
+def test_a_certificate_is_checked(make: Make, encrypted: MariaDB, certificate: Certificate) -> None:
+    url = f"{encrypted.url()}?tls=true"
+    elsewhere = url.replace("127.0.0.1", "127.0.0.2")
+    for strange in (
+        url,
+        f"{url}&ssl_ca={Certificate.new().ca}",
+        f"{elsewhere}&ssl_ca={certificate.ca}",
+    ):
+        with pytest.raises(StoreUnavailable, match=r"(?i)certificate|hostname|verif"):
+            make(strange).count(0.0)
+    assert make(f"{elsewhere.replace('true', 'skip-verify')}").count(0.0) == 0
 
 
 def aborted(server: MariaDB) -> int:

@@ -10,7 +10,6 @@ import asyncio
 from contextlib import suppress
 from typing import Any
 
-from sojourn.errors import StoreUnavailable
 from sojourn.providers.sql import mysql_faults as common
 from sojourn.providers.sql.driver import (
     Answer,
@@ -99,8 +98,8 @@ class Asyncmy:
 
     async def _set_up(self, connection: Any) -> _Prepared:
         # Checked here, since a driver may fall back to plain text if the server offers no TLS.
-        if self._target.tls in ("unverified", "verified") and not _is_encrypted(connection):
-            raise StoreUnavailable("the database of the sessions does not speak TLS")
+        if self._target.tls != "off" and not _is_encrypted(connection):
+            raise common.without_tls()
         [(limit,)] = (await (await connection.prepare(common.LIMIT)).execute()).rows
         return _Prepared(connection, limit, self.patience)
 

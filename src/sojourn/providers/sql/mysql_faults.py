@@ -6,7 +6,7 @@ import math
 import ssl
 from typing import Any
 
-from sojourn.errors import ConfigError, SessionTooLarge
+from sojourn.errors import ConfigError, SessionTooLarge, StoreUnavailable
 from sojourn.providers.sql.driver import Fault
 from sojourn.providers.sql.dsn import MySQL
 
@@ -161,3 +161,10 @@ def tls(target: MySQL) -> ssl.SSLContext | None:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
+
+
+def without_tls() -> StoreUnavailable:
+    """Return the error for a server that offers no TLS although the address demands it."""
+    return StoreUnavailable(
+        "the database of the sessions does not speak TLS: enable it there, or write tls=false"
+    )

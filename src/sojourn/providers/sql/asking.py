@@ -85,12 +85,13 @@ class Asker:
         if self._layout is None:
             self._prepare()
         try:
-            return self._link.run(statement, parameters)
-        except Absent:
-            # The table has been dropped since the check.  Nothing was done, so the statement may be
-            # sent again; after a restore the table may also have another layout.
-            self._prepare()
-            return self._link.run(statement, parameters)
+            try:
+                return self._link.run(statement, parameters)
+            except Absent:
+                # The table has been dropped since the check.  Nothing was done, so the statement
+                # may be sent again; after a restore the table may also have another layout.
+                self._prepare()
+                return self._link.run(statement, parameters)
         except OtherColumns as error:
             raise other_columns(self._sql, error) from error
         except Denied as error:
@@ -227,12 +228,13 @@ class AsyncAsker:
         if self._layout is None:
             await self._prepare()
         try:
-            return await self._link.run(statement, parameters)
-        except Absent:
-            # The table has been dropped since the check.  Nothing was done, so the statement may be
-            # sent again; after a restore the table may also have another layout.
-            await self._prepare()
-            return await self._link.run(statement, parameters)
+            try:
+                return await self._link.run(statement, parameters)
+            except Absent:
+                # The table has been dropped since the check.  Nothing was done, so the statement
+                # may be sent again; after a restore the table may also have another layout.
+                await self._prepare()
+                return await self._link.run(statement, parameters)
         except OtherColumns as error:
             raise other_columns(self._sql, error) from error
         except Denied as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -98,6 +99,47 @@ async def test_no_request_waits_for_the_end_of_a_connection(encrypted: MariaDB, 
             began = time.monotonic()
             await source.drop_idle(began)
             assert time.monotonic() - began < BUSY
+        finally:
+            encrypted.resume()
+        assert await store.count(0.0) == 0
+
+
+def leads_to(fd: int) -> Path | None:
+    """What an open descriptor stands for."""
+    place = Path(f"/proc/self/fd/{fd}")
+    return place.readlink() if place.is_symlink() else None
+
+
+async def test_a_cancelled_statement_leaves_no_connection(encrypted: MariaDB, table: str) -> None:
+    """The server hangs, and would confirm the end of the connection as late as anything else."""
+    async with opened("asyncmy", f"{encrypted.url()}?tls=skip-verify", table=table) as store:
+        assert await store.count(0.0) == 0
+        [(connection, _)] = store._link._source._shelf().idle
+        socket = leads_to(connection.socket._fd)
+        encrypted.pause()
+        try:
+            task = asyncio.ensure_future(store.count(0.0))
+            await asyncio.sleep(0.1)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            await asyncio.sleep(0)
+            assert leads_to(connection.socket._fd) != socket
+        finally:
+            encrypted.resume()
+        assert await store.count(0.0) == 0
+
+
+async def test_a_server_that_hangs_leaves_the_pool_as_it_was(
+    encrypted: MariaDB, table: str
+) -> None:
+    url = f"{encrypted.url()}?tls=skip-verify"
+    async with opened("asyncmy", url, table=table, pool=1, timeout=0.1) as store:
+        assert await store.count(0.0) == 0
+        encrypted.pause()
+        try:
+            with pytest.raises(StoreUnavailable, match="does not answer"):
+                await store.count(0.0)
         finally:
             encrypted.resume()
         assert await store.count(0.0) == 0

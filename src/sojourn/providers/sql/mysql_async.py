@@ -33,7 +33,9 @@ class _Prepared:
         """The largest packet that the server accepts, in bytes."""
         # The statements end with the connection, at the server too, so none is ever closed.
         self.statements: dict[str, Any] = {}
-        self.socket = Socket(to._transport.get_extra_info("socket").fileno())
+        # Kept, since asyncmy lets go of it when a task is cancelled in the middle of an answer.
+        self._transport = to._transport
+        self.socket = Socket(self._transport.get_extra_info("socket").fileno())
         self._patience = patience
         self._now = asyncio.get_running_loop().time
         self._until = 0.0
@@ -55,14 +57,14 @@ class _Prepared:
         """Close the connection and cancel the timer."""
         if self._timer is not None:
             self._timer.cancel()
-        _close(self.to)
+        _close(self.to, self._transport)
 
     def _look(self) -> None:
         self._timer = None
         if self._until and self._until <= self._now():
             # The waiting task then gets an error of the driver.  To cancel it instead would look
             # like a cancellation by the application.
-            self.to._transport.abort()
+            self._transport.abort()
         elif self._until:
             # A later statement is waiting.  Without one no timer is set, until the next `begin`.
             self._timer = asyncio.get_running_loop().call_at(self._until, self._look)
@@ -90,10 +92,11 @@ class Asyncmy:
         # asyncmy's own `connect_timeout` does not cover the greeting and the authentication.
         async with asyncio.timeout(self.patience):
             connection: Any = await self._connect(**self._keywords)
+            transport = connection._transport
             try:
                 return await self._set_up(connection)
             except BaseException:  # an open connection must not be lost, even after an interrupt
-                _close(connection)
+                _close(connection, transport)
                 raise
 
     async def _set_up(self, connection: Any) -> _Prepared:
@@ -140,14 +143,13 @@ class Asyncmy:
         return common.fault(self._target, error)
 
 
-def _close(connection: Any) -> None:
+def _close(connection: Any, transport: Any) -> None:
     """Close a connection of asyncmy at once, with a goodbye that is not waited for."""
-    transport = connection._transport
-    if transport is not None:
-        # Without the goodbye the server would count an aborted connection, and may log it.  Then
-        # `abort`, since `close` waits half a minute for the other end of an encrypted connection.
+    # Without the goodbye the server would count an aborted connection, and may log it.  Then
+    # `abort`, since `close` waits half a minute for the other end of an encrypted connection.
+    if not transport.is_closing():
         transport.write(_QUIT)
-        transport.abort()
+    transport.abort()
     connection.close()
 
 

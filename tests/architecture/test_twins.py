@@ -26,7 +26,7 @@ PAIRS: list[tuple[str, str, set[str]]] = [
     ("sojourn/providers/redis/asking.py", "Asker", set()),
     ("sojourn/providers/redis/cluster.py", "Cluster", set()),
     ("sojourn/providers/sql/provider.py", "SQLProvider", set()),
-    ("sojourn/providers/sql/asking.py", "Asker", set()),
+    ("sojourn/providers/sql/executor.py", "Executor", set()),
     ("sojourn/providers/sql/link.py", "Link", set()),
     ("sojourn/testing/_tools.py", "Trips", set()),
 ]

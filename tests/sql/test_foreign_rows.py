@@ -20,7 +20,7 @@ import pytest
 from sojourn import Manager
 from sojourn.errors import CorruptRecord
 from sojourn.providers.base import Provider
-from sojourn.providers.sql.layout import Layout
+from sojourn.providers.sql.schema_check import Layout
 from sojourn.record import Changes, Move, Record
 from sojourn.testing import FakeClock
 from tests.sql.foreign import (
@@ -162,7 +162,7 @@ def test_what_cannot_be_read_is_ended_without_saying_what_it_was(
 ) -> None:
     """As MySQL does, and SQLite before 3.35: one unreadable session spares no other."""
     inner = getattr(store, "_provider", getattr(store, "_target", store))
-    inner._asker._layout = Layout(says_what_it_deletes=False, has_transactions=True)
+    inner._executor._layout = Layout(returns_deleted_rows=False, has_transactions=True)
     alive = healthy(store)
     for number, (column, value) in enumerate((("fields", b"\xc1"), ("head", b"x"))):
         spoilt = session(number)

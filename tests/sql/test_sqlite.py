@@ -17,7 +17,7 @@ import pytest
 
 from sojourn.errors import ConfigError, StoreError, StoreUnavailable
 from sojourn.providers.sql.dialects import SQLITE
-from sojourn.providers.sql.layout import Layout
+from sojourn.providers.sql.schema_check import Layout
 from sojourn.providers.sql.sqlite import SQLiteProvider
 from sojourn.providers.sql.statements import statements
 from sojourn.record import Changes, Record
@@ -114,7 +114,7 @@ def test_what_cannot_say_what_it_deletes_reads_it_before(file: Path) -> None:
     """So do MySQL, and SQLite before 3.35."""
     provider = opened(file)
     provider.create(RECORD)
-    provider._asker._layout = Layout(says_what_it_deletes=False, has_transactions=True)
+    provider._executor._layout = Layout(returns_deleted_rows=False, has_transactions=True)
     provider._sql = provider._sql._replace(take="it is no use")
     assert provider.destroy(ID) == RECORD
     assert provider.destroy(ID) is None

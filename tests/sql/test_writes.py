@@ -8,11 +8,11 @@ import pytest
 
 from sojourn.errors import ConfigError, CorruptRecord
 from sojourn.providers.sql.dialects import MYSQL, POSTGRES, SQLITE
-from sojourn.providers.sql.rows import Asked, Row, complete, listed, record_of, row_of
+from sojourn.providers.sql.rows import Page, Row, complete, listed, record_of, row_of
 from sojourn.providers.sql.settings import checked, fastest
 from sojourn.providers.sql.statements import statements
 from sojourn.providers.sql.versions import own_version
-from sojourn.providers.sql.writes import Sequel, Write, is_touch, sequel, swapping
+from sojourn.providers.sql.writes import Recovery, Write, after_lost_reply, is_touch, swapping
 from sojourn.record import Changes, Record
 from tests.forks import FORKS
 
@@ -80,38 +80,38 @@ GRAVE = Record(OLD.id, {}, 1.0, 2.0, 3.0, version=8, successor="ab" + "1" * 62)
 @pytest.mark.parametrize(
     ("old", "new", "stands", "expected"),
     [
-        (OLD, NEW, OLD, Sequel.REPEAT),
-        (OLD, NEW, OLD._replace(seen=9.0), Sequel.REPEAT),
-        (OLD, NEW, NEW, Sequel.STANDS),
-        (OLD, NEW, TOUCHED, Sequel.STANDS),
-        (OLD, NEW, THEIRS, Sequel.UNKNOWN),
-        (OLD, NEW, NEW._replace(version=9), Sequel.UNKNOWN),
-        (OLD, NEW, GRAVE, Sequel.UNKNOWN),
-        (OLD, NEW, None, Sequel.UNKNOWN),
-        (OLD, GRAVE, GRAVE, Sequel.STANDS),
-        (OLD, GRAVE, GRAVE._replace(successor="ab" + "2" * 62), Sequel.UNKNOWN),
-        (OLD, GRAVE, OLD, Sequel.REPEAT),
-        (OLD, None, OLD, Sequel.REPEAT),
-        (OLD, None, NEW, Sequel.UNKNOWN),
-        (OLD, None, None, Sequel.UNKNOWN),
-        (None, NEW, None, Sequel.REPEAT),
-        (None, NEW, NEW, Sequel.STANDS),
-        (None, NEW, THEIRS, Sequel.UNKNOWN),
+        (OLD, NEW, OLD, Recovery.REPEAT),
+        (OLD, NEW, OLD._replace(seen=9.0), Recovery.REPEAT),
+        (OLD, NEW, NEW, Recovery.DONE),
+        (OLD, NEW, TOUCHED, Recovery.DONE),
+        (OLD, NEW, THEIRS, Recovery.UNKNOWN),
+        (OLD, NEW, NEW._replace(version=9), Recovery.UNKNOWN),
+        (OLD, NEW, GRAVE, Recovery.UNKNOWN),
+        (OLD, NEW, None, Recovery.UNKNOWN),
+        (OLD, GRAVE, GRAVE, Recovery.DONE),
+        (OLD, GRAVE, GRAVE._replace(successor="ab" + "2" * 62), Recovery.UNKNOWN),
+        (OLD, GRAVE, OLD, Recovery.REPEAT),
+        (OLD, None, OLD, Recovery.REPEAT),
+        (OLD, None, NEW, Recovery.UNKNOWN),
+        (OLD, None, None, Recovery.UNKNOWN),
+        (None, NEW, None, Recovery.REPEAT),
+        (None, NEW, NEW, Recovery.DONE),
+        (None, NEW, THEIRS, Recovery.UNKNOWN),
     ],
 )
 def test_what_stands_says_what_became_of_a_write(
-    old: Record | None, new: Record | None, stands: Record | None, expected: Sequel
+    old: Record | None, new: Record | None, stands: Record | None, expected: Recovery
 ) -> None:
     write = Write("", (), old, new, new.version if new is not None else 0)
-    assert sequel(write, stands) is expected
+    assert after_lost_reply(write, stands) is expected
 
 
 def test_a_write_knows_its_own_row_from_an_equal_one() -> None:
     """Two count from one to two: it must be three then, or a doubt."""
     mine, theirs = swapping(SQL, OLD, NEW), swapping(SQL, OLD, NEW)
     assert mine.parameters[0] == mine.version != theirs.version
-    assert sequel(mine, NEW._replace(version=mine.version)) is Sequel.STANDS
-    assert sequel(mine, NEW._replace(version=theirs.version)) is Sequel.UNKNOWN
+    assert after_lost_reply(mine, NEW._replace(version=mine.version)) is Recovery.DONE
+    assert after_lost_reply(mine, NEW._replace(version=theirs.version)) is Recovery.UNKNOWN
 
 
 @pytest.mark.parametrize("fork", FORKS)
@@ -134,9 +134,9 @@ def test_a_change_writes_what_it_changed() -> None:
     later = NEW._replace(seen=9.0, expires=9.0)
     assert swapping(SQL, OLD, NEW).statement == SQL.save
     assert swapping(SQL, OLD, later).statement == SQL.renew
-    assert swapping(SQL, OLD, NEW._replace(expires=2.5)).statement == SQL.relive
-    assert swapping(SQL, OLD, later._replace(lifetime=None)).statement == SQL.relive
-    assert swapping(SQL, OLD, later._replace(persistent=False)).statement == SQL.relive
+    assert swapping(SQL, OLD, NEW._replace(expires=2.5)).statement == SQL.set_lifetime
+    assert swapping(SQL, OLD, later._replace(lifetime=None)).statement == SQL.set_lifetime
+    assert swapping(SQL, OLD, later._replace(persistent=False)).statement == SQL.set_lifetime
     assert swapping(SQL, OLD, None).statement == SQL.remove
 
 
@@ -158,9 +158,9 @@ def test_a_touch_is_of_times_alone() -> None:
 
 def test_a_list_is_complete_where_the_first_two_digits_end() -> None:
     rows = [("aa1",), ("aa2",), ("ab1",)]
-    assert complete(rows, Asked("", 4)) == (rows, None)
-    assert complete(rows, Asked("", 3)) == (rows[:2], Asked("ab", 3))
-    assert complete(rows[:2], Asked("aa", 2)) == ([], Asked("aa", 4))
+    assert complete(rows, Page("", 4)) == (rows, None)
+    assert complete(rows, Page("", 3)) == (rows[:2], Page("ab", 3))
+    assert complete(rows[:2], Page("aa", 2)) == ([], Page("aa", 4))
 
 
 @pytest.mark.parametrize(
@@ -168,7 +168,7 @@ def test_a_list_is_complete_where_the_first_two_digits_end() -> None:
 )
 def test_a_list_of_odd_ids_asks_for_more_until_it_has_all(ids: list[str]) -> None:
     """Whatever the order of the database is, either the ids that it starts from grow, or the limit."""
-    rows, asked = [(id,) for id in ids], Asked("", len(ids))
+    rows, asked = [(id,) for id in ids], Page("", len(ids))
     for _ in range(10):
         _, following = complete(rows[: asked.limit], asked)
         if following is None:

@@ -34,7 +34,7 @@ SPOILS = (Fault.LOST, Fault.SILENT, Fault.TOO_LARGE, Fault.READ_ONLY)
 MySQL closes it after a packet that is too large, or it leads to a server that takes no writes."""
 
 
-class Source(Protocol):
+class ConnectionSource(Protocol):
     """The source of connections: a pool of Sojourn, or an engine of the application."""
 
     def take(self) -> Connection: ...
@@ -44,7 +44,7 @@ class Source(Protocol):
     def close(self) -> None: ...
 
 
-class AsyncSource(Protocol):
+class AsyncConnectionSource(Protocol):
     """The same for asyncio."""
 
     async def take(self) -> Connection: ...
@@ -57,7 +57,7 @@ class AsyncSource(Protocol):
 class Link:
     """Sends statements, each over a connection that nothing else uses at that time."""
 
-    def __init__(self, source: Source, driver: Driver) -> None:
+    def __init__(self, source: ConnectionSource, driver: Driver) -> None:
         self._source = source
         self._driver = driver
         self._patience = min(PATIENCE, driver.timeout)
@@ -128,7 +128,7 @@ class Link:
 class AsyncLink:
     """Sends statements, each over a connection that nothing else uses at that time."""
 
-    def __init__(self, source: AsyncSource, driver: AsyncDriver) -> None:
+    def __init__(self, source: AsyncConnectionSource, driver: AsyncDriver) -> None:
         self._source = source
         self._driver = driver
         self._patience = min(PATIENCE, driver.timeout)

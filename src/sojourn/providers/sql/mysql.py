@@ -10,7 +10,6 @@ from sojourn.providers.sql import dsn as dsn_
 from sojourn.providers.sql.dialects import MYSQL
 from sojourn.providers.sql.driver import Driver
 from sojourn.providers.sql.dsn import MySQL
-from sojourn.providers.sql.lent import AsyncEngine, Engine, FaultOf, is_engine, spoken
 from sojourn.providers.sql.link import AsyncLink, Link
 from sojourn.providers.sql.mysql_async import Asyncmy
 from sojourn.providers.sql.mysql_drivers import MySQLClient, PyMySQL
@@ -18,6 +17,13 @@ from sojourn.providers.sql.mysql_faults import fault
 from sojourn.providers.sql.pool import AsyncPool
 from sojourn.providers.sql.provider import AsyncSQLProvider, SQLProvider
 from sojourn.providers.sql.settings import POOL, TABLE, TIMEOUT, checked, fastest, pool_of
+from sojourn.providers.sql.sqlalchemy_engine import (
+    AsyncEngine,
+    Engine,
+    FaultOf,
+    is_engine,
+    statements_for_engine,
+)
 from sojourn.providers.sql.statements import statements
 
 DRIVERS: dict[str, Callable[[MySQL, float], Driver]] = {
@@ -57,7 +63,7 @@ class MySQLProvider(SQLProvider):
         """
         checked(pool, timeout, idle_timeout)
         if is_engine(dsn, NAMES, is_async=False):
-            sql = spoken(MYSQL, table, dsn)
+            sql = statements_for_engine(MYSQL, table, dsn)
             lent = Engine(dsn, _fault_of(dsn))
             super().__init__(Link(lent, lent), sql, create=create_table)
             return
@@ -95,7 +101,7 @@ class AsyncMySQLProvider(AsyncSQLProvider):
         """
         checked(pool, timeout, idle_timeout)
         if is_engine(dsn, NAMES, is_async=True):
-            sql = spoken(MYSQL, table, dsn)
+            sql = statements_for_engine(MYSQL, table, dsn)
             lent = AsyncEngine(dsn, _fault_of(dsn))
             super().__init__(AsyncLink(lent, lent), sql, create=create_table)
             return

@@ -6,12 +6,17 @@ from typing import Any
 
 from sojourn.providers.sql import dsn as dsn_
 from sojourn.providers.sql.dialects import POSTGRES
-from sojourn.providers.sql.lent import AsyncEngine, Engine, is_engine, spoken
 from sojourn.providers.sql.link import AsyncLink, Link
 from sojourn.providers.sql.pool import AsyncPool
 from sojourn.providers.sql.postgres_drivers import AsyncPsycopg, Psycopg, fault
 from sojourn.providers.sql.provider import AsyncSQLProvider, SQLProvider
 from sojourn.providers.sql.settings import POOL, TABLE, TIMEOUT, checked, fastest, pool_of
+from sojourn.providers.sql.sqlalchemy_engine import (
+    AsyncEngine,
+    Engine,
+    is_engine,
+    statements_for_engine,
+)
 from sojourn.providers.sql.statements import statements
 
 NAMES = {"postgresql": "PostgreSQL"}
@@ -43,7 +48,7 @@ class PostgresProvider(SQLProvider):
         """
         checked(pool, timeout, idle_timeout)
         if is_engine(dsn, NAMES, is_async=False):
-            sql = spoken(POSTGRES, table, dsn)
+            sql = statements_for_engine(POSTGRES, table, dsn)
             lent = Engine(dsn, fault)
             super().__init__(Link(lent, lent), sql, create=create_table)
             return
@@ -80,7 +85,7 @@ class AsyncPostgresProvider(AsyncSQLProvider):
         """
         checked(pool, timeout, idle_timeout)
         if is_engine(dsn, NAMES, is_async=True):
-            sql = spoken(POSTGRES, table, dsn)
+            sql = statements_for_engine(POSTGRES, table, dsn)
             lent = AsyncEngine(dsn, fault)
             super().__init__(AsyncLink(lent, lent), sql, create=create_table)
             return

@@ -12,10 +12,10 @@ from collections.abc import AsyncIterator, Iterator
 
 from sojourn.errors import CorruptRecord, OutcomeUnknown, StoreError, StoreUnavailable
 from sojourn.providers.compare_and_swap import AsyncCompareAndSwapProvider, CompareAndSwapProvider
-from sojourn.providers.sql.asking import Asker, AsyncAsker
 from sojourn.providers.sql.driver import Lost, Silent
+from sojourn.providers.sql.executor import AsyncExecutor, Executor
 from sojourn.providers.sql.link import AsyncLink, Link
-from sojourn.providers.sql.rows import Asked, complete, owner_of, readable
+from sojourn.providers.sql.rows import Page, complete, owner_of, readable
 from sojourn.providers.sql.statements import Statements, ddl
 from sojourn.providers.sql.writes import creating, is_touch, moving, swapping, unknown
 from sojourn.record import Changes, Outcome, Record
@@ -31,22 +31,22 @@ class SQLProvider(CompareAndSwapProvider):
         """
         self._link = link
         self._sql = statements
-        self._asker = Asker(link, statements, create=create)
+        self._executor = Executor(link, statements, create=create)
 
     def read(self, id: str) -> Record | None:
         """See `Provider.read`."""
-        return self._asker.read(id)
+        return self._executor.read(id)
 
     def create(self, record: Record) -> bool:
         """See `Provider.create`."""
-        return self._asker.write(creating(self._sql, record))
+        return self._executor.write(creating(self._sql, record))
 
     def swap(self, old: Record, new: Record | None) -> bool:
         """Replace `old` by `new`, or delete `old` if `new` is None, if its version is still stored.
 
         One UPDATE or DELETE.  Returns False, and changes nothing, if the version is another.
         """
-        return self._asker.write(swapping(self._sql, old, new))
+        return self._executor.write(swapping(self._sql, old, new))
 
     def move(self, old: Record, new: Record, tombstone: Record) -> bool:
         """Store `new` under its own id, and replace `old` by `tombstone`, in one statement.
@@ -54,9 +54,9 @@ class SQLProvider(CompareAndSwapProvider):
         If the table's engine has no transactions, in two statements, as `CompareAndSwapProvider.move`.
         """
         # Without transactions, a statement that fails half-way would leave both rows.
-        if not self._asker.layout().has_transactions:
+        if not self._executor.layout().has_transactions:
             return super().move(old, new, tombstone)
-        return self._asker.write(moving(self._sql, old, new, tombstone))
+        return self._executor.write(moving(self._sql, old, new, tombstone))
 
     def update(self, record: Record, changes: Changes) -> Outcome | Record:
         """See `Provider.update`.  One UPDATE, unless another request has written since the read."""
@@ -64,16 +64,16 @@ class SQLProvider(CompareAndSwapProvider):
         # it is gone, or that its lifetime is another one.
         if is_touch(record, changes):
             times = changes.now, changes.expires, record.id, changes.now, changes.lifetime
-            if self._asker.ask(self._sql.touch, times, writes=True).number:
+            if self._executor.ask(self._sql.touch, times, writes=True).number:
                 return Outcome.APPLIED
         return super().update(record, changes)
 
     def destroy(self, id: str) -> Record | None:
         """See `Provider.destroy`.  One DELETE, if the database can return the deleted row."""
-        if not self._asker.layout().says_what_it_deletes:
+        if not self._executor.layout().returns_deleted_rows:
             return self._read_and_remove(id)
         try:
-            taken = self._asker.once(self._sql.take, (id,)).rows
+            taken = self._executor.once(self._sql.take, (id,)).rows
         except Silent as silent:
             raise unknown(silent) from silent
         except Lost as lost:
@@ -85,15 +85,15 @@ class SQLProvider(CompareAndSwapProvider):
         """See `Provider.find`.  The records lack their fields."""
         # All sessions of a user in one answer, which is a snapshot of one moment.
         if user is not None:
-            rows = self._asker.ask(self._sql.owned, (owner_of(user), now)).rows
+            rows = self._executor.ask(self._sql.owned, (owner_of(user), now)).rows
             for record in readable(rows):
                 yield record
             return
         # A list of all sessions takes several answers; `complete` keeps it free of gaps.
-        asked: Asked | None = Asked()
-        while asked is not None:
-            rows = self._asker.ask(self._sql.listed, (asked.start, now, asked.limit)).rows
-            whole, asked = complete(rows, asked)
+        page: Page | None = Page()
+        while page is not None:
+            rows = self._executor.ask(self._sql.listed, (page.start, now, page.limit)).rows
+            whole, page = complete(rows, page)
             for record in readable(whole):
                 yield record
 
@@ -106,21 +106,21 @@ class SQLProvider(CompareAndSwapProvider):
 
     def count(self, now: float) -> int:
         """See `Provider.count`.  Uses the index on the expiry."""
-        return int(self._asker.ask(self._sql.live, (now,)).rows[0][0])
+        return int(self._executor.ask(self._sql.live, (now,)).rows[0][0])
 
     def gc(self, now: float, limit: int) -> int:
         """See `Provider.gc`.  One DELETE by the index on the expiry.
 
         In PostgreSQL rows that another transaction has locked are skipped.
         """
-        return self._asker.ask(self._sql.gc, (now, limit), writes=True).number
+        return self._executor.ask(self._sql.gc, (now, limit), writes=True).number
 
     def init(self) -> None:
         """Create the table and its indexes, if they do not exist.
 
         Raises StoreUnavailable if the database cannot be reached or refuses.
         """
-        self._asker.create()
+        self._executor.create()
 
     def ddl(self) -> str:
         """Return the statements that `init` runs, for an administrator to run them."""
@@ -130,7 +130,7 @@ class SQLProvider(CompareAndSwapProvider):
         """Return warnings about settings of the database that can lose or block sessions."""
         said = []
         for query, warning in self._sql.warnings:
-            rows = self._asker.ask(query).rows
+            rows = self._executor.ask(query).rows
             said += [warning.format(*row) for row in rows]
         return said
 
@@ -151,7 +151,7 @@ class SQLProvider(CompareAndSwapProvider):
         try:
             return super().destroy(id)
         except CorruptRecord:
-            self._asker.ask(self._sql.discard, (id,), writes=True)
+            self._executor.ask(self._sql.discard, (id,), writes=True)
             return None
 
     def _end(self, id: str, lost: Lost) -> Record | None:
@@ -177,22 +177,22 @@ class AsyncSQLProvider(AsyncCompareAndSwapProvider):
         """
         self._link = link
         self._sql = statements
-        self._asker = AsyncAsker(link, statements, create=create)
+        self._executor = AsyncExecutor(link, statements, create=create)
 
     async def read(self, id: str) -> Record | None:
         """See `Provider.read`."""
-        return await self._asker.read(id)
+        return await self._executor.read(id)
 
     async def create(self, record: Record) -> bool:
         """See `Provider.create`."""
-        return await self._asker.write(creating(self._sql, record))
+        return await self._executor.write(creating(self._sql, record))
 
     async def swap(self, old: Record, new: Record | None) -> bool:
         """Replace `old` by `new`, or delete `old` if `new` is None, if its version is still stored.
 
         One UPDATE or DELETE.  Returns False, and changes nothing, if the version is another.
         """
-        return await self._asker.write(swapping(self._sql, old, new))
+        return await self._executor.write(swapping(self._sql, old, new))
 
     async def move(self, old: Record, new: Record, tombstone: Record) -> bool:
         """Store `new` under its own id, and replace `old` by `tombstone`, in one statement.
@@ -200,9 +200,9 @@ class AsyncSQLProvider(AsyncCompareAndSwapProvider):
         If the table's engine has no transactions, in two statements, as `CompareAndSwapProvider.move`.
         """
         # Without transactions, a statement that fails half-way would leave both rows.
-        if not (await self._asker.layout()).has_transactions:
+        if not (await self._executor.layout()).has_transactions:
             return await super().move(old, new, tombstone)
-        return await self._asker.write(moving(self._sql, old, new, tombstone))
+        return await self._executor.write(moving(self._sql, old, new, tombstone))
 
     async def update(self, record: Record, changes: Changes) -> Outcome | Record:
         """See `Provider.update`.  One UPDATE, unless another request has written since the read."""
@@ -210,16 +210,16 @@ class AsyncSQLProvider(AsyncCompareAndSwapProvider):
         # it is gone, or that its lifetime is another one.
         if is_touch(record, changes):
             times = changes.now, changes.expires, record.id, changes.now, changes.lifetime
-            if (await self._asker.ask(self._sql.touch, times, writes=True)).number:
+            if (await self._executor.ask(self._sql.touch, times, writes=True)).number:
                 return Outcome.APPLIED
         return await super().update(record, changes)
 
     async def destroy(self, id: str) -> Record | None:
         """See `Provider.destroy`.  One DELETE, if the database can return the deleted row."""
-        if not (await self._asker.layout()).says_what_it_deletes:
+        if not (await self._executor.layout()).returns_deleted_rows:
             return await self._read_and_remove(id)
         try:
-            taken = (await self._asker.once(self._sql.take, (id,))).rows
+            taken = (await self._executor.once(self._sql.take, (id,))).rows
         except Silent as silent:
             raise unknown(silent) from silent
         except Lost as lost:
@@ -231,15 +231,15 @@ class AsyncSQLProvider(AsyncCompareAndSwapProvider):
         """See `Provider.find`.  The records lack their fields."""
         # All sessions of a user in one answer, which is a snapshot of one moment.
         if user is not None:
-            rows = (await self._asker.ask(self._sql.owned, (owner_of(user), now))).rows
+            rows = (await self._executor.ask(self._sql.owned, (owner_of(user), now))).rows
             for record in readable(rows):
                 yield record
             return
         # A list of all sessions takes several answers; `complete` keeps it free of gaps.
-        asked: Asked | None = Asked()
-        while asked is not None:
-            rows = (await self._asker.ask(self._sql.listed, (asked.start, now, asked.limit))).rows
-            whole, asked = complete(rows, asked)
+        page: Page | None = Page()
+        while page is not None:
+            rows = (await self._executor.ask(self._sql.listed, (page.start, now, page.limit))).rows
+            whole, page = complete(rows, page)
             for record in readable(whole):
                 yield record
 
@@ -252,21 +252,21 @@ class AsyncSQLProvider(AsyncCompareAndSwapProvider):
 
     async def count(self, now: float) -> int:
         """See `Provider.count`.  Uses the index on the expiry."""
-        return int((await self._asker.ask(self._sql.live, (now,))).rows[0][0])
+        return int((await self._executor.ask(self._sql.live, (now,))).rows[0][0])
 
     async def gc(self, now: float, limit: int) -> int:
         """See `Provider.gc`.  One DELETE by the index on the expiry.
 
         In PostgreSQL rows that another transaction has locked are skipped.
         """
-        return (await self._asker.ask(self._sql.gc, (now, limit), writes=True)).number
+        return (await self._executor.ask(self._sql.gc, (now, limit), writes=True)).number
 
     async def init(self) -> None:
         """Create the table and its indexes, if they do not exist.
 
         Raises StoreUnavailable if the database cannot be reached or refuses.
         """
-        await self._asker.create()
+        await self._executor.create()
 
     def ddl(self) -> str:
         """Return the statements that `init` runs, for an administrator to run them."""
@@ -276,7 +276,7 @@ class AsyncSQLProvider(AsyncCompareAndSwapProvider):
         """Return warnings about settings of the database that can lose or block sessions."""
         said = []
         for query, warning in self._sql.warnings:
-            rows = (await self._asker.ask(query)).rows
+            rows = (await self._executor.ask(query)).rows
             said += [warning.format(*row) for row in rows]
         return said
 
@@ -297,7 +297,7 @@ class AsyncSQLProvider(AsyncCompareAndSwapProvider):
         try:
             return await super().destroy(id)
         except CorruptRecord:
-            await self._asker.ask(self._sql.discard, (id,), writes=True)
+            await self._executor.ask(self._sql.discard, (id,), writes=True)
             return None
 
     async def _end(self, id: str, lost: Lost) -> Record | None:

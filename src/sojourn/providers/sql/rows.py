@@ -155,14 +155,14 @@ def _corrupt(id: str) -> CorruptRecord:
 # -- lists -----------------------------------------------------------------------------------------
 
 
-class Asked(NamedTuple):
+class Page(NamedTuple):
     """The next query of a list: rows with ids from `start` on, at most `limit` of them."""
 
     start: str = ""
     limit: int = 1000
 
 
-def complete(rows: Sequence[Any], asked: Asked) -> tuple[Sequence[Any], Asked | None]:
+def complete(rows: Sequence[Any], page: Page) -> tuple[Sequence[Any], Page | None]:
     """Return the rows of an answer that may be used, and the next query, or None at the end.
 
     Each answer is a snapshot of the table at one moment, and between two answers a session may move
@@ -171,16 +171,16 @@ def complete(rows: Sequence[Any], asked: Asked) -> tuple[Sequence[Any], Asked | 
     twice.  If the answer is full, the rows with the last two digits may continue behind it: they
     are left out, and the next query begins with them.
     """
-    if len(rows) < asked.limit:
+    if len(rows) < page.limit:
         return rows, None
     # The answer may hold one pair of digits only.  And rows that other programs wrote may have ids
     # of any form, whose order depends on the database.  If `last` does not advance, the limit is
     # doubled, so that the list always comes to an end.
     last = rows[-1][0][:2]
     whole = [row for row in rows if row[0][:2] != last]
-    if not whole or last <= asked.start:
-        return [], Asked(asked.start, asked.limit * 2)
-    return whole, Asked(last, asked.limit)
+    if not whole or last <= page.start:
+        return [], Page(page.start, page.limit * 2)
+    return whole, Page(last, page.limit)
 
 
 def readable(rows: Sequence[Any]) -> Iterator[Record]:

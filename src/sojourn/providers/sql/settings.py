@@ -51,28 +51,28 @@ def pool_of(
 
 
 def fastest(
-    ways: Mapping[str, Callable[[U, float], T]], asked: str | None, extra: str
+    ways: Mapping[str, Callable[[U, float], T]], wanted: str | None, extra: str
 ) -> Callable[[U, float], T]:
-    """Return a function that creates a driver: the one named by `asked`, or the first installed.
+    """Return a function that creates a driver: the one named by `wanted`, or the first installed.
 
     ways: each driver's name and class, the fastest first.
-    asked: the configured name; None to try all of them.
+    wanted: the configured name; None to try all of them.
     extra: the extra of this package that installs one, for the error message.
 
     Raises ConfigError for an unknown name; the function raises it if no driver is installed.
     """
-    if asked is not None and asked not in ways:
-        raise ConfigError(f"driver: {asked!r} is none of {', '.join(ways)}")
+    if wanted is not None and wanted not in ways:
+        raise ConfigError(f"driver: {wanted!r} is none of {', '.join(ways)}")
 
     def made(target: U, timeout: float) -> T:
         for name, way in ways.items():
-            if asked in (None, name):
+            if wanted in (None, name):
                 # A driver's class imports its package when it is instantiated.  A package that is
                 # installed but broken, such as mysqlclient without its C library, counts as absent.
                 with suppress(ImportError):
                     return way(target, timeout)
         raise ConfigError(
-            f"no driver is installed: {asked or ' or '.join(ways)}; "
+            f"no driver is installed: {wanted or ' or '.join(ways)}; "
             f'pip install "sojourn[{extra}]" brings one'
         )
 

@@ -44,7 +44,7 @@ class Statements(NamedTuple):
     """Store the fields; the times stay."""
     renew: str
     """Store the fields, and move the times forward."""
-    relive: str
+    set_lifetime: str
     """Store the fields and the times, with a lifetime that was set on purpose."""
     bury: str
     """Replace a row by a tombstone; used where a move takes two statements."""
@@ -55,7 +55,7 @@ class Statements(NamedTuple):
     discard: str
     """Delete a row whatever its version, such as a row that cannot be read."""
     take: str
-    """Delete a row and return it.  Some databases cannot: see `Layout.says_what_it_deletes`."""
+    """Delete a row and return it.  Some databases cannot: see `Layout.returns_deleted_rows`."""
     move: str
     owned: str
     """Select a user's live sessions."""
@@ -79,11 +79,11 @@ READ = f"SELECT {_CHECKED}, fields FROM $table WHERE id = ?"
 INSERT = f"INSERT INTO $table ({COLUMNS}) VALUES ({MARKS})"
 # A touch does not change the version, so one may have moved the times forward since this request
 # read the record, and the version does not show that.  RENEW therefore never moves the times back.
-# RELIVE may shorten the expiry, since a lifetime was set on purpose.
+# SET_LIFETIME may shorten the expiry, since a lifetime was set on purpose.
 SAVE = "UPDATE $table SET version = ?, fields = ? WHERE id = ? AND version = ?"
 RENEW = """UPDATE $table SET version = ?, fields = ?, seen = $greatest(seen, ?),
 expires = $greatest(expires, ?) WHERE id = ? AND version = ?"""
-RELIVE = """UPDATE $table SET version = ?, fields = ?, seen = $greatest(seen, ?), expires = ?,
+SET_LIFETIME = """UPDATE $table SET version = ?, fields = ?, seen = $greatest(seen, ?), expires = ?,
 lifetime = ?, head = ? WHERE id = ? AND version = ?"""
 BURY = f"""UPDATE $table SET {", ".join(f"{column} = ?" for column in Row._fields[1:])}
 WHERE id = ? AND version = ?"""
@@ -123,7 +123,7 @@ def statements(dialect: Dialect, table: str, user: str = "") -> Statements:
         insert=made(INSERT),
         save=made(SAVE),
         renew=made(RENEW),
-        relive=made(RELIVE),
+        set_lifetime=made(SET_LIFETIME),
         bury=made(BURY),
         touch=made(TOUCH),
         remove=made(REMOVE),

@@ -59,7 +59,7 @@ def swapping(sql: Statements, old: Record, new: Record | None) -> Write:
     more: Parameters = ()
     # [8:10] is `lifetime` and `persistent`.  An expiry moves back only if a lifetime was set.
     if old[8:10] != new[8:10] or new.expires < old.expires:
-        statement, more = sql.relive, (new.seen, new.expires, new.lifetime, head_of(new))
+        statement, more = sql.set_lifetime, (new.seen, new.expires, new.lifetime, head_of(new))
     elif new.seen != old.seen or new.expires != old.expires:
         statement, more = sql.renew, (new.seen, new.expires)
     values = (version, fields_of(new), *more, old.id, old.version)
@@ -85,10 +85,10 @@ def is_touch(record: Record, changes: Changes) -> bool:
     return bool(record.fields) or record.user is not None
 
 
-class Sequel(Enum):
+class Recovery(Enum):
     """How to continue after a write whose answer was lost."""
 
-    STANDS = auto()
+    DONE = auto()
     """The write was made, and its record is stored."""
     REPEAT = auto()
     """The write was not made; it may be sent again."""
@@ -96,19 +96,19 @@ class Sequel(Enum):
     """Another request has written since: this write may have been made before that, or not."""
 
 
-def sequel(write: Write, stands: Record | None) -> Sequel:
-    """Return how to continue after a lost answer.  stands: the record that is stored now, or None.
+def after_lost_reply(write: Write, stored: Record | None) -> Recovery:
+    """Return how to continue after a lost answer.  stored: the record that is stored now, or None.
 
     `own_version` returns each version once, and each id is created once.  If the old record is
     still stored, this write was not made; if this write's record is stored, it was.  If the row is
     absent although there was one before, this write or any other may have deleted it.
     """
-    if stands is not None and _wrote(write, stands):
-        return Sequel.STANDS
-    return Sequel.REPEAT if _mark(stands) == _mark(write.old) else Sequel.UNKNOWN
+    if stored is not None and _wrote(write, stored):
+        return Recovery.DONE
+    return Recovery.REPEAT if _mark(stored) == _mark(write.old) else Recovery.UNKNOWN
 
 
-def _wrote(write: Write, stands: Record) -> bool:
+def _wrote(write: Write, stored: Record) -> bool:
     """Whether the stored record is the one of this write.  It may have been touched since."""
     # The absence of a row proves nothing: another request may have deleted it.
     if write.new is None:
@@ -116,7 +116,7 @@ def _wrote(write: Write, stands: Record) -> bool:
     # The whole record is compared, not only its version, since the versions of a new record and of
     # a tombstone are not unique.  A touch changes only the times, which are left out.
     new = write.new._replace(version=write.version)
-    return stands._replace(seen=0.0, expires=0.0) == new._replace(seen=0.0, expires=0.0)
+    return stored._replace(seen=0.0, expires=0.0) == new._replace(seen=0.0, expires=0.0)
 
 
 def _mark(record: Record | None) -> tuple[int, str | None] | None:

@@ -16,7 +16,7 @@ from sojourn.providers.sql.statements import LAYOUT, Statements, ddl
 class Layout(NamedTuple):
     """The abilities of the database and of the table's engine, for a table with this layout."""
 
-    says_what_it_deletes: bool
+    returns_deleted_rows: bool
     """Whether a DELETE can return the deleted rows."""
     has_transactions: bool
     """Whether a failed statement changes nothing.  False for the engines Aria and MyISAM, where the
@@ -30,7 +30,7 @@ def check_layout(statements: Statements, rows: list[Any]) -> Layout:
     """
     if not rows:
         raise missing(statements, "it is not there, and create_table is False")
-    said, says_what_it_deletes, has_transactions = rows[0]
+    said, returns_deleted_rows, has_transactions = rows[0]
     # MySQL and PostgreSQL return the comment alone.  SQLite returns the whole CREATE statement, in
     # whose first line the layout follows "-- ".  A view has no such line and is refused.
     comment = str(said).partition("\n")[0].rpartition("-- ")[2]
@@ -39,7 +39,7 @@ def check_layout(statements: Statements, rows: list[Any]) -> Layout:
             f"the table {statements.table} is none that this release knows: it says of itself "
             f"{comment[:80]!r}, and should say {LAYOUT!r}. Name another one by `table`"
         )
-    return Layout(bool(says_what_it_deletes), bool(has_transactions))
+    return Layout(bool(returns_deleted_rows), bool(has_transactions))
 
 
 def other_columns(statements: Statements, reason: OtherColumns) -> StoreError:

@@ -29,11 +29,11 @@ from sojourn.providers.sql.driver import (
     Taken,
     cut_off,
 )
-from sojourn.providers.sql.layout import Layout, check_layout, denied, missing, other_columns
 from sojourn.providers.sql.link import AsyncLink, Link
 from sojourn.providers.sql.rows import record_of
+from sojourn.providers.sql.schema_check import Layout, check_layout, denied, missing, other_columns
 from sojourn.providers.sql.statements import Statements
-from sojourn.providers.sql.writes import Sequel, Write, sequel, unknown
+from sojourn.providers.sql.writes import Recovery, Write, after_lost_reply, unknown
 from sojourn.record import Record
 
 REPEATS = 5
@@ -43,7 +43,7 @@ Run = Callable[[str, Parameters], Answer]
 AsyncRun = Callable[[str, Parameters], Awaitable[Answer]]
 
 
-class Asker:
+class Executor:
     """Sends statements once the table is checked, and repeats them where that is safe."""
 
     def __init__(self, link: Link, statements: Statements, *, create: bool) -> None:
@@ -167,10 +167,10 @@ class Asker:
             try:
                 # A first attempt that is executed after the repetition changes nothing: the version
                 # that it names has been replaced, or the id that it inserts exists.
-                after = sequel(write, self.read(write.id))
-                if after is Sequel.UNKNOWN:
+                after = after_lost_reply(write, self.read(write.id))
+                if after is Recovery.UNKNOWN:
                     break
-                if after is Sequel.STANDS or self.once(*write[:2]).number > 0:
+                if after is Recovery.DONE or self.once(*write[:2]).number > 0:
                     return True
             except Silent:
                 break
@@ -184,7 +184,7 @@ class Asker:
         raise unknown(lost) from lost
 
 
-class AsyncAsker:
+class AsyncExecutor:
     """Sends statements once the table is checked, and repeats them where that is safe."""
 
     def __init__(self, link: AsyncLink, statements: Statements, *, create: bool) -> None:
@@ -310,10 +310,10 @@ class AsyncAsker:
             try:
                 # A first attempt that is executed after the repetition changes nothing: the version
                 # that it names has been replaced, or the id that it inserts exists.
-                after = sequel(write, await self.read(write.id))
-                if after is Sequel.UNKNOWN:
+                after = after_lost_reply(write, await self.read(write.id))
+                if after is Recovery.UNKNOWN:
                     break
-                if after is Sequel.STANDS or (await self.once(*write[:2])).number > 0:
+                if after is Recovery.DONE or (await self.once(*write[:2])).number > 0:
                     return True
             except Silent:
                 break

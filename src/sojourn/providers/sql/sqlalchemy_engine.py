@@ -28,7 +28,7 @@ TRIES = 5
 FaultOf = Callable[[Exception], tuple[Fault, str]]
 
 
-class _Lent:
+class _Engine:
     """The parts that the sync and the async engine share."""
 
     def __init__(self, engine: Any, fault_of: FaultOf) -> None:
@@ -77,7 +77,7 @@ class _Lent:
         return Fault.LOST if error.connection_invalidated else fault, reason
 
 
-class Engine(_Lent):
+class Engine(_Engine):
     """The driver and the source of connections in one."""
 
     def connect(self) -> Connection:
@@ -128,7 +128,7 @@ class Engine(_Lent):
         """Do nothing: the engine belongs to the application."""
 
 
-class AsyncEngine(_Lent):
+class AsyncEngine(_Engine):
     """The driver and the source of connections in one."""
 
     async def connect(self) -> Connection:
@@ -211,7 +211,7 @@ def is_engine(given: object, names: Mapping[str, str], *, is_async: bool) -> boo
     return True
 
 
-def spoken(dialect: Dialect, table: str, engine: Any) -> Statements:
+def statements_for_engine(dialect: Dialect, table: str, engine: Any) -> Statements:
     """Return the statements for a table, with the parameter marks of the engine's driver."""
     create = tuple(map(_one_statement, dialect.create))
     mark = _MARKS[engine.dialect.paramstyle]

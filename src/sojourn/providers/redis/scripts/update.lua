@@ -36,9 +36,6 @@
 
 -- `unpack` fails for more than about 8,000 values.  An even number, so no pair is divided.
 local CHUNK = 5000
--- Seconds, the same as in layout.py and verbs.py.
-local MARGIN = 60
-local FORGOTTEN_AFTER = 3600
 local now, expires, lifetime, kept, clear, move, equal, absent, drops =
     struct.unpack('>dddBBBI4I4I4', ARGV[1])
 local id = ARGV[2]

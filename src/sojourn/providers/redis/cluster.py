@@ -154,8 +154,11 @@ class Cluster:
     def _moved(self, tag: str, moved: MovedError) -> Place:
         place = there(moved, self._remap)
         # Later commands of the tag are sent there at once.  A new dictionary, since other threads
-        # or tasks may be using the old one.
-        self._table = {**self._table, tag: place}
+        # or tasks may be using the old one.  If one of them has emptied the table in the meantime,
+        # it stays empty: with this tag alone it would hide the servers of all others.
+        table = self._table
+        if table:
+            self._table = {**table, tag: place}
         return place
 
     def _at(self, place: Place) -> Server:
@@ -281,8 +284,11 @@ class AsyncCluster:
     def _moved(self, tag: str, moved: MovedError) -> Place:
         place = there(moved, self._remap)
         # Later commands of the tag are sent there at once.  A new dictionary, since other threads
-        # or tasks may be using the old one.
-        self._table = {**self._table, tag: place}
+        # or tasks may be using the old one.  If one of them has emptied the table in the meantime,
+        # it stays empty: with this tag alone it would hide the servers of all others.
+        table = self._table
+        if table:
+            self._table = {**table, tag: place}
         return place
 
     def _at(self, place: Place) -> Lane:

@@ -1,0 +1,106 @@
+"""Slots of a cluster that change hands while a provider uses it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from sojourn.providers.base import Provider
+from sojourn.providers.redis.cluster import Cluster
+from sojourn.providers.redis.layout import TAGS
+from sojourn.testing._bridge import Blocking
+from sojourn.testing._subject import bare
+from tests.redis.stores import Make, Names, record_of
+from tests.servers.redis import Redis
+from tests.servers.redis_groups import RedisCluster
+
+TAG = "ab"
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[RedisCluster]:
+    """A cluster whose slots may be moved; its nodes may hang for a while."""
+    with RedisCluster(cluster_node_timeout=60_000) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def store(make: Make, cluster: RedisCluster) -> Provider:
+    """A provider that knows where each slot is."""
+    store = make(cluster.url())
+    store.count(0.0)
+    return store
+
+
+def wire_of(store: Provider) -> Cluster:
+    """The wire to the cluster; it is of the store's colour."""
+    if isinstance(store, Blocking):
+        [wire] = store._target._asker.wire._mine().by_loop.values()
+    else:
+        wire = store._asker.wire  # type: ignore[attr-defined]
+    found: Cluster = wire
+    return found
+
+
+class Handover:
+    """A slot that goes from the server that has it to another one."""
+
+    def __init__(self, cluster: RedisCluster, names: Names) -> None:
+        self._nodes = cluster.nodes
+        self._slot = cluster.nodes[0].cli("CLUSTER KEYSLOT", names.live(TAG))
+        self.giver = cluster.master_of(names.live(TAG))
+        self.taker = next(node for node in cluster.nodes if node is not self.giver)
+
+    def begin(self) -> None:
+        self._set(self.taker, "IMPORTING", self.giver)
+        self._set(self.giver, "MIGRATING", self.taker)
+
+    def carry(self, *keys: str) -> None:
+        self.giver.cli("MIGRATE", "127.0.0.1", self.taker.port, "", 0, 5000, "KEYS", *keys)
+
+    def end(self) -> None:
+        """Carry the rest, and let all nodes know whose it is now."""
+        while keys := self.giver.cli("CLUSTER GETKEYSINSLOT", self._slot, 100):
+            self.carry(*keys)
+        for node in (self.taker, *self._nodes):
+            self._set(node, "NODE", self.taker)
+
+    def _set(self, node: Redis, state: str, other: Redis) -> None:
+        node.cli("CLUSTER SETSLOT", self._slot, state, other.cli("CLUSTER MYID"))
+
+
+@pytest.fixture
+def handover(cluster: RedisCluster, names: Names) -> Handover:
+    return Handover(cluster, names)
+
+
+def test_a_slot_that_has_moved_is_found(store: Provider, handover: Handover) -> None:
+    record = record_of(tag=TAG)
+    store.create(record)
+    handover.begin()
+    handover.end()
+    assert bare(store.read(record.id)) == record
+
+
+def test_a_redirection_while_the_table_is_being_read_anew_hides_no_server(
+    store: Provider, handover: Handover
+) -> None:
+    """As if another request had failed at that moment, and had the table forgotten."""
+    records = [record_of(tag=tag) for tag in (*TAGS[::16], TAG)]
+    for record in records:
+        store.create(record)
+    handover.begin()
+    handover.end()
+    wire: Any = wire_of(store)
+
+    def forgetting(place: tuple[str, int]) -> tuple[str, int]:
+        wire._table = {}
+        return place
+
+    before, wire._remap = wire._remap, forgetting
+    assert bare(store.read(records[-1].id)) == records[-1]
+    wire._remap = before
+    for record in records:
+        assert bare(store.read(record.id)) == record

@@ -104,9 +104,11 @@ class Cluster:
                 # The first command has keys.  A second one would be WAIT, which is never
                 # redirected.
                 if isinstance(replies[0], MovedError):
-                    place = self._moved(tag, replies[0])
+                    place = self._moved(tag, replies[0], place)
                 elif isinstance(replies[0], AskError):
-                    asked = self._at(there(replies[0], self._remap)).calls([ASKING, *commands])
+                    asked = self._at(there(replies[0], place, self._remap)).calls(
+                        [ASKING, *commands]
+                    )
                     return asked[1:]
                 elif isinstance(replies[0], TryAgainError):
                     sleep(PAUSE)
@@ -151,8 +153,8 @@ class Cluster:
                 failure = faults.refused(error)
         raise failure
 
-    def _moved(self, tag: str, moved: MovedError) -> Place:
-        place = there(moved, self._remap)
+    def _moved(self, tag: str, moved: MovedError, asked: Place) -> Place:
+        place = there(moved, asked, self._remap)
         # Later commands of the tag are sent there at once.  A new dictionary, since other threads
         # or tasks may be using the old one.  If one of them has emptied the table in the meantime,
         # it stays empty: with this tag alone it would hide the servers of all others.
@@ -232,9 +234,9 @@ class AsyncCluster:
                 # The first command has keys.  A second one would be WAIT, which is never
                 # redirected.
                 if isinstance(replies[0], MovedError):
-                    place = self._moved(tag, replies[0])
+                    place = self._moved(tag, replies[0], place)
                 elif isinstance(replies[0], AskError):
-                    asked = await self._at(there(replies[0], self._remap)).calls(
+                    asked = await self._at(there(replies[0], place, self._remap)).calls(
                         [ASKING, *commands]
                     )
                     return asked[1:]
@@ -281,8 +283,8 @@ class AsyncCluster:
                 failure = faults.refused(error)
         raise failure
 
-    def _moved(self, tag: str, moved: MovedError) -> Place:
-        place = there(moved, self._remap)
+    def _moved(self, tag: str, moved: MovedError, asked: Place) -> Place:
+        place = there(moved, asked, self._remap)
         # Later commands of the tag are sent there at once.  A new dictionary, since other threads
         # or tasks may be using the old one.  If one of them has emptied the table in the meantime,
         # it stays empty: with this tag alone it would hide the servers of all others.

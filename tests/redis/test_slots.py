@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
+from sojourn.errors import OutcomeUnknown, StoreUnavailable
 from sojourn.providers.base import Provider
+from sojourn.providers.redis import AsyncRedisProvider, RedisProvider
+from sojourn.providers.redis import cluster as cluster_module
 from sojourn.providers.redis.cluster import Cluster
 from sojourn.providers.redis.layout import TAGS
+from sojourn.providers.redis.scripts import DESTROY
+from sojourn.record import Changes, Move
 from sojourn.testing._bridge import Blocking
 from sojourn.testing._subject import bare
-from tests.redis.stores import Make, Names, record_of
-from tests.servers.process import wait_until
-from tests.servers.redis import Redis
+from tests.redis.stores import Make, Names, id_of, record_of
+from tests.servers.process import BUSY, wait_until
+from tests.servers.redis import Redis, admit
 from tests.servers.redis_groups import RedisCluster
 
 TAG = "ab"
@@ -149,3 +155,90 @@ def test_a_redirection_without_a_host_leads_to_the_host_that_was_asked(
             handover.end()
         assert bare(store.read(record.id)) == record
     assert places == [("127.0.0.1", handover.taker.port)]
+
+
+def test_a_key_of_another_type_whose_slot_has_moved_is_passed_by(
+    store: Provider, handover: Handover, names: Names
+) -> None:
+    """As where nothing has moved: `count` skips the tag."""
+    record = record_of(tag="cd")
+    store.create(record)
+    handover.giver.cli("SET", names.live(TAG), "foreign")
+    with handover.under_way():
+        handover.end()
+        assert store.count(record.seen) == 1
+
+
+def test_a_command_for_keys_of_which_some_are_not_there_yet_is_tried_again(
+    store: Provider, handover: Handover, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`retired` is on neither server, so the one that was named by ASK says TRYAGAIN."""
+    record = record_of(tag=TAG, user="ada")
+    store.create(record)
+    pauses = []
+
+    def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        handover.end()
+
+    async def async_pause(seconds: float) -> None:
+        pause(seconds)
+
+    monkeypatch.setattr(cluster_module, "sleep", pause)
+    monkeypatch.setattr(cluster_module, "async_sleep", async_pause)
+    with handover.under_way():
+        handover.carry_all()
+        assert store.destroy(record.id) is not None
+    assert store.read(record.id) is None
+    assert pauses == [cluster_module.PAUSE]
+
+
+def test_a_user_who_may_not_follow_a_redirection_is_told_so(
+    make: Make, cluster: RedisCluster, handover: Handover, prefix: str
+) -> None:
+    user = admit(prefix, *cluster.nodes)
+    for node in cluster.nodes:
+        node.cli("ACL SETUSER", user, "-asking")
+    store, record = make(cluster.url(user)), record_of(tag=TAG)
+    store.create(record)
+    with handover.under_way():
+        handover.carry_all()
+        with pytest.raises(StoreUnavailable, match="does not permit this user"):
+            store.read(record.id)
+
+
+async def test_an_end_that_waits_for_replicas_elsewhere_holds_up_no_other_task(
+    cluster: RedisCluster, handover: Handover, names: Names, prefix: str
+) -> None:
+    """WAIT goes over the second connection, also after ASK."""
+    taker = handover.taker
+    tag = next(tag for tag in TAGS if cluster.master_of(names.live(tag)) is taker)
+    ending, moving, other = (
+        record_of(tag=TAG, user="ada"),
+        record_of(2, tag=TAG),
+        record_of(tag=tag),
+    )
+    store = AsyncRedisProvider(cluster.url(), prefix=prefix, wait=1, timeout=2 * BUSY)
+    for record in (ending, moving, other):
+        assert await store.create(record)
+    move = Move(id_of(3, TAG), None, None, None, moving.expires)
+    witness = RedisProvider(cluster.url(), prefix=prefix)
+    witness.update(moving, Changes(moving.seen, move=move))  # so that `retired` exists too
+    witness.close()
+    taker.cli("SCRIPT LOAD", DESTROY.source)
+    with handover.under_way():
+        handover.carry_all()
+        task = asyncio.create_task(store.destroy(ending.id))
+        while not (waiting := clients_that_wait(taker)):  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.01)
+        assert bare(await store.read(other.id)) == other
+        assert not task.done()
+        taker.cli("CLIENT UNBLOCK", *waiting)
+        with pytest.raises(OutcomeUnknown, match="replicas"):
+            await task
+    await store.close()
+
+
+def clients_that_wait(server: Redis) -> list[str]:
+    """The ids of the connections that have sent WAIT and are still without its reply."""
+    return [line["id"] for line in server.cli("CLIENT LIST") if line["cmd"] == "wait"]

@@ -68,10 +68,10 @@ class Cluster:
         except StoreError:
             self._table = {}
             raise
-        # Redirected commands were not executed; each is sent again by itself, with `call`.
+        # Redirected commands were not executed; each is sent again by itself.
         for number, reply in enumerate(replies):
             if isinstance(reply, MovedError | AskError | TryAgainError):
-                replies[number] = self.call(commands[number])
+                [replies[number]] = self._sent([commands[number]])
         return replies
 
     def lasting(self, commands: Sequence[Command]) -> list[Any]:
@@ -95,22 +95,24 @@ class Cluster:
         Raises StoreUnavailable if the commands are redirected too often.
         """
         tag = commands[0].tag
-        place = self._place_of(tag)
+        place, asking = self._place_of(tag), False
         try:
             for _ in range(HOPS):
                 server = self._at(place)
                 send = server.lasting if lasting else server.calls
-                replies = send(commands)
+                replies = send([ASKING, *commands] if asking else commands)
+                refused = replies.pop(0) if asking else None  # `okay` reads OK as None
                 # The first command has keys.  A second one would be WAIT, which is never
                 # redirected.
-                if isinstance(replies[0], MovedError):
-                    place = self._moved(tag, replies[0], place)
-                elif isinstance(replies[0], AskError):
-                    asked = self._at(there(replies[0], place, self._remap)).calls(
-                        [ASKING, *commands]
-                    )
-                    return asked[1:]
-                elif isinstance(replies[0], TryAgainError):
+                redirect = replies[0]
+                if isinstance(redirect, MovedError):
+                    # A server that refused ASKING sends the command back: this is the reason.
+                    if refused is not None:
+                        return [refused, *replies[1:]]
+                    place, asking = self._moved(tag, redirect, place), False
+                elif isinstance(redirect, AskError):
+                    place, asking = there(redirect, place, self._remap), True
+                elif isinstance(redirect, TryAgainError):
                     sleep(PAUSE)
                 else:
                     return replies
@@ -198,10 +200,10 @@ class AsyncCluster:
         except StoreError:
             self._table = {}
             raise
-        # Redirected commands were not executed; each is sent again by itself, with `call`.
+        # Redirected commands were not executed; each is sent again by itself.
         for number, reply in enumerate(replies):
             if isinstance(reply, MovedError | AskError | TryAgainError):
-                replies[number] = await self.call(commands[number])
+                [replies[number]] = await self._sent([commands[number]])
         return replies
 
     async def lasting(self, commands: Sequence[Command]) -> list[Any]:
@@ -225,22 +227,24 @@ class AsyncCluster:
         Raises StoreUnavailable if the commands are redirected too often.
         """
         tag = commands[0].tag
-        place = await self._place_of(tag)
+        place, asking = await self._place_of(tag), False
         try:
             for _ in range(HOPS):
                 server = self._at(place)
                 send = server.lasting if lasting else server.calls
-                replies = await send(commands)
+                replies = await send([ASKING, *commands] if asking else commands)
+                refused = replies.pop(0) if asking else None  # `okay` reads OK as None
                 # The first command has keys.  A second one would be WAIT, which is never
                 # redirected.
-                if isinstance(replies[0], MovedError):
-                    place = self._moved(tag, replies[0], place)
-                elif isinstance(replies[0], AskError):
-                    asked = await self._at(there(replies[0], place, self._remap)).calls(
-                        [ASKING, *commands]
-                    )
-                    return asked[1:]
-                elif isinstance(replies[0], TryAgainError):
+                redirect = replies[0]
+                if isinstance(redirect, MovedError):
+                    # A server that refused ASKING sends the command back: this is the reason.
+                    if refused is not None:
+                        return [refused, *replies[1:]]
+                    place, asking = self._moved(tag, redirect, place), False
+                elif isinstance(redirect, AskError):
+                    place, asking = there(redirect, place, self._remap), True
+                elif isinstance(redirect, TryAgainError):
                     await async_sleep(PAUSE)
                 else:
                     return replies

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -16,13 +18,14 @@ from sojourn.providers.redis import cluster as cluster_module
 from sojourn.providers.redis.cluster import Cluster
 from sojourn.providers.redis.layout import TAGS
 from sojourn.providers.redis.scripts import DESTROY
+from sojourn.providers.redis.server import Server
 from sojourn.record import Changes, Move
 from sojourn.testing._bridge import Blocking
 from sojourn.testing._subject import bare
 from tests.redis.stores import Make, Names, id_of, record_of
 from tests.servers.process import BUSY, wait_until
 from tests.servers.redis import Redis, admit
-from tests.servers.redis_groups import RedisCluster
+from tests.servers.redis_groups import MASTERS, RedisCluster
 
 TAG = "ab"
 
@@ -61,7 +64,7 @@ class Handover:
         self.giver = cluster.master_of(names.live(TAG))
         self.taker = next(node for node in cluster.nodes if node is not self.giver)
 
-    @contextmanager
+    @contextlib.contextmanager
     def under_way(self) -> Iterator[None]:
         """The block in which the keys go over one by one; at its end the slot has gone over."""
         self._set(self.taker, "IMPORTING", self.giver)
@@ -242,3 +245,74 @@ async def test_an_end_that_waits_for_replicas_elsewhere_holds_up_no_other_task(
 def clients_that_wait(server: Redis) -> list[str]:
     """The ids of the connections that have sent WAIT and are still without its reply."""
     return [line["id"] for line in server.cli("CLIENT LIST") if line["cmd"] == "wait"]
+
+
+@pytest.mark.parametrize("number", range(MASTERS))
+async def test_a_server_that_hangs_delays_no_command_to_another(
+    cluster: RedisCluster, prefix: str, number: int
+) -> None:
+    """All servers are asked at once, so the time limit holds for all of them together."""
+    store = AsyncRedisProvider(cluster.url(), prefix=prefix, timeout=2 * BUSY)
+    await store.count(0.0)
+    hangs = cluster.nodes[number]
+    others = [node for node in cluster.nodes if node is not hangs]
+    before = [node.commands()["zcount"] for node in others]
+    hangs.pause()
+    try:
+        task = asyncio.create_task(store.count(0.0))
+        async with asyncio.timeout(BUSY):
+            while any(  # noqa: ASYNC110 - nobody tells
+                node.commands()["zcount"] == count
+                for node, count in zip(others, before, strict=True)
+            ):
+                await asyncio.sleep(0.01)
+        assert not task.done()
+    finally:
+        hangs.resume()
+    assert await task == 0
+    await store.close()
+
+
+def test_threads_that_find_a_new_server_at_once_share_it(
+    cluster: RedisCluster, prefix: str
+) -> None:
+    """Or the connections of all but one would never be closed."""
+    store = RedisProvider(f"{cluster.url()}?client_name={prefix}", prefix=prefix)
+    wire, barrier = wire_of(store), threading.Barrier(2)
+    make = wire._make
+
+    def at_once(place: tuple[str, int]) -> Server:
+        with contextlib.suppress(threading.BrokenBarrierError):
+            barrier.wait(0.5)
+        return make(place)
+
+    wire._make = at_once
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(lambda _: store.count(0.0), range(2))) == [0, 0]
+    store.close()
+    wait_until(lambda: not connections(cluster, prefix), "all connections are closed")
+
+
+async def test_a_provider_may_be_closed_while_another_task_finds_a_server(
+    cluster: RedisCluster, prefix: str
+) -> None:
+    store = AsyncRedisProvider(cluster.url(), prefix=prefix)
+    await store.count(0.0)
+    wire: Any = store._asker.wire._here()  # type: ignore[attr-defined]
+    place, server = wire._servers.popitem()
+    first = next(iter(wire._servers.values()))
+    close = first.close
+
+    async def meanwhile() -> None:
+        wire._servers[place] = server
+        await close()
+
+    first.close = meanwhile
+    await store.close()
+    await server.close()
+
+
+def connections(cluster: RedisCluster, name: str) -> list[str]:
+    """The ids of the connections that call themselves so."""
+    lines = [line for node in cluster.nodes for line in node.cli("CLIENT LIST")]
+    return [line["id"] for line in lines if line["name"] == name]

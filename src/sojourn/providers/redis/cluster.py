@@ -15,10 +15,12 @@ and some of Sojourn's commands must not be repeated.
 
 from __future__ import annotations
 
+from asyncio import gather
 from asyncio import sleep as async_sleep
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from functools import partial
 from time import sleep
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from redis.exceptions import AskError, MovedError, ResponseError, TryAgainError
 
@@ -31,6 +33,7 @@ from sojourn.providers.redis.replies import Command, okay
 from sojourn.providers.redis.server import Server
 from sojourn.providers.redis.slots import QUESTION, Place, Remap, raised, restless, table_of, there
 
+T = TypeVar("T")
 HOPS = 5
 """The number of times that a command is sent; if the last one is redirected too, it fails."""
 ASKING = Command(("ASKING",), "", okay)
@@ -57,13 +60,16 @@ class Cluster:
 
     def calls(self, commands: Sequence[Command]) -> list[Any]:
         """Return the replies to commands, sent together to each server; errors are among them."""
-        # The servers are called one after the other.  The replies return in the order of the
-        # commands.
+        # The replies return in the order of the commands.
         replies: list[Any] = [None] * len(commands)
         try:
-            for place, numbers in self._sorted(commands).items():
-                answers = self._at(place).calls([commands[number] for number in numbers])
-                for number, answer in zip(numbers, answers, strict=True):
+            numbers = self._sorted(commands)
+            calls = [
+                partial(self._at(place).calls, [commands[number] for number in here])
+                for place, here in numbers.items()
+            ]
+            for here, answers in zip(numbers.values(), each(calls), strict=True):
+                for number, answer in zip(here, answers, strict=True):
                     replies[number] = answer
         except StoreError:
             self._table = {}
@@ -86,7 +92,8 @@ class Cluster:
 
     def close(self) -> None:
         """Close the connections that are not in use."""
-        for server in self._servers.values():
+        # A copy, since other threads or tasks may find another server in the meantime.
+        for server in [*self._servers.values()]:
             server.close()
 
     def _sent(self, commands: Sequence[Command], *, lasting: bool = False) -> list[Any]:
@@ -166,10 +173,8 @@ class Cluster:
         return place
 
     def _at(self, place: Place) -> Server:
-        server = self._servers.get(place)
-        if server is None:
-            server = self._servers[place] = self._make(place)
-        return server
+        # `setdefault` is atomic: threads that find a server at the same time share its connections.
+        return self._servers.get(place) or self._servers.setdefault(place, self._make(place))
 
 
 class AsyncCluster:
@@ -189,13 +194,16 @@ class AsyncCluster:
 
     async def calls(self, commands: Sequence[Command]) -> list[Any]:
         """Return the replies to commands, sent together to each server; errors are among them."""
-        # The servers are called one after the other.  The replies return in the order of the
-        # commands.
+        # The replies return in the order of the commands.
         replies: list[Any] = [None] * len(commands)
         try:
-            for place, numbers in (await self._sorted(commands)).items():
-                answers = await self._at(place).calls([commands[number] for number in numbers])
-                for number, answer in zip(numbers, answers, strict=True):
+            numbers = await self._sorted(commands)
+            calls = [
+                partial(self._at(place).calls, [commands[number] for number in here])
+                for place, here in numbers.items()
+            ]
+            for here, answers in zip(numbers.values(), await async_each(calls), strict=True):
+                for number, answer in zip(here, answers, strict=True):
                     replies[number] = answer
         except StoreError:
             self._table = {}
@@ -218,7 +226,8 @@ class AsyncCluster:
 
     async def close(self) -> None:
         """Close the connections that are not in use."""
-        for server in self._servers.values():
+        # A copy, since other threads or tasks may find another server in the meantime.
+        for server in [*self._servers.values()]:
             await server.close()
 
     async def _sent(self, commands: Sequence[Command], *, lasting: bool = False) -> list[Any]:
@@ -298,7 +307,20 @@ class AsyncCluster:
         return place
 
     def _at(self, place: Place) -> Lane:
-        server = self._servers.get(place)
-        if server is None:
-            server = self._servers[place] = self._make(place)
-        return server
+        # `setdefault` is atomic: threads that find a server at the same time share its connections.
+        return self._servers.get(place) or self._servers.setdefault(place, self._make(place))
+
+
+def each(calls: Sequence[Callable[[], T]]) -> list[T]:
+    """Return the results of the functions, called one after the other."""
+    return [call() for call in calls]
+
+
+async def async_each(calls: Sequence[Callable[[], Awaitable[T]]]) -> list[T]:
+    """Return the results of the functions, called at once: the time limits do not add up."""
+    # If one fails, the others are awaited nevertheless, so that no task is left behind.
+    results = await gather(*(call() for call in calls), return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+    return cast("list[T]", results)

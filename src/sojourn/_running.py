@@ -101,12 +101,12 @@ class Runner:
 
         An error of the store ends the claimed releases too; each raises it in its own request.
         """
-        claimed: list[Turn] = []
+        claimed = turn.others
         stored: Stored | None = None
         try:
             record = record or self._first_answer(conversation)
             if record is not None:
-                claimed = turn.claim(MOST)
+                turn.claim(MOST)
                 waiting = [conversation, *(one.conversation for one in claimed if one.conversation)]
                 stored = self._store(record, turn, waiting)
         except BaseException as error:
@@ -235,12 +235,12 @@ class AsyncRunner:
 
         An error of the store ends the claimed releases too; each raises it in its own request.
         """
-        claimed: list[Turn] = []
+        claimed = turn.others
         stored: Stored | None = None
         try:
             record = record or await self._first_answer(conversation)
             if record is not None:
-                claimed = turn.claim(MOST)
+                turn.claim(MOST)
                 waiting = [conversation, *(one.conversation for one in claimed if one.conversation)]
                 stored = await self._store(record, turn, waiting)
         except BaseException as error:

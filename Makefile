@@ -14,15 +14,15 @@ TOOLS := chromium curl openssl redis-server mariadbd:mariadb-server initdb:postg
 COMPILER := gcc:build-essential pkg-config mariadb_config:libmariadb-dev python3-config:python3-dev
 
 # The files that decide: there every branch is tested, by these tests.
-DECISIONS := $(addprefix src/sojourn/,_lifecycle.py _responses.py session.py _mapping.py _state.py _changes.py)
+DECISIONS := $(addprefix src/sojourn/,_lifecycle.py _responses.py session.py _session/mapping.py _session/state.py _session/changes.py)
 DECIDING := $(addprefix tests/,test_session.py test_session_mapping.py test_after_release.py \
 	test_derived.py test_lifecycle.py test_combining.py test_programs.py contract/test_memory.py \
 	contract/test_own.py)
 
 # The core and the contract, over the stores that need no server.
 QUICK := $(DECIDING) tests/contract/test_file.py tests/contract/test_sqlite.py tests/providers \
-	$(addprefix tests/test_,background.py codec.py config.py config_properties.py cookies.py format.py \
-	probing.py reconcile.py tokens.py turns.py urls.py) $(addprefix tests/web/test_,asgi.py wsgi.py)
+	$(addprefix tests/test_,codec.py config.py config_properties.py cookies.py format.py \
+	probing.py reconcile.py sweeper.py tokens.py turns.py urls.py) $(addprefix tests/web/test_,asgi.py wsgi.py)
 
 # Many tests wait for servers: as many processes share them as there are processors, up to four.
 IN_PARALLEL := --numprocesses=auto --maxprocesses=4 --dist=loadfile

@@ -17,8 +17,8 @@ from bench.subject import Work, cookie_of
 from bench.subjects import sojourn
 from sojourn._calls import Update
 from sojourn.providers.file import FileProvider
-from sojourn.providers.frame import pack, unpack, unpack_own
 from sojourn.providers.memory import MemoryProvider
+from sojourn.providers.serialization import pack, unpack, unpack_own
 from sojourn.record import merge
 from sojourn.session import state_of
 

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from bench import servers
 from sojourn import AsyncManager, Manager
-from sojourn.providers.whole import WholeRecords
+from sojourn.providers.compare_and_swap import CompareAndSwapProvider
 from sojourn.record import Record
 
 M = TypeVar("M", Manager, AsyncManager)
@@ -47,7 +47,7 @@ def unused(path: Path) -> Path:
     return path
 
 
-class OwnProvider(WholeRecords):
+class OwnProvider(CompareAndSwapProvider):
     """A provider as an application may write it: four methods over a dictionary of records."""
 
     def __init__(self) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from sojourn import Manager, Record, WholeRecords, register
+from sojourn import CompareAndSwapProvider, Manager, Record, register
 from sojourn.cli import main
 from sojourn.providers.file import FileProvider
 from sojourn.providers.memory import MemoryProvider
@@ -211,6 +211,12 @@ def test_destroy_ends_the_sessions_of_a_user(run: Run, store: Path) -> None:
     assert run("destroy", "--user", "ada") == (1, "0 ended\n")
 
 
+def test_repair_has_nothing_to_do_in_a_store_without_indexes(run: Run, store: Path) -> None:
+    sign_in(store, "ada")
+    assert run("repair") == (0, "0 repaired\n")
+    assert run("repair", "--json") == (0, '{"repaired": 0}\n')
+
+
 def test_destroy_needs_no_hash_settings(run: Run, store: Path) -> None:
     settings = {"hash_func": "sha512", "hash_key": "of the application"}
     with Manager(FileProvider(store), settings).open({}) as session:
@@ -279,7 +285,7 @@ def test_an_own_provider_is_known_by_its_name(capsys: pytest.CaptureFixture[str]
     assert capsys.readouterr().out == "0 live\n"
 
 
-class Empty(WholeRecords):
+class Empty(CompareAndSwapProvider):
     def read(self, id: str) -> Record | None:
         return None
 

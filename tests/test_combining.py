@@ -14,17 +14,17 @@ from typing import Any, cast
 import pytest
 
 from sojourn import (
+    AsyncCompareAndSwapProvider,
     AsyncManager,
-    AsyncWholeRecords,
     Manager,
     OutcomeUnknown,
     Session,
     SessionTooLarge,
     StoreUnavailable,
-    _combining,
 )
 from sojourn._calls import Call, Update
-from sojourn._combining import Conversation, can_go_along, combined, settle
+from sojourn._queue import combining
+from sojourn._queue.combining import Conversation, can_go_along, combined, settle
 from sojourn.providers.memory import MemoryProvider
 from sojourn.record import Changes, Merged, Move, Outcome, Record, merge
 from sojourn.testing import FakeClock
@@ -35,7 +35,7 @@ FACTOR = int(os.environ.get("SOJOURN_SEARCH", "1"))
 @pytest.fixture(autouse=True)
 def _unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """How many releases go along must not depend on how busy this machine is."""
-    monkeypatch.setattr(_combining, "SLICE", 3600.0)
+    monkeypatch.setattr(combining, "SLICE", 3600.0)
 
 
 class Slow:
@@ -208,7 +208,7 @@ async def test_only_a_release_that_was_sent_is_in_doubt(
     monkeypatch: pytest.MonkeyPatch, error: BaseException
 ) -> None:
     """Those that wait behind it, and of which nothing was written, are stored after it."""
-    monkeypatch.setattr(_combining, "SLICE", -1.0)  # each goes alone
+    monkeypatch.setattr(combining, "SLICE", -1.0)  # each goes alone
     site = Site({"list": []})
     visitor = await site.visitor()
     update, lost = site.store.update, list[object]()
@@ -338,7 +338,7 @@ def test_threads_store_together_too() -> None:
 # -- what an attack found ---------------------------------------------------------------------------
 
 
-class Whole(AsyncWholeRecords):
+class Whole(AsyncCompareAndSwapProvider):
     """A store that swaps whole records, and lets another process write first when it is told so."""
 
     def __init__(self) -> None:

@@ -24,7 +24,7 @@ from freezegun import freeze_time
 from sojourn import ConfigError, EncodeError, Manager, ReleaseOutcome
 from sojourn.codec import Codec, decode_key, encode_key
 from sojourn.providers.memory import MemoryProvider
-from sojourn.testing._values import shape
+from sojourn.testing.laws.values import shape
 
 CODEC = Codec()
 DRIVERS_UUID = importlib.import_module("asyncpg.pgproto.pgproto").UUID

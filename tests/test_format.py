@@ -13,7 +13,7 @@ import pytest
 from sojourn.codec import Codec, decode_key, encode_key
 from sojourn.codec.msgpack import Mark
 from sojourn.codec.scalars import READERS
-from sojourn.providers import frame
+from sojourn.providers import serialization
 from sojourn.providers.redis import layout
 from sojourn.providers.sql.rows import Row
 from sojourn.providers.sql.statements import LAYOUT
@@ -80,8 +80,8 @@ def test_keys(expression: str, data: bytes) -> None:
 def test_a_record_as_one_value() -> None:
     [(name, data)] = rows_of("As one value: memory, files, custom providers")
     assert name == "example"
-    assert frame.pack(EXAMPLE) == data
-    assert frame.unpack(EXAMPLE.id, data) == EXAMPLE
+    assert serialization.pack(EXAMPLE) == data
+    assert serialization.unpack(EXAMPLE.id, data) == EXAMPLE
 
 
 def test_a_record_in_redis() -> None:

@@ -28,5 +28,6 @@ def test_without_a_loop_of_asyncio_the_error_says_so(store: str, tmp_path: Path)
     manager = AsyncManager(STORES[store](tmp_path))
     with pytest.raises(ConfigError, match="asyncio alone"):
         manager.start(COOKIE).send(None)
-    with pytest.raises(ConfigError, match="asyncio alone"):
-        manager.start_gc()
+    if store != "redis":  # which needs no sweeps
+        with pytest.raises(ConfigError, match="asyncio alone"):
+            manager.start_gc()

@@ -18,10 +18,10 @@ from typing import Any, cast
 
 import pytest
 
-from sojourn import _turns
 from sojourn._calls import Call, Update
-from sojourn._combining import Conversation
-from sojourn._turns import AsyncTurns, Turn, Turns
+from sojourn._queue import turns as turns_module
+from sojourn._queue.combining import Conversation
+from sojourn._queue.turns import AsyncTurns, Turn, Turns
 from sojourn.record import Changes, Record
 
 ID, OTHER = "aa" * 32, "bb" * 32
@@ -180,7 +180,7 @@ async def test_a_turn_that_nobody_ends_is_lost_and_the_next_goes_on(
     turns = AsyncTurns()
     lost = await enter(turns)
     second, third = await waiting(turns, 2)
-    monkeypatch.setattr(_turns, "LONGEST_TURN", -1.0)
+    monkeypatch.setattr(turns_module, "LONGEST_TURN", -1.0)
     task = asyncio.create_task(enter(turns))
     turn = await second
     monkeypatch.undo()
@@ -278,7 +278,7 @@ async def test_releases_that_a_lost_turn_gives_back_go_on_without_one(
     claimed = lost.others
     third = asyncio.create_task(enter(turns))
     await asyncio.sleep(0)
-    monkeypatch.setattr(_turns, "LONGEST_TURN", -1.0)
+    monkeypatch.setattr(turns_module, "LONGEST_TURN", -1.0)
     fourth = asyncio.create_task(enter(turns))
     turn = await third
     monkeypatch.undo()
@@ -453,7 +453,7 @@ def test_a_turn_that_no_thread_ends_is_lost_and_the_next_goes_on(
     turns = Turns()
     entered(turns.enter(ID, 0))
     [second] = queue_up(pool, turns, 1)
-    monkeypatch.setattr(_turns, "LONGEST_TURN", -1.0)
+    monkeypatch.setattr(turns_module, "LONGEST_TURN", -1.0)
     assert turns.enter(ID, 0) is None
     monkeypatch.undo()
     second.result(PATIENCE).leave()
@@ -498,7 +498,7 @@ def lines_that_lock(file: str) -> set[int]:
     return {number for number, line in enumerate(lines, 1) if line.strip().startswith("with ")}
 
 
-LOCKING = {file: lines_that_lock(file) for file in (_turns.__file__, threading.__file__)}
+LOCKING = {file: lines_that_lock(file) for file in (turns_module.__file__, threading.__file__)}
 
 
 def test_ctrl_c_at_any_line_of_leaving_loses_no_turn(pool: ThreadPoolExecutor) -> None:
@@ -581,7 +581,7 @@ def test_ctrl_c_at_any_line_of_claiming_loses_no_release(
 
 FORK = """
 import asyncio, os, signal
-from sojourn._turns import AsyncTurns, Turns
+from sojourn._queue.turns import AsyncTurns, Turns
 
 def forked(turns, child):
     turns._queues._lock.acquire()  # as if another thread had it: nobody frees it in the child

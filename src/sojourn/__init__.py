@@ -25,9 +25,11 @@ from sojourn.manager import AsyncManager as AsyncManager
 from sojourn.manager import Manager as Manager
 from sojourn.providers.base import AsyncProvider as AsyncProvider
 from sojourn.providers.base import Provider as Provider
+from sojourn.providers.compare_and_swap import (
+    AsyncCompareAndSwapProvider as AsyncCompareAndSwapProvider,
+)
+from sojourn.providers.compare_and_swap import CompareAndSwapProvider as CompareAndSwapProvider
 from sojourn.providers.registry import register as register
-from sojourn.providers.whole import AsyncWholeRecords as AsyncWholeRecords
-from sojourn.providers.whole import WholeRecords as WholeRecords
 from sojourn.record import Changes as Changes
 from sojourn.record import Move as Move
 from sojourn.record import Outcome as Outcome

@@ -18,11 +18,11 @@ from weakref import WeakValueDictionary
 from sojourn import _cookies
 from sojourn._after_release import Function
 from sojourn._calls import PATIENCE, Call, Create, Destroy, Read, Steps, Update, crowded
-from sojourn._changes import Delta
 from sojourn._cookies import Arrival, Headers
 from sojourn._events import Event, emit, logger
 from sojourn._responses import Responses
-from sojourn._state import Context, SessionState, Standing
+from sojourn._session.changes import Delta
+from sojourn._session.state import Context, SessionState, Standing
 from sojourn._tokens import Tokens
 from sojourn.codec import Codec
 from sojourn.config import Config

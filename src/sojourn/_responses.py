@@ -8,7 +8,7 @@ newer cookie by then.
 from __future__ import annotations
 
 from sojourn import _cookies
-from sojourn._state import SessionState, Standing
+from sojourn._session.state import SessionState, Standing
 from sojourn.config import Config
 from sojourn.release import Release, ReleaseOutcome
 

@@ -134,6 +134,11 @@ def _gc(arguments: Arguments, manager: Manager) -> int:
     return 0
 
 
+def _repair(arguments: Arguments, manager: Manager) -> int:
+    _say(arguments, "repaired", manager.repair())
+    return 0
+
+
 def _check(arguments: Arguments, manager: Manager) -> int:
     warnings = manager.check()
     if arguments.json:
@@ -215,6 +220,7 @@ def _parser() -> argparse.ArgumentParser:
     destroy.add_argument("--user")
     destroy.add_argument("--keep", metavar="ID", help="of the user's, the one to spare")
     add("gc", _gc, "Remove what has expired, and say how much.")
+    add("repair", _repair, "Correct the indexes of a Redis that has lost keys.")
     init = add("init", _init, "Make what the store needs before its first session: a table.")
     init.add_argument("--print", action="store_true", help="the statements alone, and run none")
     add("check", _check, "Say whether the store answers, and what is unsafe about it.")

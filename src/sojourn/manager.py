@@ -1,7 +1,7 @@
 """The managers, which carry the decisions of `_lifecycle` to a provider, and its answers back.
 
 `Manager` and `AsyncManager` have the same text, except for `async` and `await`; a test compares
-them.  Their common base class is in `_policy`, and the order of colliding releases in `_running`.
+them.  Their common base class is in `_policy`, and the order of colliding releases in `_queue`.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any
 
 from sojourn._after_release import async_run, run
-from sojourn._background import AsyncBackground, Background
 from sojourn._cookies import Headers
 from sojourn._policy import GC_BATCH, Policy, SessionInfo
 from sojourn._probing import AsyncProber, Prober
-from sojourn._running import AsyncRunner, Runner
-from sojourn._signin import text_of
-from sojourn._state import Standing
+from sojourn._queue.runner import AsyncRunner, Runner
+from sojourn._session.signin import text_of
+from sojourn._session.state import Standing
+from sojourn._sweeper import AsyncLease, AsyncSweeper, Lease, Sweeper
 from sojourn.config import Config
 from sojourn.errors import CorruptRecord, SessionGone, StoreError
 from sojourn.providers.base import AsyncProvider, Provider
@@ -50,7 +50,7 @@ class Manager(Policy):
         """
         super().__init__(Config.load(config, **settings), clock)
         self._provider: Provider = provider_for(provider, self.config.provider_config)
-        self._gc: Background | None = None
+        self._gc: Sweeper | None = None
         self._runner = Runner(self._provider)
         self._prober = Prober(self._provider, self._life)
 
@@ -203,6 +203,14 @@ class Manager(Policy):
         check = getattr(self._provider, "check", None)
         return wrong if check is None else [*wrong, *check()]
 
+    def repair(self) -> int:
+        """Correct the store's indexes after records or entries were lost; return the corrections.
+
+        Only Redis needs that, and only to have correct lists before one lifetime has passed.
+        """
+        repair = getattr(self._provider, "repair", None)
+        return 0 if repair is None else repair()
+
     def init(self) -> None:
         """Create the structures that the store needs first, such as the table in a database."""
         init = getattr(self._provider, "init", None)
@@ -217,10 +225,17 @@ class Manager(Policy):
         self._provider.close()
 
     def start_gc(self) -> None:
-        """Delete expired records in the background every `gc_interval`, until `close`."""
+        """Delete expired records in the background every `gc_interval` seconds, until `close`.
+
+        Processes that share a store take turns.  Nothing is started for a store that deletes
+        expired records by itself, as Redis does.
+        """
         # A thread does not survive a fork, nor a task the end of its loop: then another is started.
-        if self._gc is None or not self._gc.runs:
-            self._gc = Background(self.gc, self.config.gc_interval)
+        runs = self._gc is not None and self._gc.runs
+        if not runs and getattr(self._provider, "needs_gc", True):
+            interval = self.config.gc_interval
+            lease = Lease(self._provider, self._life.now, interval)
+            self._gc = Sweeper(self.gc, interval, lease)
 
     def _ids_of(self, user: str | None) -> set[str]:
         """Return the ids of a user's live sessions; none for None, an anonymous visitor."""
@@ -260,7 +275,7 @@ class AsyncManager(Policy):
         """
         super().__init__(Config.load(config, **settings), clock)
         self._provider: AsyncProvider = async_provider_for(provider, self.config.provider_config)
-        self._gc: AsyncBackground | None = None
+        self._gc: AsyncSweeper | None = None
         self._runner = AsyncRunner(self._provider)
         self._prober = AsyncProber(self._provider, self._life)
 
@@ -413,6 +428,14 @@ class AsyncManager(Policy):
         check = getattr(self._provider, "check", None)
         return wrong if check is None else [*wrong, *await check()]
 
+    async def repair(self) -> int:
+        """Correct the store's indexes after records or entries were lost; return the corrections.
+
+        Only Redis needs that, and only to have correct lists before one lifetime has passed.
+        """
+        repair = getattr(self._provider, "repair", None)
+        return 0 if repair is None else await repair()
+
     async def init(self) -> None:
         """Create the structures that the store needs first, such as the table in a database."""
         init = getattr(self._provider, "init", None)
@@ -427,10 +450,17 @@ class AsyncManager(Policy):
         await self._provider.close()
 
     def start_gc(self) -> None:
-        """Delete expired records in the background every `gc_interval`, until `close`."""
+        """Delete expired records in the background every `gc_interval` seconds, until `close`.
+
+        Processes that share a store take turns.  Nothing is started for a store that deletes
+        expired records by itself, as Redis does.
+        """
         # A thread does not survive a fork, nor a task the end of its loop: then another is started.
-        if self._gc is None or not self._gc.runs:
-            self._gc = AsyncBackground(self.gc, self.config.gc_interval)
+        runs = self._gc is not None and self._gc.runs
+        if not runs and getattr(self._provider, "needs_gc", True):
+            interval = self.config.gc_interval
+            lease = AsyncLease(self._provider, self._life.now, interval)
+            self._gc = AsyncSweeper(self.gc, interval, lease)
 
     async def _ids_of(self, user: str | None) -> set[str]:
         """Return the ids of a user's live sessions; none for None, an anonymous visitor."""

@@ -13,9 +13,9 @@ from datetime import timedelta
 from inspect import iscoroutinefunction
 from typing import Self, cast
 
-from sojourn._mapping import SessionMapping
-from sojourn._signin import checked_about, checked_user
-from sojourn._state import SessionState, Standing
+from sojourn._session.mapping import SessionMapping
+from sojourn._session.signin import checked_about, checked_user
+from sojourn._session.state import SessionState, Standing
 from sojourn.config.validators import DURATION, POSITIVE
 from sojourn.errors import ConfigError, NotFresh, SessionError
 from sojourn.release import Release

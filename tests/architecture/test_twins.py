@@ -16,12 +16,13 @@ from tests.architecture.source import SRC
 # File, sync class, and the methods in which the two may differ.
 PAIRS: list[tuple[str, str, set[str]]] = [
     ("sojourn/manager.py", "Manager", set()),
-    ("sojourn/_running.py", "Runner", set()),
+    ("sojourn/_queue/runner.py", "Runner", set()),
+    ("sojourn/_sweeper.py", "Lease", set()),
     ("sojourn/_probing.py", "Prober", set()),
-    ("sojourn/providers/whole.py", "WholeRecords", set()),
+    ("sojourn/providers/compare_and_swap.py", "CompareAndSwapProvider", set()),
     ("sojourn/providers/redis/provider.py", "RedisProvider", {"__init__"}),
     ("sojourn/providers/redis/listing.py", "Lister", set()),
-    ("sojourn/providers/redis/healing.py", "Healer", set()),
+    ("sojourn/providers/redis/index_repair.py", "IndexRepair", set()),
     ("sojourn/providers/redis/asking.py", "Asker", set()),
     ("sojourn/providers/redis/cluster.py", "Cluster", set()),
     ("sojourn/providers/sql/provider.py", "SQLProvider", set()),

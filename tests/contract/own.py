@@ -8,8 +8,14 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from sojourn import AsyncWholeRecords, CorruptRecord, Record, StoreUnavailable, WholeRecords
-from sojourn.providers.frame import pack, unpack
+from sojourn import (
+    AsyncCompareAndSwapProvider,
+    CompareAndSwapProvider,
+    CorruptRecord,
+    Record,
+    StoreUnavailable,
+)
+from sojourn.providers.serialization import pack, unpack
 
 TABLE = """CREATE TABLE IF NOT EXISTS sessions
     (id TEXT PRIMARY KEY, version INT, expires REAL, frame BLOB)"""
@@ -17,7 +23,7 @@ UPDATE = """UPDATE sessions SET version = ?, expires = ?, frame = ?
     WHERE id = ? AND version = ?"""
 
 
-class OwnProvider(WholeRecords):
+class OwnProvider(CompareAndSwapProvider):
     """Sessions in one file of SQLite."""
 
     def __init__(self, path: str | Path) -> None:
@@ -68,7 +74,7 @@ class OwnProvider(WholeRecords):
             raise StoreUnavailable("the database of the sessions does not answer") from error
 
 
-class OwnAsyncProvider(AsyncWholeRecords):
+class OwnAsyncProvider(AsyncCompareAndSwapProvider):
     """Sessions in a dict, of which each call takes a turn of the event loop."""
 
     def __init__(self) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from sojourn.providers.file import FileProvider
-from sojourn.providers.frame import pack, unpack
+from sojourn.providers.serialization import pack, unpack
 from sojourn.testing import AsyncProviderContract, ProviderContract
 from tests.hard.disk_faults import Faults
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from sojourn.providers.frame import pack
 from sojourn.providers.memory import MemoryProvider
+from sojourn.providers.serialization import pack
 from sojourn.testing import AsyncProviderContract, ProviderContract
 
 

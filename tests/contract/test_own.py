@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sojourn import AsyncManager, Manager, register
-from sojourn.providers.frame import pack, unpack
+from sojourn.providers.serialization import pack, unpack
 from sojourn.testing import AsyncProviderContract, ProviderContract
 from tests.contract.own import OwnAsyncProvider, OwnProvider
 

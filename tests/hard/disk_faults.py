@@ -12,13 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from sojourn import Manager, OutcomeUnknown, Session, StoreError, StoreUnavailable
-from sojourn.providers import file, leaf, markers, tree
-from sojourn.providers.file import FileProvider
+from sojourn.providers.file import FileProvider, locked_folder, provider, tree, user_index
 from sojourn.record import Record
 from sojourn.testing import FakeClock
 from tests.hard.disk import open_descriptors
 
-MODULES: list[Any] = [file, leaf, markers, tree]
+MODULES: list[Any] = [provider, locked_folder, user_index, tree]
 """Those that call the system."""
 CALLS = {
     "chmod", "close", "fchmod", "fstat", "fsync", "lstat", "mkdir", "open", "read", "rename",

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from sojourn import CorruptRecord, Manager
 from sojourn.providers.file import FileProvider
-from sojourn.providers.frame import expiry, pack, unpack
+from sojourn.providers.serialization import expiry, pack, unpack
 from sojourn.record import NO_FIELDS, Record
 from sojourn.testing import FakeClock
 from tests.hard.records import NOW, OLD_ID, RECORDS

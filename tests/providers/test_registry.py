@@ -93,7 +93,7 @@ class Capital:
 
 @pytest.mark.parametrize("adapter", [OwnAdapter(), Capital()])
 def test_a_provider_of_seven_methods_is_told_the_way_of_four(adapter: Any) -> None:
-    way = r"Beego's interface.*WholeRecords, which needs four methods: read, create, swap and scan"
+    way = r"Beego's interface.*CompareAndSwapProvider, which needs four methods: read, create, swap and scan"
     with pytest.raises(ConfigError, match=way):
         register("beegos", adapter)
     with pytest.raises(ConfigError, match=way):
@@ -145,7 +145,7 @@ def test_a_manager_takes_a_url(tmp_path: Path) -> None:
         ("filesystem", "did you mean 'file'"),
         ("cachelib", "no provider is called 'cachelib': there are"),
         ("SQLAlchemy", "did you mean 'postgres', 'mysql' or 'sqlite'"),
-        ("memcached", "derive one from sojourn.WholeRecords, in four methods"),
+        ("memcached", "derive one from sojourn.CompareAndSwapProvider, in four methods"),
         ("postgresql", "did you mean 'postgres'"),
     ],
 )

@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from sojourn.providers.base import Provider
+from sojourn.providers.redis import RedisProvider
 from tests.redis.stores import Make, Names, maker
 from tests.servers.redis import Redis, fresh_prefix
 
@@ -30,6 +30,6 @@ def make(request: pytest.FixtureRequest, prefix: str) -> Iterator[Make]:
 
 
 @pytest.fixture
-def store(make: Make, redis_server: Redis) -> Provider:
+def store(make: Make, redis_server: Redis) -> RedisProvider:
     """A provider of one colour on one server."""
     return make(redis_server.url())

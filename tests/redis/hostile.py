@@ -31,6 +31,7 @@ VERBS: dict[str, Callable[[Any], Any]] = {
     "find all": lambda store: [*store.find(None, NOW)],
     "count": lambda store: store.count(NOW),
     "gc": lambda store: store.gc(NOW, 1000),
+    "repair": lambda store: store.repair(),
     "check": lambda store: store.check(),
 }
 REFUSALS = (StoreError, CorruptRecord, SessionTooLarge)
@@ -59,7 +60,7 @@ def is_possible(verb: str, result: Any) -> bool:
             return isinstance(result, Outcome) or is_sound(result)
         case "find a user's" | "find all":
             return all(map(is_sound, result))
-        case "count" | "gc":
+        case "count" | "gc" | "repair":
             return type(result) is int and result >= 0
     return type(result) is list and all(type(warning) is str for warning in result)
 

@@ -9,14 +9,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Literal, cast
 
-from sojourn.providers.base import Provider
 from sojourn.providers.redis import AsyncRedisProvider, RedisProvider
 from sojourn.providers.redis.layout import Layout
 from sojourn.record import Record
 from sojourn.testing._bridge import Blocking, Bridge
 
 Colour = Literal["sync", "async"]
-Make = Callable[..., Provider]
+Make = Callable[..., RedisProvider]
 """Takes what both providers take."""
 
 HOUR = 3600.0
@@ -26,14 +25,14 @@ HOUR = 3600.0
 def maker(colour: Colour) -> Iterator[Make]:
     """What makes providers of a colour; they are closed at the end."""
     with asyncio.Runner() as runner:
-        bridge, made = Bridge(runner), list[Provider]()
+        bridge, made = Bridge(runner), list[RedisProvider]()
 
-        def make(*args: Any, **settings: Any) -> Provider:
+        def make(*args: Any, **settings: Any) -> RedisProvider:
             if colour == "sync":
                 made.append(RedisProvider(*args, **settings))
             else:
                 provider = AsyncRedisProvider(*args, **settings)
-                made.append(cast("Provider", Blocking(provider, bridge)))
+                made.append(cast("RedisProvider", Blocking(provider, bridge)))
             return made[-1]
 
         yield make

@@ -13,7 +13,7 @@ from collections.abc import Callable
 import pytest
 
 from sojourn.errors import CorruptRecord
-from sojourn.providers.base import Provider
+from sojourn.providers.redis import RedisProvider
 from sojourn.providers.redis.layout import frame
 from sojourn.record import Changes, Move, Record
 from sojourn.testing import FakeClock
@@ -65,26 +65,26 @@ USERS = {
 
 
 @pytest.fixture(autouse=True)
-def _filled(store: Provider, redis_server: Redis) -> None:
-    """Two sessions of one tag, and sorted sets that are known to be whole."""
+def _filled(store: RedisProvider, redis_server: Redis) -> None:
+    """Two sessions of one tag."""
     assert store.create(ADA)
     assert store.create(NOBODY)
-    assert store.gc(NOW, 10) == 0
 
 
-def all_is_well(store: Provider) -> None:
+def all_is_well(store: RedisProvider) -> None:
     """Every question is answered rightly."""
     assert bare(store.read(ADA.id)) == ADA
     assert sorted(found.id for found in store.find(None, NOW)) == sorted([ADA.id, NOBODY.id])
     assert [found.id for found in store.find("ada", NOW)] == [ADA.id]
     assert store.count(NOW) >= 2
     assert store.gc(NOW, 10) == 0
+    store.repair()
     assert store.count(NOW) == 2
 
 
 @pytest.mark.parametrize("odd", LIVE)
 def test_an_odd_entry_among_the_living_is_passed_by(
-    store: Provider, redis_server: Redis, names: Names, odd: str
+    store: RedisProvider, redis_server: Redis, names: Names, odd: str
 ) -> None:
     redis_server.cli("ZADD", names.live("ab"), NOW + HOUR, LIVE[odd])
     assert sorted(found.id for found in store.find(None, NOW)) == sorted([ADA.id, NOBODY.id])
@@ -96,7 +96,7 @@ def test_an_odd_entry_among_the_living_is_passed_by(
 @pytest.mark.parametrize("kind", ["live", "retired"])
 @pytest.mark.parametrize("odd", LIVE)
 def test_an_odd_entry_that_is_due_goes_alone(
-    store: Provider, redis_server: Redis, names: Names, odd: str, kind: str
+    store: RedisProvider, redis_server: Redis, names: Names, odd: str, kind: str
 ) -> None:
     """In place of an id may stand the name of a sorted set, which stays."""
     key = getattr(names, kind)("ab")
@@ -108,7 +108,7 @@ def test_an_odd_entry_that_is_due_goes_alone(
 
 @pytest.mark.parametrize("odd", USERS)
 def test_an_odd_entry_among_the_users_is_passed_by(
-    store: Provider, redis_server: Redis, names: Names, odd: str
+    store: RedisProvider, redis_server: Redis, names: Names, odd: str
 ) -> None:
     redis_server.cli("ZADD", names.users("ab"), 0, USERS[odd])
     all_is_well(store)
@@ -118,17 +118,19 @@ def test_an_odd_entry_among_the_users_is_passed_by(
 
 @pytest.mark.parametrize("entry", [b"aaa\0" + id_of("lost", "ab").encode(), b"zzz", b"\xff"])
 @pytest.mark.parametrize("score", [-5, 7, "+inf"])
-def test_a_score_among_the_users_hides_nobody_after_a_sweep(
-    store: Provider, redis_server: Redis, names: Names, entry: bytes, score: object
+def test_a_score_among_the_users_hides_nobody_after_a_repair(
+    store: RedisProvider, redis_server: Redis, names: Names, entry: bytes, score: object
 ) -> None:
     """Redis finds entries by name only where all scores are the same."""
     redis_server.cli("ZADD", names.users("ab"), score, entry)
-    store.gc(NOW, 10)
+    store.repair()
     all_is_well(store)
     assert redis_server.cli("ZCOUNT", names.users("ab"), "(0", "+inf") == 0
 
 
-def test_odd_entries_stop_no_other_verb(store: Provider, redis_server: Redis, names: Names) -> None:
+def test_odd_entries_stop_no_other_verb(
+    store: RedisProvider, redis_server: Redis, names: Names
+) -> None:
     """A creation forgets what expired long ago, whatever it is."""
     for number, odd in enumerate(LIVE.values()):
         for key in (names.live("ab"), names.retired("ab")):
@@ -148,7 +150,7 @@ def test_odd_entries_stop_no_other_verb(store: Provider, redis_server: Redis, na
 
 @pytest.mark.parametrize("kind", ["live", "users", "retired"])
 def test_a_set_that_is_none_stops_no_sweep_and_no_end(
-    store: Provider, redis_server: Redis, names: Names, kind: str
+    store: RedisProvider, redis_server: Redis, names: Names, kind: str
 ) -> None:
     """What has expired elsewhere goes; and who signs out is signed out."""
     redis_server.cli("DEL", getattr(names, kind)("ab"))
@@ -170,13 +172,13 @@ def test_a_set_that_is_none_stops_no_sweep_and_no_end(
 @pytest.mark.parametrize(
     "name", ["live:x", "short", "AB" * 32, "ab" * 65, "a" * 33, "g" * 64, "", "\xff"]
 )
-def test_a_key_of_another_kind_is_passed_by_when_a_set_is_built_anew(
-    store: Provider, redis_server: Redis, names: Names, name: str
+def test_a_key_of_another_kind_is_passed_by_when_a_set_is_repaired(
+    store: RedisProvider, redis_server: Redis, names: Names, name: str
 ) -> None:
     for kind in (names.live, names.users):
         redis_server.cli("DEL", kind("ab"))
     redis_server.cli("HSET", names.hash(ADA.id)[: -len(ADA.id)] + name, "", frame(ADA))
-    assert store.gc(NOW, 10) == 0
+    assert store.repair() == 3
     all_is_well(store)
 
 
@@ -223,7 +225,7 @@ FRAMES: dict[str, bytes] = {
 
 @pytest.mark.parametrize("odd", FRAMES)
 def test_a_frame_that_holds_something_odd_is_corrupt(
-    store: Provider, redis_server: Redis, names: Names, odd: str
+    store: RedisProvider, redis_server: Redis, names: Names, odd: str
 ) -> None:
     """And is passed by everywhere else."""
     redis_server.cli("HSET", names.hash(ADA.id), "", FRAMES[odd])
@@ -246,7 +248,7 @@ def test_a_frame_that_holds_something_odd_is_corrupt(
 
 
 def test_tombstones_in_a_circle_are_nobody(
-    store: Provider, redis_server: Redis, names: Names
+    store: RedisProvider, redis_server: Redis, names: Names
 ) -> None:
     ids = [id_of(name, "ab") for name in ("one", "two")]
     for id, successor in (*zip(ids, reversed(ids), strict=True), (ADA.id, ids[0])):

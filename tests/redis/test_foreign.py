@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from sojourn.errors import CorruptRecord, StoreError, StoreUnavailable
-from sojourn.providers.base import Provider
+from sojourn.providers.redis import RedisProvider
 from sojourn.providers.redis.layout import frame, live_entry, user_entry
 from sojourn.record import Changes, Merged, Move, Outcome, Record, merge
 from sojourn.testing import FakeClock
@@ -72,7 +72,7 @@ LIVES = record_of("lives", tag="ab", user="ada", now=NOW, expires=NOW + 4 * HOUR
 
 @pytest.fixture(params=ALL)
 def spoilt(
-    request: pytest.FixtureRequest, store: Provider, redis_server: Redis, names: Names
+    request: pytest.FixtureRequest, store: RedisProvider, redis_server: Redis, names: Names
 ) -> Record:
     """What can be read no more; `LIVES`, of the same user and tag, can."""
     record = record_of(tag="ab", user="ada", now=NOW, authenticated=1.0, about={"a": "b"})
@@ -82,7 +82,7 @@ def spoilt(
     return record
 
 
-def test_reading_names_what_is_corrupt(store: Provider, spoilt: Record) -> None:
+def test_reading_names_what_is_corrupt(store: RedisProvider, spoilt: Record) -> None:
     with pytest.raises(CorruptRecord, match=spoilt.id) as caught:
         store.read(spoilt.id)
     assert caught.value.id == spoilt.id
@@ -100,7 +100,7 @@ CHANGES = {
 @pytest.mark.parametrize("spoilt", FOREIGN, indirect=True)
 @pytest.mark.parametrize("change", CHANGES)
 def test_nothing_is_written_into_it(
-    store: Provider, redis_server: Redis, names: Names, spoilt: Record, change: str
+    store: RedisProvider, redis_server: Redis, names: Names, spoilt: Record, change: str
 ) -> None:
     """An update finds what `read` found."""
     before = redis_server.cli("DUMP", names.hash(spoilt.id))
@@ -110,14 +110,14 @@ def test_nothing_is_written_into_it(
 
 
 @pytest.mark.parametrize("spoilt", HALF_SOUND, indirect=True)
-def test_no_update_brings_it_back(store: Provider, spoilt: Record) -> None:
+def test_no_update_brings_it_back(store: RedisProvider, spoilt: Record) -> None:
     store.update(spoilt, Changes(NOW, put={b"c": b"3"}, expires=spoilt.expires + 1))
     with pytest.raises(CorruptRecord, match=spoilt.id):
         store.read(spoilt.id)
 
 
 def test_nothing_is_created_over_it(
-    store: Provider, redis_server: Redis, names: Names, spoilt: Record
+    store: RedisProvider, redis_server: Redis, names: Names, spoilt: Record
 ) -> None:
     before = redis_server.cli("DUMP", names.hash(spoilt.id))
     assert store.create(spoilt) is False
@@ -125,7 +125,7 @@ def test_nothing_is_created_over_it(
 
 
 def test_it_can_be_ended(
-    store: Provider, redis_server: Redis, names: Names, spoilt: Record
+    store: RedisProvider, redis_server: Redis, names: Names, spoilt: Record
 ) -> None:
     """It is gone then, and that is no error."""
     store.destroy(spoilt.id)
@@ -134,19 +134,20 @@ def test_it_can_be_ended(
     assert bare(store.read(LIVES.id)) == LIVES
 
 
-def test_lists_pass_it_by(store: Provider, spoilt: Record) -> None:
+def test_lists_pass_it_by(store: RedisProvider, spoilt: Record) -> None:
     for user in ("ada", None):
         assert [record.id for record in store.find(user, spoilt.seen)] == [LIVES.id]
     assert store.count(spoilt.seen) in (1, 2)
 
 
 def test_a_sweep_goes_on(
-    store: Provider, redis_server: Redis, names: Names, spoilt: Record
+    store: RedisProvider, redis_server: Redis, names: Names, spoilt: Record
 ) -> None:
     """Again and again, with its sorted sets and without; and takes it by the store's own time."""
     assert store.gc(spoilt.seen, 10) == 0
     redis_server.cli("DEL", names.users("ab"))
     assert store.gc(spoilt.seen, 10) == 0
+    assert store.repair() > 0
     assert store.gc(spoilt.expires, 10) in (1, 2)  # a name that was changed has two entries
     assert store.count(spoilt.expires) == 1
     assert [record.id for record in store.find("ada", spoilt.expires)] == [LIVES.id]
@@ -155,7 +156,7 @@ def test_a_sweep_goes_on(
 
 @pytest.mark.parametrize("kind", ["live", "users", "retired"])
 def test_a_sorted_set_that_is_none_accuses_no_session(
-    store: Provider, redis_server: Redis, names: Names, kind: str
+    store: RedisProvider, redis_server: Redis, names: Names, kind: str
 ) -> None:
     """The sessions can be read; the rest is an error, or goes on, and no record is called corrupt."""
     store.create(LIVES)
@@ -168,6 +169,7 @@ def test_a_sorted_set_that_is_none_accuses_no_session(
         lambda: list(store.find(None, NOW)),
         lambda: list(store.find("ada", NOW)),
         lambda: store.gc(NOW, 10),
+        store.repair,
         lambda: store.create(record_of("two", tag="ab", user="ada")),
         lambda: store.destroy(LIVES.id),
     ]
@@ -198,7 +200,7 @@ UPDATES: dict[str, tuple[str | None, Changes]] = {
 @pytest.mark.parametrize("kind", ["live", "users", "retired"])
 @pytest.mark.parametrize("update", UPDATES)
 def test_an_update_that_fails_at_a_sorted_set_has_changed_no_session(
-    store: Provider, redis_server: Redis, names: Names, kind: str, update: str
+    store: RedisProvider, redis_server: Redis, names: Names, kind: str, update: str
 ) -> None:
     """And one that does not fail is made as a whole."""
     user, changes = UPDATES[update]
@@ -224,7 +226,7 @@ def test_an_update_that_fails_at_a_sorted_set_has_changed_no_session(
 @pytest.mark.parametrize("kind", ["live", "retired"])
 @pytest.mark.parametrize("update", UPDATES)
 def test_a_user_is_still_found_after_an_update_that_failed(
-    store: Provider, redis_server: Redis, names: Names, kind: str, update: str
+    store: RedisProvider, redis_server: Redis, names: Names, kind: str, update: str
 ) -> None:
     """Or `destroy_user` would miss the session."""
     assert store.create(KEPT)
@@ -240,7 +242,7 @@ def test_a_user_is_still_found_after_an_update_that_failed(
 
 
 def test_a_session_is_begun_although_old_entries_cannot_be_removed(
-    store: Provider, redis_server: Redis, names: Names
+    store: RedisProvider, redis_server: Redis, names: Names
 ) -> None:
     """It is stored by then, so its caller must have its token."""
     redis_server.cli("ZADD", names.live("ab"), NOW - 9 * HOUR, live_entry(KEPT))

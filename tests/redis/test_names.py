@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sojourn.errors import ConfigError
-from sojourn.providers.base import Provider
+from sojourn.providers.redis import RedisProvider
 from sojourn.record import Changes, Move
 from sojourn.testing._subject import bare
 from tests.redis.stores import HOUR, Make, Names, id_of, record_of
@@ -19,7 +19,7 @@ USERS = [
 """One the prefix of another, with what parts names in our entries, and what limits ranges."""
 
 
-def test_no_two_users_are_mixed_up(store: Provider) -> None:
+def test_no_two_users_are_mixed_up(store: RedisProvider) -> None:
     """Each has two sessions, all with the same two digits, so all in one sorted set."""
     records = [record_of((user, turn), tag="ab", user=user) for user in USERS for turn in range(2)]
     now = max(record.seen for record in records)
@@ -34,12 +34,9 @@ def test_no_two_users_are_mixed_up(store: Provider) -> None:
 
 @pytest.mark.parametrize("user", USERS, ids=ascii)
 def test_no_trace_of_any_user_stays(
-    store: Provider, redis_server: Redis, names: Names, user: str
+    store: RedisProvider, redis_server: Redis, names: Names, user: str
 ) -> None:
-    """Whichever way a session ends.
-
-    A sweep that has taken all that it may leaves healing to the next one: it is none here.
-    """
+    """Whichever way a session ends."""
     ends = {name: record_of(name, tag="ab", user=user) for name in ("destroyed", "moved", "swept")}
     for record in ends.values():
         store.create(record)
@@ -59,13 +56,15 @@ def _entries(server: Redis, names: Names) -> list[bytes]:
 
 
 @pytest.mark.parametrize("user", USERS, ids=ascii)
-def test_any_user_is_healed(store: Provider, redis_server: Redis, names: Names, user: str) -> None:
+def test_the_entries_of_any_user_are_repaired(
+    store: RedisProvider, redis_server: Redis, names: Names, user: str
+) -> None:
     lives, lost = (record_of(name, tag="ab", user=user) for name in ("lives", "lost"))
     store.create(lives)
     redis_server.cli("DEL", names.live("ab"), names.users("ab"))
     store.create(lost)
     redis_server.cli("DEL", names.hash(lost.id))
-    assert store.gc(lost.seen, 10) == 0
+    assert store.repair() > 0
     assert [record.id for record in store.find(user, lost.seen)] == [lives.id]
     assert store.count(lost.seen) == 1
 
@@ -76,17 +75,19 @@ PREFIXES = ["app", "app2", "app:", "app:x", "a", "App", "app:-", "app."]
 
 
 def test_applications_share_a_database(make: Make, redis_server: Redis) -> None:
-    """Each counts, finds, sweeps and heals its own, though the ids be the same."""
+    """Each counts, finds, sweeps and repairs its own, though the ids be the same."""
     stores = {prefix: make(redis_server.url(database=9), prefix=prefix) for prefix in PREFIXES}
     now = record_of().seen
     for number, prefix in enumerate(PREFIXES):
         for turn in range(number + 1):
             user = "ada" if turn else prefix
             assert stores[prefix].create(record_of(turn, now=now, user=user, tag="ab"))
-    for key in redis_server.cli("KEYS", "app:{*:live"):
-        redis_server.cli("DEL", key)
+    with redis_server.enter() as client:
+        client.select(9)
+        assert client.delete(*client.keys("app:{*:live"))
     for number, (prefix, store) in enumerate(stores.items()):
-        assert store.gc(now, 100) == 0
+        assert (store.repair() > 0) == (prefix == "app"), prefix
+        assert store.repair() == 0
         assert store.count(now) == number + 1, prefix
         assert {record.user for record in store.find(None, now)} <= {"ada", prefix}
     first, *others = stores.values()

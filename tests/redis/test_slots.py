@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from sojourn.errors import OutcomeUnknown, StoreUnavailable
-from sojourn.providers.base import Provider
 from sojourn.providers.redis import AsyncRedisProvider, RedisProvider
 from sojourn.providers.redis import cluster as cluster_module
 from sojourn.providers.redis.cluster import Cluster
@@ -38,19 +37,19 @@ def cluster() -> Iterator[RedisCluster]:
 
 
 @pytest.fixture
-def store(make: Make, cluster: RedisCluster) -> Provider:
+def store(make: Make, cluster: RedisCluster) -> RedisProvider:
     """A provider that knows where each slot is."""
     store = make(cluster.url())
     store.count(0.0)
     return store
 
 
-def wire_of(store: Provider) -> Cluster:
+def wire_of(store: RedisProvider) -> Cluster:
     """The wire to the cluster; it is of the store's colour."""
     if isinstance(store, Blocking):
         [wire] = store._target._asker.wire._mine().by_loop.values()
     else:
-        wire = store._asker.wire  # type: ignore[attr-defined]
+        wire = store._asker.wire
     found: Cluster = wire
     return found
 
@@ -103,7 +102,7 @@ def handover(cluster: RedisCluster, names: Names) -> Handover:
     return Handover(cluster, names)
 
 
-def test_a_slot_that_has_moved_is_found(store: Provider, handover: Handover) -> None:
+def test_a_slot_that_has_moved_is_found(store: RedisProvider, handover: Handover) -> None:
     record = record_of(tag=TAG)
     store.create(record)
     with handover.under_way():
@@ -112,7 +111,7 @@ def test_a_slot_that_has_moved_is_found(store: Provider, handover: Handover) -> 
 
 
 def test_a_redirection_while_the_table_is_being_read_anew_hides_no_server(
-    store: Provider, handover: Handover
+    store: RedisProvider, handover: Handover
 ) -> None:
     """As if another request had failed at that moment, and had the table forgotten."""
     records = [record_of(tag=tag) for tag in (*TAGS[::16], TAG)]
@@ -146,7 +145,7 @@ def nameless(cluster: RedisCluster) -> Iterator[None]:
 @pytest.mark.usefixtures("nameless")
 @pytest.mark.parametrize("ends", [True, False], ids=["MOVED", "ASK"])
 def test_a_redirection_without_a_host_leads_to_the_host_that_was_asked(
-    store: Provider, handover: Handover, ends: bool
+    store: RedisProvider, handover: Handover, ends: bool
 ) -> None:
     record = record_of(tag=TAG)
     store.create(record)
@@ -161,7 +160,7 @@ def test_a_redirection_without_a_host_leads_to_the_host_that_was_asked(
 
 
 def test_a_key_of_another_type_whose_slot_has_moved_is_passed_by(
-    store: Provider, handover: Handover, names: Names
+    store: RedisProvider, handover: Handover, names: Names
 ) -> None:
     """As where nothing has moved: `count` skips the tag."""
     record = record_of(tag="cd")
@@ -173,7 +172,7 @@ def test_a_key_of_another_type_whose_slot_has_moved_is_passed_by(
 
 
 def test_a_command_for_keys_of_which_some_are_not_there_yet_is_tried_again(
-    store: Provider, handover: Handover, monkeypatch: pytest.MonkeyPatch
+    store: RedisProvider, handover: Handover, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`retired` is on neither server, so the one that was named by ASK says TRYAGAIN."""
     record = record_of(tag=TAG, user="ada")

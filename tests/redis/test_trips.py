@@ -17,8 +17,8 @@ from sojourn.providers.redis import AsyncRedisProvider, RedisProvider, scripts
 from sojourn.providers.redis.scripts import Script
 from sojourn.record import Changes, Move, Outcome
 from sojourn.testing import AsyncProviderContract
-from sojourn.testing._costs import Costs
 from sojourn.testing._tools import AsyncTrips, Trips
+from sojourn.testing.laws.costs import Costs
 from tests.redis.stores import Make, id_of, record_of
 from tests.servers.redis import Redis, fresh_prefix
 from tests.servers.redis_groups import RedisCluster
@@ -117,6 +117,30 @@ def warm(store: Provider, redis_server: Redis) -> Provider:
     return store
 
 
+@pytest.mark.parametrize("sessions", [0, 300])
+def test_a_sweep_with_nothing_expired_is_one_trip(
+    warm: Provider, redis_server: Redis, sessions: int
+) -> None:
+    for number in range(sessions):
+        warm.create(record_of(f"of many {number}", user="ada"))
+    trips, commands = redis_server.trips(), redis_server.commands()
+    assert warm.gc(record_of().created, 1000) == 0
+    # The commands are sent together.  They are longer than the 16 KB that Redis reads at a time.
+    assert redis_server.trips() - trips <= 3
+    assert (redis_server.commands() - commands)["zcount"] == 512
+
+
+def test_an_idle_sweep_of_a_cluster_is_one_trip_for_each_master(
+    make: Make, redis_cluster: RedisCluster
+) -> None:
+    store = make(redis_cluster.url())
+    store.create(record_of())
+    store.count(0.0)
+    trips = redis_cluster.trips()
+    assert store.gc(record_of().created, 1000) == 0
+    assert redis_cluster.trips() - trips == len(redis_cluster.masters)
+
+
 @pytest.mark.parametrize("verb", VERBS)
 def test_a_verb_is_one_command(warm: Provider, redis_server: Redis, verb: str) -> None:
     command, act = VERBS[verb]
@@ -189,6 +213,7 @@ def test_nothing_asks_for_all_keys(make: Make, redis_server: Redis) -> None:
     assert list(store.find(None, now)) + list(store.find("ada", now))
     assert store.count(now) == 1
     assert Manager(store).check() is not None
+    assert store.repair() == 0
     taken = redis_server.commands() - commands
     assert taken["scan"] >= 1
     assert taken["keys"] == taken["flushall"] == 0

@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 
 from sojourn.errors import CorruptRecord
-from sojourn.providers.base import Provider
 from sojourn.providers.redis import RedisProvider
 from sojourn.providers.redis.layout import (
     FORGOTTEN_AFTER,
@@ -183,7 +182,7 @@ def test_the_script_is_merge(redis_server: Redis, prefix: str, tenth: int) -> No
 
 
 def test_the_script_knows_the_same_latest_time(
-    store: Provider, redis_server: Redis, names: Names
+    store: RedisProvider, redis_server: Redis, names: Names
 ) -> None:
     last = record_of("last", tag="ab", seen=LATEST)
     beyond = last._replace(id=id_of("beyond", "ab"), seen=nextafter(LATEST, inf))
@@ -198,7 +197,7 @@ def test_the_script_knows_the_same_latest_time(
 
 
 def test_a_move_and_a_new_session_forget_what_ended_at_the_same_time(
-    store: Provider, redis_server: Redis, names: Names
+    store: RedisProvider, redis_server: Redis, names: Names
 ) -> None:
     record = record_of(tag="ab", now=NOW)
     assert store.create(record)

@@ -3,7 +3,7 @@
 What is missing fails the test: a test that skips itself proves nothing.
 
 Nothing outlives the run.  A block ends its server; and if the run itself is killed, a guard that
-sees the pipe between them break ends all servers, by their pids, and removes their folders.
+sees the pipe between them break ends all servers, by their process groups, and removes their folders.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ MORE_PATHS = ("/usr/sbin", "/usr/local/sbin", *map(str, NEWEST_FIRST))
 # What the guard does once nothing writes to its input any more.
 LAST_WILL = """
 cat >/dev/null
-for pid in "$1"/*.pid; do kill -9 "$(basename "$pid" .pid)"; done
+for pid in "$1"/*.pid; do kill -9 "-$(basename "$pid" .pid)"; done
 sleep 0.2
 rm -rf "$1"
 """
@@ -160,6 +160,7 @@ class Process:
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=subprocess.STDOUT,
+            process_group=0,  # by which its workers are ended if they outlive it
             user=self.user,
             group=self.user,
             extra_groups=[] if self.user else None,
@@ -177,6 +178,8 @@ class Process:
             self._process.wait(self._timeout)
         except subprocess.TimeoutExpired:
             self.kill()
+        with contextlib.suppress(ProcessLookupError):  # as a rule they have ended before it
+            os.killpg(self.pid, signal.SIGKILL)
         self._mark.unlink(missing_ok=True)
 
     def kill(self) -> None:

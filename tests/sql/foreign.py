@@ -13,7 +13,7 @@ import psycopg
 import pymysql
 
 from sojourn.providers.base import Provider
-from sojourn.providers.frame import pack
+from sojourn.providers.serialization import pack
 from sojourn.record import Record
 from tests.servers.mariadb import MariaDB
 from tests.servers.sql import DATABASE

@@ -18,6 +18,7 @@ from sojourn.record import Record
 from sojourn.testing._bridge import Blocking, Bridge
 from tests.servers.mariadb import MariaDB
 from tests.servers.postgres import Postgres
+from tests.servers.sql import DATABASE
 
 Server = MariaDB | Postgres
 Make = Callable[..., Provider]
@@ -74,9 +75,9 @@ def witness_of(server: Server, table: str) -> Provider:
     return cast("Provider", KINDS[way](server.url(), table=table))
 
 
-def through(server: Server, port: int) -> str:
+def through(server: Server, port: int, database: str = DATABASE) -> str:
     """The URL of a server by another port, which leads there."""
-    return server.url().replace(f":{server.port}/", f":{port}/")
+    return server.url(database).replace(f":{server.port}/", f":{port}/")
 
 
 def id_of(name: object, tag: str | None = None) -> str:

@@ -188,6 +188,19 @@ def test_whoever_may_not_write_is_told_what_to_grant(
     assert store.read(record_of().id) is None
 
 
+@pytest.mark.parametrize("way", ON_POSTGRES)
+def test_whoever_may_not_write_to_a_table_made_again_is_told_what_to_grant(
+    make: Make, server: Server, poor: str, table: str
+) -> None:
+    """The table was dropped, and who creates it has not the rights that owners usually have."""
+    server.sql(f"GRANT CREATE ON SCHEMA public TO {POOR}")
+    store = make(poor)
+    assert store.count(0.0) == 0
+    server.sql(f"DROP TABLE {table}")
+    server.sql(f"ALTER DEFAULT PRIVILEGES FOR ROLE {POOR} REVOKE INSERT ON TABLES FROM {POOR}")
+    refused(lambda: store.create(record_of()), "GRANT SELECT, INSERT, UPDATE, DELETE ON")
+
+
 # -- tables --------------------------------------------------------------------------------------
 
 FOREIGN = {"of something else": "its own", "of a later release": "sojourn layout 12"}

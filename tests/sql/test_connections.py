@@ -24,7 +24,19 @@ from tests.servers.mariadb import MariaDB
 from tests.servers.postgres import Postgres
 from tests.servers.process import BUSY
 from tests.sql.forking import CHILDREN
-from tests.sql.stores import ASYNC, KINDS, SYNC, Make, Server, id_of, opened, record_of
+from tests.sql.liar import Liar, silence
+from tests.sql.stores import (
+    ASYNC,
+    KINDS,
+    ON_MARIADB,
+    SYNC,
+    Make,
+    Server,
+    id_of,
+    opened,
+    record_of,
+    through,
+)
 
 ROOT = Path(__file__).parents[2]
 THREADS, TURNS = 16, 40
@@ -114,6 +126,27 @@ def test_an_idle_connection_that_the_server_closed_costs_no_failed_request(
     impatient.create(record_of())
     time.sleep(1.4)
     request(impatient, 0)
+
+
+@pytest.mark.parametrize("way", ON_MARIADB)
+def test_a_connection_that_cannot_be_set_up_is_closed(
+    way: str, make: Make, server: Server, table: str
+) -> None:
+    """It is open already, but no statement is prepared, or its first answer does not come."""
+    with server.database() as database, Liar(server.port) as liar:
+        store = make(through(server, liar.port, database), timeout=0.1)
+        [(usual,)] = server.sql("SELECT @@global.max_prepared_stmt_count")
+        if way in ASYNC:
+            server.sql("SET GLOBAL max_prepared_stmt_count = 0")
+        else:
+            liar.begin(silence, b"max_allowed_packet")
+        try:
+            with pytest.raises(StoreUnavailable) as caught:
+                store.count(0.0)
+            until_there_are(0, server, database)
+        finally:
+            server.sql(f"SET GLOBAL max_prepared_stmt_count = {usual}")
+        assert caught.value.__cause__ is not None
 
 
 # -- threads -------------------------------------------------------------------------------------
@@ -219,7 +252,7 @@ async def test_a_connection_that_is_passed_on_too_late_is_not_lost(
 
 # -- cancellation --------------------------------------------------------------------------------
 
-CANCELLED, POOL = 300, 6
+CANCELLED, AT_ONCE, POOL = 300, 30, 6
 
 
 @only_async
@@ -229,9 +262,15 @@ async def test_cancelled_requests_disturb_nobody(way: str, server: Server, table
     async with opened(way, server.url(), table=table, pool=POOL) as store:
         assert all([await store.create(named(number)) for number in ALL])
         going_on = [change(store, number, dice.random()) for number in range(CANCELLED)]
-        others = [given_up(store, CANCELLED + number, dice) for number in range(CANCELLED)]
+        # The first are cancelled before an answer can have come, the rest in the midst of anything.
+        pauses = [0.0] * AT_ONCE + [10 ** dice.uniform(-5.0, 0.0) for _ in range(CANCELLED)]
+        others = [
+            given_up(store, CANCELLED + number, dice.random(), pause)
+            for number, pause in enumerate(pauses)
+        ]
         ends = await asyncio.gather(*going_on, *others)
-        assert CANCELLED / 4 < ends.count(False) < CANCELLED
+        assert all(ends[:CANCELLED])
+        assert not any(ends[CANCELLED : CANCELLED + AT_ONCE])
         for one in ALL:
             fields = (await store.read(id_of(one))).fields
             assert fields.keys() >= {b"%d" % number for number in range(one, CANCELLED, THREADS)}
@@ -249,11 +288,18 @@ async def change(store: Any, number: int, delay: float) -> bool:
     return await store.update(record, change) is Outcome.APPLIED
 
 
-async def given_up(store: Any, number: int, dice: random.Random) -> bool:
-    """Whether it came to its end before somebody lost his patience: a few statements later."""
-    delay = dice.random()
-    task = asyncio.ensure_future(change(store, number, delay))
-    await asyncio.sleep(delay + 10 ** dice.uniform(-5.0, 0.0))  # a machine may be fast or slow
+async def given_up(store: Any, number: int, delay: float, pause: float) -> bool:
+    """Cancel a change after a pause of so many seconds; return whether it was done before."""
+    begun = asyncio.Event()
+
+    async def begin() -> bool:
+        await asyncio.sleep(delay)
+        begun.set()
+        return await change(store, number, 0.0)
+
+    task = asyncio.ensure_future(begin())
+    await begun.wait()
+    await asyncio.sleep(pause)
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         return await task

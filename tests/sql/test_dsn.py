@@ -102,7 +102,6 @@ OTHERS = {
     "/dbname?timeout=.5s&readTimeout=1.s&writeTimeout=20000us": target(
         connect_timeout=0.5, read_timeout=1.0, write_timeout=0.02
     ),
-    "/dbname?tls=preferred": target(tls="preferred"),
     "/dbname?tls=TRUE": target(tls="verified"),
     "/dbname?tls=0": target(),
     "/dbname?ssl_ca=%2Fmy+ca.pem": target(ssl_ca="/my ca.pem", tls="verified"),
@@ -175,7 +174,8 @@ MYSQL_REFUSED = {
     "/dbname?compress=true": ("compress 'true'", "leave it out"),
     "/dbname?allowOldPasswords=true": ("allowOldPasswords 'true'", "leave it out"),
     "/dbname?allowNativePasswords=false": ("allowNativePasswords 'false'", "leave it out"),
-    "/dbname?allowFallbackToPlaintext=true": ("allowFallback", "write tls=preferred"),
+    "/dbname?allowFallbackToPlaintext=true": ("allowFallback", "tls=skip-verify"),
+    "/dbname?tls=preferred": ("tls 'preferred'", "give true or skip-verify, or false"),
     "/dbname?serverPubKey=name": ("serverPubKey 'name'", "tls=true"),
     "/dbname?readtimeout=1s": ("unknown parameter 'readtimeout'", "mean 'readTimeout'?"),
     "/dbname?sql_mode=ANSI": ("unknown parameter 'sql_mode'", "set in the server"),
@@ -286,7 +286,7 @@ users = st.text(st.characters(exclude_categories=["C"], exclude_characters=":"),
 limits = st.none() | st.integers(1, 10**6).map(lambda count: count / 1000)
 files = st.from_regex(r"/[a-z]{1,9}\.pem", fullmatch=True)
 
-WORDS = {"off": "false", "verified": "true", "unverified": "skip-verify", "preferred": "preferred"}
+WORDS = {"off": "false", "verified": "true", "unverified": "skip-verify"}
 PARAMETERS = {
     "timeout": "connect_timeout",
     "readTimeout": "read_timeout",
@@ -301,7 +301,7 @@ said = {
     "password": texts,
     "database": words,
     **dict.fromkeys(("connect_timeout", "read_timeout", "write_timeout"), limits),
-    "tls": st.sampled_from(["verified", "unverified", "preferred"]),
+    "tls": st.sampled_from(["verified", "unverified"]),
     **dict.fromkeys(("ssl_ca", "ssl_cert", "ssl_key"), st.none() | files),
 }
 TARGETS = st.one_of(

@@ -21,7 +21,9 @@ from sojourn.testing._bridge import Blocking, Bridge
 from tests.faults import lines
 from tests.faults.proxy import Cut, Proxy
 from tests.servers.mariadb import MariaDB
+from tests.sql.liar import Liar, silence
 from tests.sql.stores import Server, id_of, record_of, through, witness_of
+from tests.sql.test_answers import VERBS
 
 SYNC = {
     "mysql+mysqldb": MySQLProvider,
@@ -118,6 +120,19 @@ def test_every_verb_goes_through_it(lent: Lent, table: str) -> None:
     assert lent.in_use == 0
 
 
+@pytest.fixture
+def lax(server: Server) -> Iterator[None]:
+    """New connections to a MariaDB, unless they say otherwise, store what fits instead of failing."""
+    if not isinstance(server, MariaDB):
+        yield
+        return
+    [(usual,)] = server.sql("SELECT @@global.sql_mode")
+    server.sql("SET GLOBAL sql_mode = ''")
+    yield
+    server.sql("SET GLOBAL sql_mode = %s", usual)
+
+
+@pytest.mark.usefixtures("lax")
 def test_nothing_stands_under_an_id_that_is_taken(lent: Lent) -> None:
     """Even where the connections of the application are in no strict mode."""
     store, record = lent.provider, record_of()
@@ -142,6 +157,41 @@ def test_killed_connections_cost_no_failed_request(lent: Lent) -> None:
         change = Changes(record.seen, put={b"%d" % turn: b"1"})
         assert store.update(record, change) is Outcome.APPLIED
     assert lent.in_use == 0
+
+
+# -- answers that do not come --------------------------------------------------------------------
+
+
+TIMEOUTS = {
+    "mysql+mysqldb": {"read_timeout": 1},
+    "mysql+pymysql": {"read_timeout": 1},
+    "mysql+mysqlconnector": {"read_timeout": 1},
+    "postgresql+pg8000": {"timeout": 1},
+    "async mysql+asyncmy": {"read_timeout": 1},
+    "async postgresql+asyncpg": {"command_timeout": 1},
+}
+"""How each driver that can is told to wait no longer than a second for an answer."""
+
+
+@pytest.mark.parametrize("scheme", TIMEOUTS)
+@pytest.mark.parametrize("verb", ["create", "move"])
+def test_a_write_whose_answer_comes_too_late_is_in_doubt(
+    lending: Lending, server: Server, table: str, scheme: str, verb: str
+) -> None:
+    """The server has made it, so nobody may hear that nothing was written."""
+    witness = witness_of(server, table)
+    assert witness.create(lines.RECORD)
+    settings = {"connect_args": TIMEOUTS[scheme]}
+    with Liar(server.port) as liar, lending(through(server, liar.port), **settings) as lent:
+        assert lent.provider.read(lines.ID) == lines.RECORD
+        liar.begin(silence, lines.NEW_ID.encode())
+        with pytest.raises(OutcomeUnknown):
+            VERBS[verb](lent.provider)
+        assert witness.read(lines.NEW_ID) is not None
+        liar.begin(None)
+        assert lent.provider.read(lines.NEW_ID) == witness.read(lines.NEW_ID)
+        assert lent.in_use == 0
+    witness.close()
 
 
 # -- lines that are cut --------------------------------------------------------------------------

@@ -101,6 +101,21 @@ def test_a_row_that_another_holds_is_waited_for_once(
         assert lock_waits(server) - before == 1
 
 
+@pytest.mark.parametrize("way", ON_MARIADB)
+def test_a_row_that_another_holds_is_no_doubt_if_the_address_is_impatient(
+    make: Make, server: Server, table: str
+) -> None:
+    """The server says that it did nothing before the answer counts as lost."""
+    store = make(f"{server.url()}?readTimeout=1s", timeout=4.0)
+    assert store.create(RECORD)
+    with held(server, table, RECORD.id):
+        before = lock_waits(server)
+        with pytest.raises(StoreUnavailable):
+            store.update(RECORD, WRITES["change"])
+        assert lock_waits(server) - before == 1
+    assert store.update(RECORD, WRITES["change"]) is Outcome.APPLIED
+
+
 def test_a_write_waits_for_a_row_that_is_let_go(
     store: Provider, server: Server, table: str
 ) -> None:

@@ -44,9 +44,6 @@ class Numbers:
     def abort(self, connection: int) -> None:
         self.closed.append(connection)
 
-    async def close(self, connection: int) -> None:
-        self.closed.append(connection)
-
     def forget(self, connection: int) -> None:
         self.forgotten.append(connection)
 
@@ -90,6 +87,80 @@ async def test_a_task_waits_for_a_bounded_time() -> None:
         await pool.take()
     await pool.put(connection)
     assert await pool.take() == connection
+
+
+async def test_waiting_in_the_queue_is_no_idleness() -> None:
+    driver = Numbers()
+    pool = AsyncPool(driver, 1, 5.0, longest_idle=0.02)
+    connection = await pool.take()
+    waiting = asyncio.ensure_future(pool.take())
+    await asyncio.sleep(0.05)
+    await pool.put(connection)
+    assert (await waiting, driver.closed) == (connection, [])
+
+
+async def test_the_place_of_a_closed_one_goes_to_the_task_that_has_waited_longest() -> None:
+    """Another that comes in between has to wait, and nobody waits longer than the timeout."""
+    pool = AsyncPool(Numbers(), 1, 0.1)
+    connection = await pool.take()
+    waiting = asyncio.ensure_future(pool.take())
+    await asyncio.sleep(0)
+    await pool.discard(connection)
+    with pytest.raises(StoreUnavailable):
+        await pool.take()
+    assert await waiting == 2
+
+
+async def test_one_that_died_as_it_was_handed_over_is_replaced_at_once() -> None:
+    driver = Numbers()
+    pool = AsyncPool(driver, 1, 0.1)
+    connection = await pool.take()
+    waiting = asyncio.ensure_future(pool.take())
+    await asyncio.sleep(0)
+    driver.stale.add(connection)
+    await pool.put(connection)
+    with pytest.raises(StoreUnavailable):
+        await pool.take()
+    assert (await waiting, driver.closed) == (2, [connection])
+
+
+async def test_a_place_whose_connection_cannot_be_opened_is_free_again() -> None:
+    driver = Numbers()
+    pool = AsyncPool(driver, 1, 0.1)
+    connection = await pool.take()
+    driver.numbers = iter(())
+    waiting = [asyncio.ensure_future(pool.take()) for _ in range(2)]
+    await asyncio.sleep(0)
+    await pool.discard(connection)
+    ends = await asyncio.gather(*waiting, return_exceptions=True)
+    assert [type(end) for end in ends] == [RuntimeError, RuntimeError]  # of the empty iterator
+    driver.numbers = count(2)
+    assert await pool.take() == 2
+
+
+async def test_who_waits_no_longer_leaves_nothing_behind() -> None:
+    pool = AsyncPool(Numbers(), 1, 0.05)
+    await pool.take()
+    cancelled = asyncio.ensure_future(pool.take())
+    await asyncio.sleep(0)
+    cancelled.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await cancelled
+    with pytest.raises(StoreUnavailable):
+        await pool.take()
+    assert not pool._shelf().waiting
+
+
+async def test_who_is_cancelled_as_it_is_handed_a_place_gives_it_back() -> None:
+    pool = AsyncPool(Numbers(), 1, 5.0)
+    connection = await pool.take()
+    waiting = asyncio.ensure_future(pool.take())
+    await asyncio.sleep(0)
+    await pool.discard(connection)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert await asyncio.wait_for(pool.take(), 1) == 2
 
 
 async def test_who_is_cancelled_as_it_is_handed_one_gives_it_back() -> None:

@@ -87,11 +87,19 @@ def narrow_store(request: pytest.FixtureRequest, narrow: MariaDB, table: str) ->
         yield make(narrow.url(), table=table, pool=1)
 
 
+def connections(server: MariaDB) -> int:
+    """How many have been opened so far."""
+    [(_, number)] = server.sql("SHOW GLOBAL STATUS LIKE 'Connections'")
+    return int(number)
+
+
 def test_what_exceeds_a_packet_is_refused_and_nothing_is_written(
     narrow_store: Provider, narrow: MariaDB
 ) -> None:
+    """It is not even sent, so the connection is as good as before."""
     store, record = narrow_store, record_of()
     assert store.create(record)
+    before = connections(narrow)
     for fields in ({b"a": bytes(PACKET)}, {b"a": os.urandom(3 * PACKET)}):
         with pytest.raises(SessionTooLarge, match="max_allowed_packet"):
             store.create(record_of("large", fields=fields))
@@ -101,6 +109,7 @@ def test_what_exceeds_a_packet_is_refused_and_nothing_is_written(
     assert store.read(record.id) == record
     change = Changes(record.seen, put={b"a": b"small"})
     assert store.update(record, change) is Outcome.APPLIED
+    assert connections(narrow) == before
 
 
 @pytest.mark.parametrize("short", range(0, 2_048, 128))

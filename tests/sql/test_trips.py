@@ -14,9 +14,9 @@ import pytest
 from sojourn.providers.base import Provider
 from sojourn.providers.sql.sqlite import SQLiteProvider
 from sojourn.testing import AsyncProviderContract
-from sojourn.testing._costs import Costs
 from sojourn.testing._subject import Work
 from sojourn.testing._tools import AsyncTrips, Trips
+from sojourn.testing.laws.costs import Costs
 from tests.servers.mariadb import MariaDB
 from tests.servers.postgres import Postgres
 from tests.servers.sql import fresh_table

@@ -12,10 +12,11 @@ from typing import Any, Literal, assert_type
 
 import sojourn
 from sojourn import (
+    AsyncCompareAndSwapProvider,
     AsyncManager,
     AsyncProvider,
-    AsyncWholeRecords,
     Changes,
+    CompareAndSwapProvider,
     Config,
     CorruptRecord,
     Manager,
@@ -29,7 +30,6 @@ from sojourn import (
     SessionError,
     SessionInfo,
     StoreError,
-    WholeRecords,
     register,
 )
 from sojourn.providers.file import FileProvider
@@ -117,6 +117,7 @@ def administration(manager: Manager) -> None:
     assert_type(manager.sessions("ada"), Iterator[SessionInfo])
     assert_type(manager.active_count(), int)
     assert_type(manager.gc(), int)
+    assert_type(manager.repair(), int)
     assert_type(manager.check(), list[str])
     assert_type(manager.ddl(), str)
     manager.init()
@@ -134,6 +135,7 @@ async def async_administration(manager: AsyncManager) -> None:
     assert_type([info.id async for info in manager.sessions()], list[str])
     assert_type(await manager.active_count(), int)
     assert_type(await manager.gc(), int)
+    assert_type(await manager.repair(), int)
     assert_type(await manager.check(), list[str])
     assert_type(manager.ddl(), str)
     await manager.init()
@@ -197,7 +199,7 @@ def settings(config: Config) -> None:
     assert_type(config.on_outage, Literal["error", "anonymous"])
 
 
-class Own(WholeRecords):
+class Own(CompareAndSwapProvider):
     def read(self, id: str) -> Record | None:
         return None
 
@@ -211,7 +213,7 @@ class Own(WholeRecords):
         return iter(())
 
 
-class AsyncOwn(AsyncWholeRecords):
+class AsyncOwn(AsyncCompareAndSwapProvider):
     async def read(self, id: str) -> Record | None:
         return None
 

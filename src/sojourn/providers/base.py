@@ -20,6 +20,11 @@ class Provider(Protocol):
     in between.  An absent record is reported as None, False or GONE.  An error of the store raises
     StoreError (StoreUnavailable if nothing was written) and is never reported as an absent record.
     Times are seconds since the epoch.
+
+    Three attributes are optional.  `blocking = False` says that no method waits for I/O, so that
+    an AsyncManager calls the provider without a thread.  `shared = False` says that only this
+    process can reach the records.  `needs_gc = False` says that the store deletes expired records
+    by itself.
     """
 
     def read(self, id: str) -> Record | None:

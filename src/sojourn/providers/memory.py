@@ -15,7 +15,7 @@ from threading import Lock
 
 from sojourn._processes import PerProcess
 from sojourn.providers.base import followed
-from sojourn.providers.frame import expiry, pack, unpack_own
+from sojourn.providers.serialization import expiry, pack, unpack_own
 from sojourn.record import Changes, Merged, Outcome, Record, is_live, merge
 
 WIDTH = 8.0
@@ -27,6 +27,8 @@ class MemoryProvider:
 
     blocking = False
     """False: no method waits for I/O, so an AsyncManager calls it directly, not in a thread."""
+    shared = False
+    """False: no other process can reach the records, so each one sweeps its own."""
 
     def __init__(self) -> None:
         self._frames: dict[bytes, bytes] = {}

@@ -91,7 +91,9 @@ def unknown(text: str, names: Collection[str]) -> ConfigError:
     if known in _OTHER_NAMES:
         hint = f"did you mean {_OTHER_NAMES[known]}?"
     elif known in _NONE_OF_OURS:
-        hint = "there is none for it: derive one from sojourn.WholeRecords, in four methods;"
+        hint = (
+            "there is none for it: derive one from sojourn.CompareAndSwapProvider, in four methods;"
+        )
     else:
         hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(sorted(names))};"
     return ConfigError(f"no provider is called {text!r}: {hint} `register` adds your own")

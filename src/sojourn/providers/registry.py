@@ -160,7 +160,7 @@ def _way(given: object) -> str:
     # A user of Beego may have written a provider with the methods of Beego's interface.
     beegos = " (the methods of Beego's interface are other ones)" if _is_beegos(given) else ""
     return (
-        f"{beegos}. Derive it from sojourn.WholeRecords, which needs four methods: read, create, swap "
+        f"{beegos}. Derive it from sojourn.CompareAndSwapProvider, which needs four methods: read, create, swap "
         "and scan"
     )
 

@@ -57,6 +57,8 @@ class Adapted:
 
     def __init__(self, provider: Provider, run: Callable[..., Awaitable[Any]]) -> None:
         self.provider = provider
+        self.shared: bool = getattr(provider, "shared", True)
+        self.needs_gc: bool = getattr(provider, "needs_gc", True)
         self._run = run
 
     async def read(self, id: str) -> Record | None:
@@ -96,6 +98,11 @@ class Adapted:
         """Return the warnings of the provider's own `check`, or none if it has no such method."""
         check = getattr(self.provider, "check", None)
         return [] if check is None else cast("list[str]", await self._run(check))
+
+    async def repair(self) -> int:
+        """Return the result of the provider's own `repair`, or 0 if it has no such method."""
+        repair = getattr(self.provider, "repair", None)
+        return 0 if repair is None else cast("int", await self._run(repair))
 
     async def init(self) -> None:
         """Call the provider's own `init`, if it has that method."""

@@ -33,11 +33,10 @@ if TYPE_CHECKING:
     from sojourn.testing._contract import AsyncProviderContract as AsyncProviderContract
     from sojourn.testing._contract import ProviderContract as ProviderContract
 
-LAWS = "verbs moves lists costs traces values overlaps applies endings renewals lifetimes faults"
-# pytest rewrites `assert` for better failure messages only in test files and registered modules.
+# pytest rewrites `assert` for better failure messages only in test files and registered packages.
 # Registration must come before these modules are imported.
 if (pytest := sys.modules.get("pytest")) is not None:  # tests of applications may run without it
-    pytest.register_assert_rewrite(*(f"{__name__}._{part}" for part in LAWS.split()))
+    pytest.register_assert_rewrite(f"{__name__}.laws")
 
 
 def __getattr__(name: str) -> Any:

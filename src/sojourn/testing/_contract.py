@@ -10,20 +10,20 @@ from typing import Any, cast
 from sojourn.manager import AsyncManager, Manager
 from sojourn.providers.base import Provider
 from sojourn.providers.threads import as_async
-from sojourn.testing._applies import Applies
 from sojourn.testing._bridge import Blocking, Bridge
-from sojourn.testing._costs import Costs
-from sojourn.testing._endings import Endings, Jobs
-from sojourn.testing._faults import Corruption, Outages, Releases
-from sojourn.testing._lifetimes import Lifetimes, Touches
-from sojourn.testing._lists import Lists
-from sojourn.testing._moves import Moves, Times
-from sojourn.testing._overlaps import Overlaps
-from sojourn.testing._renewals import Renewals, Secrets
 from sojourn.testing._tools import AsyncTrips
-from sojourn.testing._traces import Limits, Traces
-from sojourn.testing._values import ChangesInPlace, Values
-from sojourn.testing._verbs import Verbs
+from sojourn.testing.laws.applies import Applies
+from sojourn.testing.laws.costs import Costs
+from sojourn.testing.laws.endings import Endings, Jobs
+from sojourn.testing.laws.faults import Corruption, Outages, Releases
+from sojourn.testing.laws.lifetimes import Lifetimes, Touches
+from sojourn.testing.laws.lists import Lists
+from sojourn.testing.laws.moves import Moves, Times
+from sojourn.testing.laws.overlaps import Overlaps
+from sojourn.testing.laws.renewals import Renewals, Secrets
+from sojourn.testing.laws.traces import Limits, Traces
+from sojourn.testing.laws.values import ChangesInPlace, Values
+from sojourn.testing.laws.verbs import Verbs
 
 
 class ProviderContract(

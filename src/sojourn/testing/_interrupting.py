@@ -1,4 +1,4 @@
-"""Fault injection for providers derived from `WholeRecords` or `AsyncWholeRecords`."""
+"""Fault injection for providers derived from `CompareAndSwapProvider` or `AsyncCompareAndSwapProvider`."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from inspect import iscoroutinefunction
 from typing import Any
 
 from sojourn.errors import OutcomeUnknown, StoreUnavailable
+from sojourn.providers.compare_and_swap import AsyncCompareAndSwapProvider, CompareAndSwapProvider
 from sojourn.providers.threads import Adapted
-from sojourn.providers.whole import AsyncWholeRecords, WholeRecords
 
 METHODS = ("read", "create", "swap")
 
@@ -18,13 +18,13 @@ def interrupted_whole_records(provider: Any, step: int, *, done: bool) -> Callab
 
     With `done` the method is carried out first, and then OutcomeUnknown is raised; without it the
     method is not run, and StoreUnavailable is raised.  Returns a function that removes the fault
-    and returns whether it occurred, or None if the provider is not derived from `WholeRecords`.
+    and returns whether it occurred, or None if the provider is not derived from `CompareAndSwapProvider`.
     """
     # Under an AsyncManager a sync provider is wrapped to run in threads.  The fault is injected
     # into the provider, not into the wrapper.
     if isinstance(provider, Adapted):
         provider = provider.provider
-    if not isinstance(provider, WholeRecords | AsyncWholeRecords):
+    if not isinstance(provider, CompareAndSwapProvider | AsyncCompareAndSwapProvider):
         return None
     fault = Fault(step, done=done)
     for name in METHODS:

@@ -12,7 +12,7 @@ from typing import Any
 from pyramid.interfaces import ISession
 from zope.interface import implementer
 
-from sojourn.web._words import Worded
+from sojourn.web._aliases import Aliased
 
 CSRF_KEY = "_csrft_"
 """The key of the CSRF token; Pyramid's `SessionCSRFStoragePolicy` uses the same."""
@@ -36,7 +36,7 @@ def is_finished(request: Any) -> bool:
 
 
 @implementer(ISession)
-class PyramidSession(Worded):
+class PyramidSession(Aliased):
     """A session that implements Pyramid's `ISession` interface."""
 
     __slots__ = ()

@@ -9,11 +9,11 @@ from aiohttp import web
 from sojourn.errors import ConfigError
 from sojourn.manager import AsyncManager
 from sojourn.web._aiohttp import Key, Sessions
+from sojourn.web._aliases import Aliased
 from sojourn.web._versions import require
-from sojourn.web._words import Worded
 
 
-class AiohttpSession(Worded):
+class AiohttpSession(Aliased):
     """A session with the attributes of aiohttp-session's sessions."""
 
     __slots__ = ()

@@ -19,10 +19,10 @@ from sojourn import Provider
 from sojourn.errors import StoreError
 from sojourn.manager import Manager
 from sojourn.web import wsgi
+from sojourn.web._flask_quart import check, check_interface, commands, unavailable
+from sojourn.web._flask_quart_session import FlaskSession, LoneSession, UnansweredSession, is_open
+from sojourn.web._flask_quart_settings import Settings
 from sojourn.web._merging import merged
-from sojourn.web._pallets import check, check_interface, commands, unavailable
-from sojourn.web._pallets_session import FlaskSession, LoneSession, UnansweredSession, is_open
-from sojourn.web._pallets_settings import Settings
 from sojourn.web._versions import require
 
 __all__ = ["FlaskSession", "SessionInterface", "install", "session"]

@@ -18,7 +18,7 @@ from flask_login.utils import decode_cookie
 from sojourn.errors import ConfigError
 from sojourn.manager import Manager
 from sojourn.session import state_of
-from sojourn.web._pallets_session import FlaskSession, is_open
+from sojourn.web._flask_quart_session import FlaskSession, is_open
 from sojourn.web._versions import require
 
 __all__ = ["install"]

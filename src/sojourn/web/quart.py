@@ -20,12 +20,12 @@ from sojourn import AsyncProvider, Provider
 from sojourn.errors import ConfigError, StoreError
 from sojourn.manager import AsyncManager
 from sojourn.web import asgi
+from sojourn.web._flask_quart import check, check_interface, commands, unavailable
+from sojourn.web._flask_quart_session import FlaskSession as QuartSession
+from sojourn.web._flask_quart_session import LoneSession, UnansweredSession, is_open
+from sojourn.web._flask_quart_settings import Settings
 from sojourn.web._lifespan import Receive, Scope, Send
 from sojourn.web._merging import merged
-from sojourn.web._pallets import check, check_interface, commands, unavailable
-from sojourn.web._pallets_session import FlaskSession as QuartSession
-from sojourn.web._pallets_session import LoneSession, UnansweredSession, is_open
-from sojourn.web._pallets_settings import Settings
 from sojourn.web._versions import require
 
 __all__ = ["QuartSession", "SessionInterface", "install", "session"]

@@ -21,10 +21,12 @@ LIVE, USERS = 1, 2
 The third, `retired`, is used by sweeps only.  A tombstone without an entry there is deleted by
 Redis itself, so that set needs no repair.
 """
-LOOKED_AT = 400
-"""The most entries of one set that a sweep compares with the hashes.
+ENTRIES = 2
+"""The most entries that one session has in the sets: in `live` or `retired`, and in `users`."""
+EXAMINED = 400
+"""The number of entries that one run of the script `verify` examines.
 
-There are 512 sets, so one sweep examines at most 204,800 entries, unless it finds a wrong one.
+Redis executes no other command during a run, which takes about a millisecond.
 """
 MOST_PAGES = 1_000_000
 """The most pages that one SCAN may have, of about a thousand keys each.
@@ -42,10 +44,9 @@ def count(layout: Layout, now: float) -> list[Command]:
 
 def due(layout: Layout, now: float) -> list[Command]:
     """Return the commands that count expired entries, two for each tag: of `live`, of `retired`."""
-    # "(-inf" excludes the mark of `live`, whose score is -inf (see `mark`).
     until = repr(now)
     return [
-        _between(key, tag, "(-inf", until)
+        _between(key, tag, "-inf", until)
         for tag in TAGS
         for key in (layout.of(tag).live, layout.of(tag).retired)
     ]
@@ -129,7 +130,7 @@ class Progress:
             self._most.pop(oldest, None)
 
 
-# -- healing -------------------------------------------------------------------------------------
+# -- the repair of the indexes -------------------------------------------------------------------
 
 
 def sets() -> Iterator[tuple[str, int]]:
@@ -137,40 +138,15 @@ def sets() -> Iterator[tuple[str, int]]:
     return ((tag, which) for tag in TAGS for which in (LIVE, USERS))
 
 
-def marks(layout: Layout) -> list[Command]:
-    """Return the commands that read the mark of each set; the reply is None if it has none.
-
-    The mark is an entry with the empty name, which only the repair adds, once the set is complete.
-    If it is missing, the set was never examined, or it was deleted or evicted since: it contains at
-    most the entries of sessions that were written after that.
-    """
-    return [
-        Command(("ZSCORE", _set(layout, tag, which), ""), tag, replies.score)
-        for tag, which in sets()
-    ]
-
-
-def mark(layout: Layout) -> list[Command]:
-    """Return the commands that add the mark to each set."""
-    # In `live`, the score -inf keeps the mark out of all queries for times, which begin with
-    # "(-inf".  In `users` all scores must be 0, or ZRANGEBYLEX would not work.
-    scores = {LIVE: "-inf", USERS: "0"}
-    return [
-        Command(("ZADD", _set(layout, tag, which), scores[which], ""), tag, replies.flag)
-        for tag, which in sets()
-    ]
-
-
 def sizes(layout: Layout) -> list[Command]:
-    """Return the commands that read the size of each set, including its mark."""
-    return [
-        Command(("ZCARD", _set(layout, tag, which)), tag, replies.number) for tag, which in sets()
-    ]
+    """Return the commands that read the number of entries of each set."""
+    return [Command(("ZCARD", key), tag, replies.number) for key, tag in _keys(layout)]
 
 
-def _set(layout: Layout, tag: str, which: int) -> str:
-    keys = layout.of(tag)
-    return keys.live if which == LIVE else keys.users
+def _keys(layout: Layout) -> Iterator[tuple[str, str]]:
+    for tag, which in sets():
+        keys = layout.of(tag)
+        yield (keys.live if which == LIVE else keys.users), tag
 
 
 class Scan:
@@ -216,21 +192,22 @@ class Scan:
 def enter(layout: Layout, id: str) -> Verb:
     """Return the script that adds the entries of a hash to the sorted sets.
 
-    Its reply is 1, or 0 if the hash is absent or is not a record.
+    Its reply is the number of entries that were missing.  It is 0 if the hash is absent or is not a
+    record.
     """
     keys = layout.of(id)
     words = (4, keys.stem + id, keys.live, keys.users, keys.retired, id)
-    return Verb(scripts.ENTER, id[:2], words, replies.flag)
+    return Verb(scripts.ENTER, id[:2], words, replies.number_to(ENTRIES))
 
 
 def verify(layout: Layout, tag: str, which: int, rank: int) -> Verb:
     """Return the script that removes wrong entries from a set; its reply is their number.
 
-    It examines LOOKED_AT entries from `rank` on, and removes those without a hash and those that
+    It examines EXAMINED entries from `rank` on, and removes those without a hash and those that
     contain no id.
 
     which: LIVE or USERS.
     """
     keys = layout.of(tag)
-    rest = (2, keys.live, keys.users, which, rank, LOOKED_AT, keys.stem)
-    return Verb(scripts.VERIFY, tag, rest, replies.number_to(LOOKED_AT))
+    rest = (2, keys.live, keys.users, which, rank, EXAMINED, keys.stem)
+    return Verb(scripts.VERIFY, tag, rest, replies.number_to(EXAMINED))

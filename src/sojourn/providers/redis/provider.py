@@ -22,7 +22,7 @@ from sojourn.errors import StoreUnavailable
 from sojourn.providers.redis import census, checks, fate, verbs
 from sojourn.providers.redis.asking import Asker, AsyncAsker
 from sojourn.providers.redis.faults import Lost, Silent
-from sojourn.providers.redis.healing import AsyncHealer, Healer
+from sojourn.providers.redis.index_repair import AsyncIndexRepair, IndexRepair
 from sojourn.providers.redis.layout import TAGS, stored
 from sojourn.providers.redis.listing import AsyncLister, Lister
 from sojourn.providers.redis.settings import settings
@@ -36,6 +36,9 @@ during a run, so this limits the time for which all other requests wait."""
 
 class RedisProvider:
     """Stores records in Redis or Valkey: a single server, a master with sentinels, or a cluster."""
+
+    needs_gc = False
+    """False: Redis deletes expired hashes, and each new session removes old index entries."""
 
     def __init__(
         self,
@@ -64,7 +67,7 @@ class RedisProvider:
         self._layout = said.layout
         self._asker = Asker(wire(said), said.waiting)
         self._lister = Lister(self._asker, self._layout)
-        self._healer = Healer(self._asker, self._layout)
+        self._indexes = IndexRepair(self._asker, self._layout)
         self._progress = census.Progress()
 
     def read(self, id: str) -> Record | None:
@@ -147,10 +150,16 @@ class RedisProvider:
                 verb = census.sweep(self._layout, tag, now, min(most - step, STEP))
                 swept += self._asker.repeat(verb)
         self._progress.swept(now, swept, limit)
-        # Below the limit, no expired record is left: the sweep ends with the repair of the indexes.
-        if swept < limit:
-            self._healer.heal()
         return swept
+
+    def repair(self) -> int:
+        """Correct the indexes where they differ from the records; return the number of entries.
+
+        Needed only after keys were evicted or deleted by hand, and then only by those who do not
+        want to wait: the indexes are complete again after one lifetime of a session.  It goes
+        through all keys of the database with SCAN.
+        """
+        return self._indexes.run()
 
     def check(self) -> list[str]:
         """Return a warning for each setting of a server with which sessions can be lost.
@@ -182,6 +191,9 @@ class RedisProvider:
 class AsyncRedisProvider:
     """Stores records in Redis or Valkey: a single server, a master with sentinels, or a cluster."""
 
+    needs_gc = False
+    """False: Redis deletes expired hashes, and each new session removes old index entries."""
+
     def __init__(
         self,
         address: str | redis.asyncio.Redis | redis.asyncio.RedisCluster = "127.0.0.1:6379",
@@ -211,7 +223,7 @@ class AsyncRedisProvider:
         self._layout = said.layout
         self._asker = AsyncAsker(async_wire(said), said.waiting)
         self._lister = AsyncLister(self._asker, self._layout)
-        self._healer = AsyncHealer(self._asker, self._layout)
+        self._indexes = AsyncIndexRepair(self._asker, self._layout)
         self._progress = census.Progress()
 
     async def read(self, id: str) -> Record | None:
@@ -294,10 +306,16 @@ class AsyncRedisProvider:
                 verb = census.sweep(self._layout, tag, now, min(most - step, STEP))
                 swept += await self._asker.repeat(verb)
         self._progress.swept(now, swept, limit)
-        # Below the limit, no expired record is left: the sweep ends with the repair of the indexes.
-        if swept < limit:
-            await self._healer.heal()
         return swept
+
+    async def repair(self) -> int:
+        """Correct the indexes where they differ from the records; return the number of entries.
+
+        Needed only after keys were evicted or deleted by hand, and then only by those who do not
+        want to wait: the indexes are complete again after one lifetime of a session.  It goes
+        through all keys of the database with SCAN.
+        """
+        return await self._indexes.run()
 
     async def check(self) -> list[str]:
         """Return a warning for each setting of a server with which sessions can be lost.

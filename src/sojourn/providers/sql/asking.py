@@ -17,6 +17,7 @@ from time import monotonic
 from typing import Any
 
 from sojourn.errors import CorruptRecord, StoreError, StoreUnavailable
+from sojourn.providers.compare_and_swap import PATIENCE
 from sojourn.providers.sql.driver import (
     Absent,
     Answer,
@@ -33,7 +34,6 @@ from sojourn.providers.sql.link import AsyncLink, Link
 from sojourn.providers.sql.rows import record_of
 from sojourn.providers.sql.statements import Statements
 from sojourn.providers.sql.writes import Sequel, Write, sequel, unknown
-from sojourn.providers.whole import PATIENCE
 from sojourn.record import Record
 
 REPEATS = 5
@@ -85,12 +85,13 @@ class Asker:
         if self._layout is None:
             self._prepare()
         try:
-            return self._link.run(statement, parameters)
-        except Absent:
-            # The table has been dropped since the check.  Nothing was done, so the statement may be
-            # sent again; after a restore the table may also have another layout.
-            self._prepare()
-            return self._link.run(statement, parameters)
+            try:
+                return self._link.run(statement, parameters)
+            except Absent:
+                # The table has been dropped since the check.  Nothing was done, so the statement
+                # may be sent again; after a restore the table may also have another layout.
+                self._prepare()
+                return self._link.run(statement, parameters)
         except OtherColumns as error:
             raise other_columns(self._sql, error) from error
         except Denied as error:
@@ -227,12 +228,13 @@ class AsyncAsker:
         if self._layout is None:
             await self._prepare()
         try:
-            return await self._link.run(statement, parameters)
-        except Absent:
-            # The table has been dropped since the check.  Nothing was done, so the statement may be
-            # sent again; after a restore the table may also have another layout.
-            await self._prepare()
-            return await self._link.run(statement, parameters)
+            try:
+                return await self._link.run(statement, parameters)
+            except Absent:
+                # The table has been dropped since the check.  Nothing was done, so the statement
+                # may be sent again; after a restore the table may also have another layout.
+                await self._prepare()
+                return await self._link.run(statement, parameters)
         except OtherColumns as error:
             raise other_columns(self._sql, error) from error
         except Denied as error:

@@ -53,8 +53,9 @@ def _move(upsert: str, given: str, typed: Sequence[str], lock: str = "") -> str:
     lock: a clause that locks the old row as it is read.
     """
     # If the new id exists too, the upsert must not overwrite its row.  Only the tombstone has a
-    # successor, so for the new row CASE yields NULL, which the column refuses (in MySQL because of
-    # the strict mode), and the whole statement is rolled back.
+    # successor, so for the new row CASE yields NULL, which the column refuses, and the whole
+    # statement is rolled back.  MySQL and MariaDB refuse it in every `sql_mode`: without the strict
+    # mode they replace only a NULL among the inserted values.
     rest = ", ".join(f"{column} = {given.format(column)}" for column in Row._fields[2:])
     return f"""INSERT INTO $table ({COLUMNS}) SELECT added.* FROM $table AS old_row, (
 SELECT {", ".join(map("{} AS {}".format, typed, Row._fields))} UNION ALL SELECT {", ".join(typed)}

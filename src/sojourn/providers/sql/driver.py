@@ -115,10 +115,11 @@ class AsyncDriver(Protocol):
         """As `Driver.is_stale`."""
 
     def abort(self, connection: Connection) -> None:
-        """Close a connection in any state, at once and without awaiting; never raises."""
+        """Close a connection in any state, at once and without awaiting; never raises.
 
-    async def close(self, connection: Connection) -> None:
-        """Close an idle connection, with a goodbye to the server; never raises."""
+        The server is told, but not waited for: a request may have to close connections to a server
+        that does not answer.
+        """
 
     def forget(self, connection: Connection) -> None:
         """As `Driver.forget`."""

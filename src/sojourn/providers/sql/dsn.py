@@ -30,8 +30,7 @@ from urllib.parse import unquote
 
 from sojourn.errors import ConfigError
 
-# "preferred" is "unverified" if the server supports TLS, and "off" if it does not.
-Tls = Literal["off", "preferred", "unverified", "verified"]
+Tls = Literal["off", "unverified", "verified"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +138,6 @@ _TLS: dict[str, Tls] = {
     **dict.fromkeys(_YES.split("|"), "verified"),
     **dict.fromkeys(_NO.split("|"), "off"),
     "skip-verify": "unverified",
-    "preferred": "preferred",
 }
 
 
@@ -151,7 +149,11 @@ def _seconds(text: str) -> float | None:
 _DURATION = _Check(f"0|({_AMOUNT})+", "give a duration such as 30s, 1m30s or 500ms", _seconds)
 _FLAG = _Check(f"{_YES}|{_NO}", "give true or false")
 _FREE = _Check("(?s:.*)", "")
-_TLS_WORDS = "give true, false, skip-verify or preferred; ssl_ca, ssl_cert and ssl_key name files"
+# Go's `preferred` is not among them: asyncmy and MariaDB's library cannot ask whether the server has
+# TLS before they choose.
+_TLS_WORDS = (
+    "give true or skip-verify, or false for plain text; ssl_ca, ssl_cert and ssl_key name files"
+)
 _UTF8 = _Check(r"(\w+,)*utf8\w*(,\w+)*", "leave it out: sessions travel as utf8mb4")
 _FIELDS = {
     "timeout": "connect_timeout",
@@ -175,7 +177,7 @@ _PARAMETERS = {
     "autocommit": _Check(_YES, "leave it out: each statement stands for itself"),
     **dict.fromkeys(("charset", "collation"), _UTF8),
     "compress": _Check(_NO, "leave it out: little is sent"),
-    "allowFallbackToPlaintext": _Check(_NO, "write tls=preferred"),
+    "allowFallbackToPlaintext": _Check(_NO, "write tls=skip-verify or tls=false"),
     "allowNativePasswords": _Check(_YES, "leave it out: the account says how it signs in"),
     "allowOldPasswords": _Check(_NO, "leave it out: give the account a password of today's kind"),
     "serverPubKey": _Check("", "leave it out, and write tls=true"),

@@ -63,8 +63,12 @@ class _Lent:
         # isolation level.
         if isinstance(error, self._own):
             return self._fault_of(error)
+        # SQLAlchemy does not wrap the errors of sockets and timeouts that a driver lets through, as
+        # asyncpg does after its `command_timeout`.  The statement may have been sent before them.
+        if isinstance(error, OSError):
+            is_late = isinstance(error, TimeoutError)
+            return Fault.SILENT if is_late else Fault.LOST, type(error).__name__
         # An error of SQLAlchemy itself, such as a pool without a free connection: nothing was sent.
-        # An OSError that SQLAlchemy did not wrap ends here too.
         if not isinstance(error, self._wrapped) or not isinstance(error.orig, Exception):
             return Fault.REFUSED, type(error).__name__
         # The parameters hold session data, and the error may be logged with its cause.

@@ -107,7 +107,7 @@ class Link:
         source, driver = self._source, self._driver
         # The driver refused the statement before sending it, such as one that is too large.
         if isinstance(error, SessionError):
-            source.discard(connection)
+            source.put(connection)
             raise error
         fault, reason = fault_of(driver, error)
         # A driver's timeout looks like a broken connection; the elapsed time tells them apart.
@@ -178,7 +178,7 @@ class AsyncLink:
         source, driver = self._source, self._driver
         # The driver refused the statement before sending it, such as one that is too large.
         if isinstance(error, SessionError):
-            await source.discard(connection)
+            await source.put(connection)
             raise error
         fault, reason = fault_of(driver, error)
         # A driver's timeout looks like a broken connection; the elapsed time tells them apart.

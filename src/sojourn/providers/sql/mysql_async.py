@@ -10,7 +10,6 @@ import asyncio
 from contextlib import suppress
 from typing import Any
 
-from sojourn.errors import StoreUnavailable
 from sojourn.providers.sql import mysql_faults as common
 from sojourn.providers.sql.driver import (
     Answer,
@@ -20,6 +19,9 @@ from sojourn.providers.sql.driver import (
     Socket,
 )
 from sojourn.providers.sql.dsn import MySQL
+
+_QUIT = b"\x01\x00\x00\x00\x01"
+"""The packet COM_QUIT, which ends a session."""
 
 
 class _Prepared:
@@ -31,7 +33,9 @@ class _Prepared:
         """The largest packet that the server accepts, in bytes."""
         # The statements end with the connection, at the server too, so none is ever closed.
         self.statements: dict[str, Any] = {}
-        self.socket = Socket(to._transport.get_extra_info("socket").fileno())
+        # Kept, since asyncmy lets go of it when a task is cancelled in the middle of an answer.
+        self._transport = to._transport
+        self.socket = Socket(self._transport.get_extra_info("socket").fileno())
         self._patience = patience
         self._now = asyncio.get_running_loop().time
         self._until = 0.0
@@ -53,14 +57,14 @@ class _Prepared:
         """Close the connection and cancel the timer."""
         if self._timer is not None:
             self._timer.cancel()
-        self.to.close()
+        _close(self.to, self._transport)
 
     def _look(self) -> None:
         self._timer = None
         if self._until and self._until <= self._now():
             # The waiting task then gets an error of the driver.  To cancel it instead would look
             # like a cancellation by the application.
-            self.to._transport.abort()
+            self._transport.abort()
         elif self._until:
             # A later statement is waiting.  Without one no timer is set, until the next `begin`.
             self._timer = asyncio.get_running_loop().call_at(self._until, self._look)
@@ -76,11 +80,11 @@ class Asyncmy:
         self.errors: tuple[type[Exception], ...] = (asyncmy.errors.Error, OSError)
         self._connect = asyncmy.connect
         self._target = target
-        self.timeout = timeout
+        self.timeout = common.lock_wait(target, timeout)
         self.patience: float = common.patience(target.read_timeout, timeout)
         self._keywords = {
             **common.keywords(target, timeout),
-            "init_command": common.set_up(timeout),
+            "init_command": common.set_up(self.timeout),
             "ssl": common.tls(target),
         }
 
@@ -88,11 +92,18 @@ class Asyncmy:
         # asyncmy's own `connect_timeout` does not cover the greeting and the authentication.
         async with asyncio.timeout(self.patience):
             connection: Any = await self._connect(**self._keywords)
-            # Checked here, since a driver may fall back to plain text if the server offers no TLS.
-            if self._target.tls in ("unverified", "verified") and not _is_encrypted(connection):
-                connection.close()
-                raise StoreUnavailable("the database of the sessions does not speak TLS")
-            [(limit,)] = (await (await connection.prepare(common.LIMIT)).execute()).rows
+            transport = connection._transport
+            try:
+                return await self._set_up(connection)
+            except BaseException:  # an open connection must not be lost, even after an interrupt
+                _close(connection, transport)
+                raise
+
+    async def _set_up(self, connection: Any) -> _Prepared:
+        # Checked here, since a driver may fall back to plain text if the server offers no TLS.
+        if self._target.tls != "off" and not _is_encrypted(connection):
+            raise common.without_tls()
+        [(limit,)] = (await (await connection.prepare(common.LIMIT)).execute()).rows
         return _Prepared(connection, limit, self.patience)
 
     async def execute(
@@ -125,17 +136,21 @@ class Asyncmy:
         with suppress(*self.errors, RuntimeError):
             connection.close()
 
-    async def close(self, connection: Connection) -> None:
-        # With a goodbye, without which the server counts an aborted connection and may log it.
-        with suppress(*self.errors, RuntimeError):
-            await connection.to.ensure_closed()
-        self.abort(connection)
-
     def forget(self, connection: Connection) -> None:
         connection.socket.lead_nowhere()
 
     def fault(self, error: Exception) -> tuple[Fault, str]:
         return common.fault(self._target, error)
+
+
+def _close(connection: Any, transport: Any) -> None:
+    """Close a connection of asyncmy at once, with a goodbye that is not waited for."""
+    # Without the goodbye the server would count an aborted connection, and may log it.  Then
+    # `abort`, since `close` waits half a minute for the other end of an encrypted connection.
+    if not transport.is_closing():
+        transport.write(_QUIT)
+    transport.abort()
+    connection.close()
 
 
 def _is_encrypted(connection: Any) -> bool:

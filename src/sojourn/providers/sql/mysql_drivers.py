@@ -37,7 +37,7 @@ class MySQLClient:
         self.errors: tuple[type[Exception], ...] = (MySQLdb.Error, OSError)
         self._connect = MySQLdb.connect
         self._target = target
-        self.timeout = timeout
+        self.timeout = common.lock_wait(target, timeout)
         self.patience: float = common.patience(target.read_timeout, timeout)
         self._keywords = {
             **common.keywords(target, timeout),
@@ -49,6 +49,13 @@ class MySQLClient:
     def connect(self) -> Connection:
         connection = self._connect(**self._keywords)
         # The low-level calls are used, here and below, since mysqlclient's cursors are slower.
+        if self._target.tls != "off":
+            # MariaDB's library falls back to plain text if the server offers no TLS.
+            connection.query("SHOW STATUS LIKE 'Ssl_cipher'")
+            [(_, cipher)] = connection.store_result().fetch_row(0)
+            if not cipher:
+                connection.close()
+                raise common.without_tls()
         connection.query(common.set_up(self.timeout))
         connection.query(common.LIMIT)
         [(limit,)] = connection.store_result().fetch_row(0)
@@ -82,12 +89,7 @@ class MySQLClient:
 
     def _tls(self) -> dict[str, Any]:
         target = self._target
-        modes = {
-            "off": "DISABLED",
-            "preferred": "PREFERRED",
-            "unverified": "REQUIRED",
-            "verified": "VERIFY_IDENTITY",
-        }
+        modes = {"off": "DISABLED", "unverified": "REQUIRED", "verified": "VERIFY_IDENTITY"}
         files = {"ca": target.ssl_ca, "cert": target.ssl_cert, "key": target.ssl_key}
         given = {name: path for name, path in files.items() if path is not None}
         return {"ssl_mode": modes[target.tls], **({"ssl": given} if given else {})}
@@ -116,15 +118,17 @@ class PyMySQL:
         self.errors: tuple[type[Exception], ...] = (pymysql.err.Error, OSError)
         self._connect = pymysql.connect
         self._target = target
-        self.timeout = timeout
+        self.timeout = common.lock_wait(target, timeout)
         self.patience: float = common.patience(target.read_timeout, timeout)
         self._keywords = {
             **common.keywords(target, timeout),
             "read_timeout": self.patience,
             "write_timeout": common.patience(target.write_timeout, timeout),
-            "init_command": common.set_up(timeout),
+            "init_command": common.set_up(self.timeout),
             "binary_prefix": True,
+            # Without either it would use TLS, unverified, if the server offers that.
             "ssl": common.tls(target),
+            "ssl_disabled": target.tls == "off",
         }
 
     def connect(self) -> Connection:

@@ -6,7 +6,7 @@ import math
 import ssl
 from typing import Any
 
-from sojourn.errors import ConfigError, SessionTooLarge
+from sojourn.errors import ConfigError, SessionTooLarge, StoreUnavailable
 from sojourn.providers.sql.driver import Fault
 from sojourn.providers.sql.dsn import MySQL
 
@@ -22,6 +22,9 @@ _CLIENTS = range(2000, 3000)
 # session.  1180 is an error at the commit, and 1317 an interrupted statement: either may have been
 # executed.
 _LOST = {0, 1053, 1080, 1152, 1158, 1159, 1160, 1161, 1180, 1184, 1317, 1927, 3169, 4031, *_CLIENTS}
+# MySQL Connector/Python's number for an answer that did not arrive in time.  For the server itself it
+# is the time limit of statements that only read.
+_SILENT = {3024}
 # 1020 is MariaDB's error for a row that has changed since the snapshot of a transaction.  After
 # 1205, a lock wait that timed out, InnoDB rolls back the statement; after 1213, a deadlock, the
 # transaction.
@@ -82,6 +85,7 @@ def fault(target: MySQL, error: Exception) -> tuple[Fault, str]:
         for numbers, kind in (
             (_TOO_LARGE, Fault.TOO_LARGE),
             (_LOST, Fault.LOST),
+            (_SILENT, Fault.SILENT),
             (_BUSY, Fault.BUSY),
             (_TAKEN, Fault.TAKEN),
             (_ABSENT, Fault.ABSENT),
@@ -120,10 +124,15 @@ def keywords(target: MySQL, timeout: float) -> dict[str, Any]:
 
 def patience(given: float | None, timeout: float) -> int:
     """Return the seconds to wait for an answer.  given: the timeout in the address, or None."""
-    # Without a timeout in the address it is at least one second more than the server waits for a
-    # lock, so that the server's error arrives first and shows that nothing was done.  In whole
-    # seconds, as mysqlclient requires.
+    # At least one second more than the server waits for a lock (`lock_wait`), so that the server's
+    # error arrives first and shows that nothing was done.  In whole seconds, as mysqlclient
+    # requires.
     return math.ceil(timeout if given is None else given) + 1
+
+
+def lock_wait(target: MySQL, timeout: float) -> float:
+    """Return the seconds to wait for a lock: `timeout`, or `readTimeout` if that is less."""
+    return min(timeout, target.read_timeout or timeout)
 
 
 def tls(target: MySQL) -> ssl.SSLContext | None:
@@ -152,3 +161,10 @@ def tls(target: MySQL) -> ssl.SSLContext | None:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
+
+
+def without_tls() -> StoreUnavailable:
+    """Return the error for a server that offers no TLS although the address demands it."""
+    return StoreUnavailable(
+        "the database of the sessions does not speak TLS: enable it there, or write tls=false"
+    )

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from contextlib import suppress
 from functools import partial
 from math import inf
 from threading import Lock
@@ -29,7 +30,7 @@ Connection = Any
 
 
 class AsyncPool:
-    """At most `size` connections for each event loop; for a moment more while idle ones close."""
+    """At most `size` connections for each event loop."""
 
     def __init__(
         self, driver: AsyncDriver, size: int, timeout: float, longest_idle: float | None = None
@@ -37,8 +38,7 @@ class AsyncPool:
         """Create the pool, without opening a connection.
 
         size: the largest number of open connections for each event loop.
-        timeout: seconds to wait for a connection when all are in use.  They count again from the
-            start if a task is woken and another task takes the free place first.
+        timeout: seconds to wait for a connection when all are in use.
         longest_idle: seconds after which an idle connection is closed instead of used.
         """
         self._driver = driver
@@ -55,23 +55,22 @@ class AsyncPool:
         if a new one cannot be opened.
         """
         shelf = self._shelf()
-        # Idle connections may be dead: the loop goes on to the next one, or opens a new one.
-        while True:
-            since = monotonic()
-            if shelf.idle:
-                connection, since = shelf.idle.pop()
-            elif shelf.open < self._size:
-                return await self._connect(shelf)
-            else:
-                connection = await self._wait(shelf)
-                # The place of a closed connection is free, but not reserved for this task: another
-                # one may have taken it before this one runs.
-                if connection is None:
-                    continue
+        # Idle connections may be dead: the loop goes on to the next one.
+        while shelf.idle:
+            connection, since = shelf.idle.pop()
             is_old = monotonic() - since >= self._longest_idle
             if not is_old and not self._driver.is_stale(connection):
                 return connection
             await self.discard(connection)
+        if shelf.open < self._size:
+            shelf.open += 1
+        else:
+            connection = await self._wait(shelf)
+            if connection is not None:
+                if not self._driver.is_stale(connection):
+                    return connection
+                self._driver.abort(connection)
+        return await self._connect(shelf)
 
     async def put(self, connection: Connection) -> None:
         """Take back a connection whose last answer was read to the end."""
@@ -82,7 +81,7 @@ class AsyncPool:
     async def discard(self, connection: Connection) -> None:
         """Close a connection whose state is unknown, such as one with an answer still to come."""
         self._driver.abort(connection)
-        self._shelf().leave()
+        self._shelf().give(None)
 
     async def close(self) -> None:
         """Close the idle connections of the running event loop."""
@@ -91,12 +90,9 @@ class AsyncPool:
     async def drop_idle(self, since: float) -> None:
         """Close the connections put back before `since` (monotonic time), as `Pool.drop_idle`."""
         shelf = self._shelf()
-        # The list is in the order of putting back, the oldest first.  Each is taken out before it
-        # is closed, since closing awaits, and another task could otherwise take it.
+        # The list is in the order of putting back, the oldest first.
         while shelf.idle and shelf.idle[0][1] < since:
-            connection, _ = shelf.idle.pop(0)
-            shelf.leave()
-            await self._driver.close(connection)
+            await self.discard(shelf.idle.pop(0)[0])
 
     def _shelf(self) -> _Shelf:
         loop, loops = running_loop(), self._loops()
@@ -114,16 +110,15 @@ class AsyncPool:
             return shelf
 
     async def _connect(self, shelf: _Shelf) -> Connection:
-        # Counted before the connection is open, so that other tasks do not open too many.
-        shelf.open += 1
+        """Open a connection, whose place in the pool is already counted."""
         try:
             return await self._driver.connect()
         except BaseException:
-            shelf.leave()
+            shelf.give(None)
             raise
 
     async def _wait(self, shelf: _Shelf) -> Connection | None:
-        """Wait for a connection; return None if one was closed, so that a new one may be opened.
+        """Wait for a connection; return None for the place of a closed one, to open another in.
 
         Raises StoreUnavailable after the timeout.
         """
@@ -134,15 +129,17 @@ class AsyncPool:
                 return await turn
         except TimeoutError:
             # The connection may have been handed over in the same iteration of the loop in which
-            # the timeout fired.  It must not be lost, so the timeout is ignored.  A future that
-            # timed out stays in `waiting`; `give` skips it.
+            # the timeout fired.  It must not be lost, so the timeout is ignored.
             if _is_handed_over(turn):
                 return turn.result()
+            shelf.withdraw(turn)
             raise all_in_use(self._size, self._timeout) from None
         except asyncio.CancelledError:
             # The same for a cancellation, which is obeyed: the next task gets the connection.
             if _is_handed_over(turn):
                 shelf.give(turn.result())
+            else:
+                shelf.withdraw(turn)
             raise
 
 
@@ -173,20 +170,25 @@ class _Shelf:
         """The future of each waiting task, the longest wait first."""
 
     def give(self, connection: Connection | None) -> None:
-        """Hand a connection, or None for a free place, to the task that has waited longest."""
+        """Hand a connection, or None for the place of a closed one, to the longest waiting task.
+
+        The place remains counted for that task, so that no other can take it before it runs.
+        """
         while self.waiting:
             turn = self.waiting.popleft()
-            # A future is done if its task timed out or was cancelled.
+            # A future is done if its task timed out or was cancelled, and has not run since.
             if not turn.done():
                 turn.set_result(connection)
                 return
-        if connection is not None:
+        if connection is None:
+            self.open -= 1
+        else:
             self.idle.append((connection, monotonic()))
 
-    def leave(self) -> None:
-        # Without waking a task, all that wait would time out although a connection may be opened.
-        self.open -= 1
-        self.give(None)
+    def withdraw(self, turn: asyncio.Future[Connection | None]) -> None:
+        """Remove the future of a task that waits no longer."""
+        with suppress(ValueError):  # `give` has passed it over already
+            self.waiting.remove(turn)
 
 
 def _is_handed_over(turn: asyncio.Future[Connection | None]) -> bool:

@@ -231,10 +231,6 @@ class AsyncPsycopg(_Psycopg):
         with suppress(*self.errors):
             connection.to.pgconn.finish()
 
-    async def close(self, connection: Connection) -> None:
-        with suppress(*self.errors):
-            await connection.to.close()
-
 
 def _has_rows(cursor: Any) -> bool:
     """Whether the answer has rows."""

@@ -11,17 +11,17 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 
 from sojourn.errors import CorruptRecord, OutcomeUnknown, StoreError, StoreUnavailable
+from sojourn.providers.compare_and_swap import AsyncCompareAndSwapProvider, CompareAndSwapProvider
 from sojourn.providers.sql.asking import Asker, AsyncAsker
 from sojourn.providers.sql.driver import Lost, Silent
 from sojourn.providers.sql.link import AsyncLink, Link
 from sojourn.providers.sql.rows import Asked, complete, owner_of, readable
 from sojourn.providers.sql.statements import Statements, ddl
 from sojourn.providers.sql.writes import creating, is_touch, moving, swapping, unknown
-from sojourn.providers.whole import AsyncWholeRecords, WholeRecords
 from sojourn.record import Changes, Outcome, Record
 
 
-class SQLProvider(WholeRecords):
+class SQLProvider(CompareAndSwapProvider):
     """Keeps records as rows of a table, which any number of processes may share."""
 
     def __init__(self, link: Link, statements: Statements, *, create: bool) -> None:
@@ -51,7 +51,7 @@ class SQLProvider(WholeRecords):
     def move(self, old: Record, new: Record, tombstone: Record) -> bool:
         """Store `new` under its own id, and replace `old` by `tombstone`, in one statement.
 
-        If the table's engine has no transactions, in two statements, as `WholeRecords.move`.
+        If the table's engine has no transactions, in two statements, as `CompareAndSwapProvider.move`.
         """
         # Without transactions, a statement that fails half-way would leave both rows.
         if not self._asker.layout().has_transactions:
@@ -139,7 +139,7 @@ class SQLProvider(WholeRecords):
         self._link.close()
 
     def _has_moved(self, old: Record, tombstone: Record, error: StoreError) -> bool:
-        """As `WholeRecords._has_moved`, for a move of two statements."""
+        """As `CompareAndSwapProvider._has_moved`, for a move of two statements."""
         # Here only OutcomeUnknown leaves a doubt: any other error means that nothing was written,
         # so neither a read nor a new version of the old record is needed.
         if not isinstance(error, OutcomeUnknown):
@@ -167,7 +167,7 @@ class SQLProvider(WholeRecords):
         return ended
 
 
-class AsyncSQLProvider(AsyncWholeRecords):
+class AsyncSQLProvider(AsyncCompareAndSwapProvider):
     """Keeps records as rows of a table, which any number of processes may share."""
 
     def __init__(self, link: AsyncLink, statements: Statements, *, create: bool) -> None:
@@ -197,7 +197,7 @@ class AsyncSQLProvider(AsyncWholeRecords):
     async def move(self, old: Record, new: Record, tombstone: Record) -> bool:
         """Store `new` under its own id, and replace `old` by `tombstone`, in one statement.
 
-        If the table's engine has no transactions, in two statements, as `WholeRecords.move`.
+        If the table's engine has no transactions, in two statements, as `CompareAndSwapProvider.move`.
         """
         # Without transactions, a statement that fails half-way would leave both rows.
         if not (await self._asker.layout()).has_transactions:
@@ -285,7 +285,7 @@ class AsyncSQLProvider(AsyncWholeRecords):
         await self._link.close()
 
     async def _has_moved(self, old: Record, tombstone: Record, error: StoreError) -> bool:
-        """As `WholeRecords._has_moved`, for a move of two statements."""
+        """As `CompareAndSwapProvider._has_moved`, for a move of two statements."""
         # Here only OutcomeUnknown leaves a doubt: any other error means that nothing was written,
         # so neither a read nor a new version of the old record is needed.
         if not isinstance(error, OutcomeUnknown):

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import ormsgpack
 
 from sojourn.errors import CorruptRecord
-from sojourn.providers.frame import LATEST, pack, unpack
+from sojourn.providers.serialization import LATEST, pack, unpack
 from sojourn.record import NO_FIELDS, Fields, Record, is_id
 
 _OPTION = ormsgpack.OPT_NON_STR_KEYS  # the fields' keys are bytes

@@ -17,7 +17,7 @@ from string import Template
 from typing import NamedTuple
 
 from sojourn.errors import ConfigError
-from sojourn.providers.frame import LATEST
+from sojourn.providers.serialization import LATEST
 from sojourn.providers.sql.dialects import COLUMNS, MARKS, Dialect
 from sojourn.providers.sql.rows import Row
 

@@ -10,7 +10,7 @@ at the start of a request and stored at its end, and no access to it in between 
 
 from __future__ import annotations
 
-from sojourn.web.django._contract import DjangoSession as DjangoSession
+from sojourn.web.django._base import DjangoSession as DjangoSession
 from sojourn.web.django._managers import async_manager as async_manager
 from sojourn.web.django._managers import manager as manager
 from sojourn.web.django._messages import MessageStorage as MessageStorage

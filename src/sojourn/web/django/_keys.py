@@ -22,8 +22,8 @@ from django.utils.module_loading import import_string
 from sojourn._tokens import is_token
 from sojourn.record import is_id
 from sojourn.session import Session
-from sojourn.web.django._inner import InnerSession
 from sojourn.web.django._managers import async_manager, manager
+from sojourn.web.django._session import InnerSession
 
 current: ContextVar[Any] = ContextVar("current", default=None)
 """The `request.session` of the current request, if our own middleware serves it."""

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from sojourn._tokens import is_token
 from sojourn.record import is_id
-from sojourn.web.django._contract import DjangoSession
-from sojourn.web.django._inner import InnerSession
+from sojourn.web.django._base import DjangoSession
 from sojourn.web.django._keys import load_by_id
 from sojourn.web.django._managers import async_manager, headers_of_token, manager
+from sojourn.web.django._session import InnerSession
 
 
 class LazySession(DjangoSession):

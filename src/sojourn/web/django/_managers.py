@@ -20,7 +20,7 @@ from sojourn._processes import PerProcess
 from sojourn.manager import AsyncManager, Manager
 from sojourn.web._headers import reader
 from sojourn.web.django import _settings, _testing
-from sojourn.web.django._hidden import conceal
+from sojourn.web.django._masking import conceal
 from sojourn.web.django._own import AsyncDjangoManager, DjangoManager
 
 

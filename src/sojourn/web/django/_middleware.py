@@ -19,11 +19,11 @@ from sojourn._events import logger
 from sojourn.errors import ConfigError, StoreError
 from sojourn.session import Session
 from sojourn.web._headers import replaced, taken
-from sojourn.web.django._inner import InnerSession
 from sojourn.web.django._keys import current
 from sojourn.web.django._managers import async_manager, headers_of, manager
 from sojourn.web.django._request import RequestSession
 from sojourn.web.django._response import tell, unavailable
+from sojourn.web.django._session import InnerSession
 
 
 class SessionMiddleware(DjangosMiddleware):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from sojourn.manager import AsyncManager, Manager
 from sojourn.session import Session
-from sojourn.web.django._inner import InnerSession
+from sojourn.web.django._session import InnerSession
 
 
 class DjangoManager(Manager):

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from sojourn.web.django._contract import DjangoSession
-from sojourn.web.django._inner import InnerSession
+from sojourn.web.django._base import DjangoSession
 from sojourn.web.django._keys import aend, aexists, current, end, exists
+from sojourn.web.django._session import InnerSession
 from sojourn.web.django._store import SessionStore
 
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 from django.contrib.sessions.backends.base import UpdateError
 
 from sojourn.release import Release, ReleaseOutcome
-from sojourn.web.django._inner import InnerSession
 from sojourn.web.django._lazy import LazySession
 from sojourn.web.django._managers import async_manager, manager
+from sojourn.web.django._session import InnerSession
 
 _GOING_ON = (ReleaseOutcome.UNCHANGED, ReleaseOutcome.TOUCHED, ReleaseOutcome.SAVED)
 _TOO_LATE = (ReleaseOutcome.LATE, ReleaseOutcome.RETIRED)

@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.http import HttpRequest
 
-from sojourn.web.django._contract import DjangoSession
+from sojourn.web.django._base import DjangoSession
 
 LONGEST_DEVICE = 200
 DJANGOS = (SESSION_KEY, BACKEND_SESSION_KEY, HASH_SESSION_KEY)

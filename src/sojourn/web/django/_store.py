@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from django.conf import settings
 
-from sojourn.web.django._inner import InnerSession
 from sojourn.web.django._keys import aend, aexists, end, exists
 from sojourn.web.django._managers import async_manager, manager
 from sojourn.web.django._saving import SavingSession
+from sojourn.web.django._session import InnerSession
 
 
 class SessionStore(SavingSession):

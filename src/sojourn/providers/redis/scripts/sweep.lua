@@ -10,8 +10,8 @@ local now, limit, stem = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3]
 local swept = 0
 for _, order in ipairs({KEYS[1], KEYS[3]}) do
     -- If the key is not a sorted set, `pcall` returns a table with an error and without items, so
-    -- the set is skipped.  The parenthesis excludes -inf, the score of the mark (see verify.lua).
-    local due = redis.pcall('ZRANGEBYSCORE', order, '(-inf', ARGV[1], 'LIMIT', 0, limit - swept)
+    -- the set is skipped.
+    local due = redis.pcall('ZRANGEBYSCORE', order, '-inf', ARGV[1], 'LIMIT', 0, limit - swept)
     for _, entry in ipairs(due) do
         -- "id", or "id NUL user" in `live`; an id contains no NUL, but the name of a user may.
         local nul = string.find(entry, '\0', 1, true)

@@ -144,7 +144,7 @@ if move > 0 then
         redis.pcall('ZREM', KEYS[3], old_user_entry)
     end
     redis.call('ZREM', KEYS[2], old_entry)
-    -- The hashes of these tombstones were deleted by Redis long ago.  `retired` has no mark.
+    -- The hashes of these tombstones were deleted by Redis long ago.
     redis.call('ZREMRANGEBYSCORE', KEYS[4], '-inf', now - FORGOTTEN_AFTER)
     redis.call('RENAME', KEYS[1], key)
     -- Version 1, the flag of a tombstone, no lifetime, a user of length 0, the successor.

@@ -4,10 +4,6 @@
 -- KEYS  1 live  2 users
 -- ARGV  1 the set to examine: 1 or 2, the number of its key  2 the rank of the first entry
 --       3 the number of entries to examine  4 the beginning of the names of the hashes
---
--- The entry with the empty name is the mark, which shows that the set is complete (see census.py).
--- In `live` its score is -inf: queries for a range of times begin with '(-inf' and never return it.
--- In `users` its score is 0 like that of all entries, and its name is outside of any user's range.
 local second = ARGV[1] == '2'
 local key = second and KEYS[2] or KEYS[1]
 if second then
@@ -25,7 +21,7 @@ for _, entry in ipairs(redis.call('ZRANGE', key, ARGV[2], ARGV[2] + ARGV[3] - 1)
     -- "user NUL id" in `users`, "id NUL user" in `live`.  A user's name may contain NUL, an id does
     -- not, so the id follows the last NUL, or precedes the first.  The class %z matches NUL.
     local id = string.match(entry, second and '^.*%z(.*)$' or '^[^%z]*') or ''
-    if entry ~= '' and not (is_id(id) and redis.call('EXISTS', ARGV[4] .. id) == 1) then
+    if not (is_id(id) and redis.call('EXISTS', ARGV[4] .. id) == 1) then
         redis.call('ZREM', key, entry)
         lost = lost + 1
     end

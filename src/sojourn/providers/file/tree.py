@@ -16,7 +16,14 @@ from collections.abc import Callable, Iterator
 from typing import ParamSpec, TypeVar
 
 from sojourn.errors import ConfigError
-from sojourn.providers.leaf import FOLDER, LIST, NO_FOLDER, Folder, close_quietly, refusal
+from sojourn.providers.file.locked_folder import (
+    FOLDER,
+    LIST,
+    NO_FOLDER,
+    Folder,
+    close_quietly,
+    refusal,
+)
 from sojourn.providers.owners import whose
 
 P = ParamSpec("P")

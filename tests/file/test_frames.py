@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sojourn.errors import CorruptRecord
-from sojourn.providers.frame import pack, unpack
+from sojourn.providers.serialization import pack, unpack
 from sojourn.record import Record
 
 ID, NEXT = "ab" + "0" * 62, "ab" + "1" * 62

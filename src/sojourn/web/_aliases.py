@@ -5,7 +5,7 @@ from __future__ import annotations
 from sojourn.session import Session
 
 
-class Worded(Session):
+class Aliased(Session):
     """A session with the common names `new`, `created`, `changed` and `invalidate`."""
 
     __slots__ = ()

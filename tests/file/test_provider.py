@@ -11,8 +11,8 @@ import pytest
 
 from sojourn.errors import ConfigError, CorruptRecord, StoreUnavailable
 from sojourn.providers.file import FileProvider
-from sojourn.providers.leaf import NEW
-from sojourn.providers.tree import Tree
+from sojourn.providers.file.locked_folder import NEW
+from sojourn.providers.file.tree import Tree
 from sojourn.record import Changes, Move, Outcome, Record
 from tests.forks import FORKS, child_of, wait_for
 
@@ -254,7 +254,7 @@ def test_a_second_writer_waits_for_the_lock(tmp_path: Path) -> None:
     provider.create(record())
     held = Tree(str(tmp_path), fsync=False).open("a/b").locked()
     with held, pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sojourn.providers.leaf.PATIENCE", 0.05)
+        patch.setattr("sojourn.providers.file.locked_folder.PATIENCE", 0.05)
         with pytest.raises(StoreUnavailable, match="held the lock"):
             provider.destroy(A)
         assert provider.read(A) == record()

@@ -14,11 +14,10 @@ from typing import Any
 import pytest
 
 from sojourn.errors import CorruptRecord, StoreUnavailable
-from sojourn.providers import leaf
-from sojourn.providers.file import FileProvider
-from sojourn.providers.frame import pack
-from sojourn.providers.markers import Markers
-from sojourn.providers.tree import Tree
+from sojourn.providers.file import FileProvider, locked_folder
+from sojourn.providers.file.tree import Tree
+from sojourn.providers.file.user_index import UserIndex
+from sojourn.providers.serialization import pack
 from sojourn.record import Changes, Move, Outcome, Record
 
 NOW = 1100.0
@@ -270,7 +269,7 @@ def test_a_marker_may_be_anything(provider: FileProvider, tmp_path: Path, kind: 
     marker.unlink()
     KINDS[kind](marker)
     assert soon(lambda: ids(provider.find("ada", NOW))) == [ADA, FAR]
-    soon(lambda: Markers(Tree(str(tmp_path), fsync=False), "users").add("ada", FAR))
+    soon(lambda: UserIndex(Tree(str(tmp_path), fsync=False), "users").add("ada", FAR))
     assert soon(lambda: provider.destroy(FAR)) is not None
     assert soon(lambda: ids(provider.find("ada", NOW))) == [ADA]
 
@@ -308,7 +307,7 @@ def test_one_folder_that_fails_does_not_keep_gc_from_the_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The error is raised at the end, and names the folder."""
-    monkeypatch.setattr(leaf, "PATIENCE", 0.05)
+    monkeypatch.setattr(locked_folder, "PATIENCE", 0.05)
     provider = FileProvider(tmp_path)
     for number in range(256):
         provider.create(record(f"{number:02x}" + "0" * 62))
@@ -322,4 +321,4 @@ def test_one_folder_that_fails_does_not_keep_gc_from_the_others(
 
 
 def test_a_device_is_read_to_no_end() -> None:
-    assert len(soon(lambda: leaf.read("/dev/zero"))) < 1_000_000
+    assert len(soon(lambda: locked_folder.read("/dev/zero"))) < 1_000_000

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from sojourn._sweeper import Lease
 from sojourn.record import Changes, Move
 from sojourn.release import ReleaseOutcome
 from sojourn.testing._subject import Subject, id_of
@@ -148,6 +149,28 @@ class Lists(Subject):
         self.created(user="eve", expires=self.clock() + 60)
         assert self.ids("ada") == []
         assert self.ids("eve") == [record.id]
+
+    def test_of_several_processes_one_sweeps(self) -> None:
+        """Law 12: processes that share a store take turns to sweep it.
+
+        The lease is stored beside the sessions, and no list and no count contains it.
+        """
+        leases = [Lease(self.store, self.clock, 300.0) for _ in range(3)]
+        if not getattr(self.store, "shared", True):
+            assert [lease.acquire() for lease in leases] == [True, True, True]
+            return
+        assert [lease.acquire() for lease in leases] == [True, False, False]
+        lives = self.created("lives")
+        assert self.ids() == [lives.id]
+        assert self.store.count(self.clock()) == 1
+        self.clock.advance(269)
+        assert [lease.acquire() for lease in leases] == [False, False, False]
+        self.clock.advance(1)
+        # The last one may have expired before, or been swept by an operator.
+        assert [lease.acquire() for lease in reversed(leases)] == [True, False, False]
+        self.clock.advance(270)
+        assert self.store.gc(self.clock(), 100) == 1
+        assert [lease.acquire() for lease in leases] == [True, False, False]
 
     # -- through the manager -----------------------------------------------------------------
 

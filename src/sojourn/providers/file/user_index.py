@@ -1,4 +1,4 @@
-"""Markers of the file provider: one empty file for each session of a user.
+"""UserIndex of the file provider: one empty file for each session of a user.
 
 The name is `<path>/ab/<digest of the user>.<id>`.  A user's name may contain any character, so its
 digest is used instead, which also spreads the markers over folders.  A marker is a hint: the
@@ -12,11 +12,11 @@ import contextlib
 import hashlib
 
 from sojourn.errors import StoreError
-from sojourn.providers.tree import Tree
+from sojourn.providers.file.tree import Tree
 from sojourn.record import is_id
 
 
-class Markers:
+class UserIndex:
     """The markers below one folder of a tree."""
 
     def __init__(self, tree: Tree, folder: str) -> None:

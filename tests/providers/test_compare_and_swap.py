@@ -6,14 +6,14 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from sojourn import AsyncWholeRecords, StoreUnavailable, WholeRecords
-from sojourn.providers import whole
+from sojourn import AsyncCompareAndSwapProvider, CompareAndSwapProvider, StoreUnavailable
+from sojourn.providers import compare_and_swap
 from sojourn.record import Changes, Merged, Move, Outcome, Record, merge
 
 ID, NEXT = "ab" + "0" * 62, "ab" + "1" * 62
 
 
-class Shelf(WholeRecords):
+class Shelf(CompareAndSwapProvider):
     """Records in a dict; the next few swaps fail, as if somebody had been faster."""
 
     def __init__(self, beaten: int = 0) -> None:
@@ -41,7 +41,7 @@ class Shelf(WholeRecords):
         yield from list(self.records.values())
 
 
-class AsyncShelf(AsyncWholeRecords):
+class AsyncShelf(AsyncCompareAndSwapProvider):
     """The same for asyncio."""
 
     def __init__(self, beaten: int = 0) -> None:
@@ -108,7 +108,7 @@ async def test_a_move_that_was_beaten_leaves_no_orphan_async() -> None:
 def test_a_move_to_an_id_that_is_taken_changes_nothing(
     beaten: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(whole, "PATIENCE", 0.01)
+    monkeypatch.setattr(compare_and_swap, "PATIENCE", 0.01)
     shelf = Shelf(beaten)
     shelf.create(RECORD)
     taken = RECORD._replace(id=NEXT)
@@ -119,7 +119,7 @@ def test_a_move_to_an_id_that_is_taken_changes_nothing(
 
 
 async def test_others_without_end_are_an_error_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(whole, "PATIENCE", 0.01)
+    monkeypatch.setattr(compare_and_swap, "PATIENCE", 0.01)
     shelf = Shelf(10**9)
     shelf.create(RECORD)
     with pytest.raises(StoreUnavailable, match="without a pause"):

@@ -54,7 +54,7 @@ class Interruptions(Subject):
         done: the store carries out the call, and only its answer is lost.
 
         Returns a function that removes the fault and returns whether it occurred.  If a subclass
-        does not define this hook, a provider derived from `WholeRecords` or `AsyncWholeRecords`
+        does not define this hook, a provider derived from `CompareAndSwapProvider` or `AsyncCompareAndSwapProvider`
         fails in its `read`, `create` and `swap`.
         """
         takes_back = interrupted_whole_records(self.trips.provider, step, done=done)

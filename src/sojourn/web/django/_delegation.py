@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
-from sojourn.web.django._inner import InnerSession
+from sojourn.web.django._session import InnerSession
 
 
-class Words:
+class Delegation:
     """Passes Sojourn's methods and properties on to the session inside."""
 
     def _get_session(self, no_load: bool = False) -> InnerSession:
@@ -111,6 +111,6 @@ class Words:
         return self._session.apply(key, function, default)
 
 
-for _verb in (Words.logout, Words.destroy, Words.regenerate_id):
+for _verb in (Delegation.logout, Delegation.destroy, Delegation.regenerate_id):
     # Django's templates call any method that they look up, except those with this attribute.
     _verb.alters_data = True  # type: ignore[attr-defined]

@@ -21,8 +21,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from sojourn._combining import Conversation, can_go_along
 from sojourn._loops import running_loop
+from sojourn._queue.combining import Conversation, can_go_along
 from sojourn._tokens import random_fraction
 from sojourn.record import Record
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sojourn._state import Standing
+from sojourn._session.state import Standing
 from sojourn.codec import encode_key
 from sojourn.session import Session
 from sojourn.web.django._expiry import ExpiringSession

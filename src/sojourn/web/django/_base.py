@@ -14,16 +14,16 @@ from django.conf import settings
 from django.contrib.sessions.backends.base import SessionBase
 from django.utils.module_loading import import_string
 
+from sojourn.web.django._delegation import Delegation
 from sojourn.web.django._expiry import EXPIRY
 from sojourn.web.django._flags import Flags
-from sojourn.web.django._inner import data_of
 from sojourn.web.django._managers import async_manager, manager
-from sojourn.web.django._words import Words
+from sojourn.web.django._session import data_of
 
 NOTHING: Any = object()
 
 
-class DjangoSession(Flags, Words, SessionBase):
+class DjangoSession(Flags, Delegation, SessionBase):
     """A session with the methods of Django's sessions and those of Sojourn's."""
 
     key_salt = "django.contrib.sessions.SessionStore"

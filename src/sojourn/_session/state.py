@@ -12,8 +12,8 @@ from enum import Enum, auto
 from typing import NamedTuple
 from weakref import WeakValueDictionary
 
-from sojourn._changes import ChangeSet
 from sojourn._cookies import Arrival
+from sojourn._session.changes import ChangeSet
 from sojourn._tokens import Tokens
 from sojourn.codec import Codec
 from sojourn.config import Config

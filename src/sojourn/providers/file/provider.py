@@ -24,15 +24,15 @@ from collections.abc import Iterator
 
 from sojourn.errors import CorruptRecord, OutcomeUnknown, StoreError, StoreUnavailable
 from sojourn.providers.base import followed
-from sojourn.providers.frame import pack, unpack
-from sojourn.providers.leaf import NEW, Folder, InTheWay, read, refusal
-from sojourn.providers.markers import Markers
-from sojourn.providers.tree import Tree, translated, usable
+from sojourn.providers.file.locked_folder import NEW, Folder, InTheWay, read, refusal
+from sojourn.providers.file.tree import Tree, translated, usable
+from sojourn.providers.file.user_index import UserIndex
+from sojourn.providers.serialization import pack, unpack
 from sojourn.record import Changes, Merged, Outcome, Record, is_id, is_live, merge
 
 LIVE, TOMBSTONE = 0o600, 0o400
 DIGITS = "0123456789abcdef"
-LEAVES = [f"{a}/{b}" for a in DIGITS for b in DIGITS]
+FOLDERS = [f"{a}/{b}" for a in DIGITS for b in DIGITS]
 """The 256 folders that hold session files, relative to the provider's path."""
 USERS = "users"
 
@@ -77,7 +77,7 @@ class FileProvider:
         """
         self._path = usable(path)
         self._tree = Tree(self._path, fsync=fsync)
-        self._markers = Markers(self._tree, USERS)
+        self._users = UserIndex(self._tree, USERS)
         self._reached: tuple[float, int, StoreError | None] = 0.0, 0, None
         """The last sweep: its `now`, the index of the folder it reached, and its first error."""
 
@@ -92,16 +92,16 @@ class FileProvider:
         if not data:
             # A foreign object in the place of a folder also makes the file look absent.  This must
             # raise InTheWay: an absent session would log the visitor out.
-            self._tree.check(_leaf_of(id))
+            self._tree.check(_folder_of(id))
         return None if data is None else unpack(id, data)
 
     @translated
     def create(self, record: Record) -> bool:
         """See `Provider.create`.  Writes the file and its marker, or neither."""
-        with self._tree.make(_leaf_of(record.id)).locked() as leaf:
-            if leaf.has(record.id):
+        with self._tree.make(_folder_of(record.id)).locked() as folder:
+            if folder.has(record.id):
                 return False
-            self._add(leaf, record)
+            self._add(folder, record)
             return True
 
     @translated
@@ -109,39 +109,39 @@ class FileProvider:
         """See `Provider.update`.  Merges under the lock of the folder."""
         id = record.id
         try:
-            leaf = self._tree.open(_leaf_of(id)).locked()
+            folder = self._tree.open(_folder_of(id)).locked()
         except FileNotFoundError:
             return Outcome.GONE
-        with leaf:
-            stored = _record_in(leaf, id)
+        with folder:
+            stored = _record_in(folder, id)
             merged = merge(stored, changes)
             if stored is None or not isinstance(merged, Merged):
                 return merged if isinstance(merged, Record) else Outcome.GONE
-            self._store(leaf, stored, merged)
+            self._store(folder, stored, merged)
             return merged.outcome
 
     @translated
     def destroy(self, id: str) -> Record | None:
         """See `Provider.destroy`.  A file that cannot be read is deleted too."""
         try:
-            leaf = self._tree.open(_leaf_of(id)).locked()
+            folder = self._tree.open(_folder_of(id)).locked()
         except FileNotFoundError:
             return None
-        with leaf:
+        with folder:
             try:
-                record = _record_in(leaf, id)
+                record = _record_in(folder, id)
             except CorruptRecord:
                 # The user of an unreadable record is unknown; `find` deletes the marker later.
                 record = Record(id, {}, 0.0, 0.0, 0.0)
             if record is not None:
-                self._delete(leaf, record)
+                self._delete(folder, record)
             return record
 
     def find(self, user: str | None, now: float) -> Iterator[Record]:
         """See `Provider.find`.  Skips sessions whose folder is blocked by a foreign file."""
         # All sessions are listed folder by folder: a move stays in its folder, so `followed` can
         # decide from the ids of one folder whether the successor is listed by itself.
-        for ids in map(self._ids, LEAVES) if user is None else [self._marked(user)]:
+        for ids in map(self._ids, FOLDERS) if user is None else [self._marked(user)]:
             for id in ids:
                 try:
                     record = followed(self.read, id, ids.__contains__)
@@ -157,11 +157,11 @@ class FileProvider:
     def count(self, now: float) -> int:
         """See `Provider.count`.  Relies on the hints in mode and mtime, and opens no file."""
         live = 0
-        for leaf in LEAVES:
-            for name, status in self._statuses(leaf):
+        for folder in FOLDERS:
+            for name, status in self._statuses(folder):
                 if stat.S_ISREG(status.st_mode) and status.st_mode & stat.S_IWUSR:
                     # A file without the owner's write permission is a tombstone.
-                    live += status.st_mtime > now and _belongs(name, leaf)
+                    live += status.st_mtime > now and _belongs(name, folder)
         return live
 
     def gc(self, now: float, limit: int) -> int:
@@ -173,9 +173,9 @@ class FileProvider:
         if swept_for != now:
             reached, trouble = 0, None
         sweep = Sweep(now, limit, trouble)
-        for number in range(reached, len(LEAVES)):
+        for number in range(reached, len(FOLDERS)):
             with sweep.noting(self._path):
-                self._sweep(LEAVES[number], sweep)
+                self._sweep(FOLDERS[number], sweep)
             # The limit may have left expired files in this folder, so the next call starts with it.
             if sweep.removed >= limit:
                 self._reached = now, number, sweep.trouble
@@ -193,7 +193,7 @@ class FileProvider:
             if os.stat(self._path).st_mode & 0o022:
                 unsafe.append(f"{self._path} can be written by others: chmod 0700 it")
         in_the_way = set[str]()
-        for folder in [USERS, *DIGITS, *LEAVES]:
+        for folder in [USERS, *DIGITS, *FOLDERS]:
             try:
                 self._tree.open(folder).close()
             except FileNotFoundError:
@@ -208,27 +208,27 @@ class FileProvider:
     # -- reading --------------------------------------------------------------------------------
 
     @translated
-    def _ids(self, leaf: str) -> set[str]:
-        return {name for name, _ in self._statuses(leaf) if _belongs(name, leaf)}
+    def _ids(self, folder: str) -> set[str]:
+        return {name for name, _ in self._statuses(folder) if _belongs(name, folder)}
 
     @translated
     def _marked(self, user: str) -> set[str]:
-        return self._markers.of(user)
+        return self._users.of(user)
 
-    def _statuses(self, leaf: str) -> Iterator[tuple[str, os.stat_result]]:
+    def _statuses(self, folder: str) -> Iterator[tuple[str, os.stat_result]]:
         """Yield name and status of each file in a folder; yield nothing if it is not a folder."""
         with contextlib.suppress(InTheWay):
-            yield from self._tree.statuses(leaf)
+            yield from self._tree.statuses(folder)
 
     @translated
     def _repair_locked(self, user: str, id: str) -> None:
         """Delete a marker, unless its session exists and belongs to the user."""
         # A writer adds the marker before the record, with this lock held.  Without the lock, the
         # marker of a session that is being created could be deleted here.
-        with self._tree.make(_leaf_of(id)).locked() as leaf:
-            record = _record_in(leaf, id)
+        with self._tree.make(_folder_of(id)).locked() as folder:
+            record = _record_in(folder, id)
             if record is None or record.user != user:
-                self._markers.remove(user, id)
+                self._users.remove(user, id)
 
     def _repair(self, user: str, id: str) -> None:
         """Delete a marker that a killed process left, unless a session is about to use it."""
@@ -237,73 +237,73 @@ class FileProvider:
 
     # -- writing --------------------------------------------------------------------------------
 
-    def _store(self, leaf: Folder, old: Record, merged: Merged) -> None:
+    def _store(self, folder: Folder, old: Record, merged: Merged) -> None:
         """Write the result of a merge: delete the record, replace it, or move it."""
         if merged.record is None:
-            self._delete(leaf, old)
+            self._delete(folder, old)
         elif merged.tombstone is None:
-            _write(leaf, merged.record)
-            leaf.settle()
+            _write(folder, merged.record)
+            folder.settle()
         else:
-            self._move(leaf, old, merged.record, merged.tombstone)
+            self._move(folder, old, merged.record, merged.tombstone)
 
-    def _add(self, leaf: Folder, record: Record) -> None:
+    def _add(self, folder: Folder, record: Record) -> None:
         """Write a new record and its marker, or neither."""
         try:
             if record.user is not None:
-                self._markers.add(record.user, record.id)
-            _write(leaf, record)
-            leaf.settle()
+                self._users.add(record.user, record.id)
+            _write(folder, record)
+            folder.settle()
         # These two mean that no file was written, so the marker has no session.
         except (OSError, StoreUnavailable):
             self._unmark(record)
             raise
         except OutcomeUnknown as error:
             # The file may or may not be there; deleting it makes sure that nothing is stored.
-            self._take_back(leaf, record, error)
+            self._take_back(folder, record, error)
             raise StoreUnavailable(str(error)) from error
 
-    def _move(self, leaf: Folder, old: Record, new: Record, tombstone: Record) -> None:
+    def _move(self, folder: Folder, old: Record, new: Record, tombstone: Record) -> None:
         """Write the new record, then replace the old one by its tombstone; or change nothing."""
         # Both files must be in the one folder whose lock is held.
         if new.id[:2] != old.id[:2]:
             raise StoreError("a session moves only to an id with the same first two digits")
         # `_add` leaves nothing behind if it fails, so the old record is still valid then.
-        self._add(leaf, new)
+        self._add(folder, new)
         try:
-            _write(leaf, tombstone)
+            _write(folder, tombstone)
         except OSError as error:
-            self._take_back(leaf, new, error)
+            self._take_back(folder, new, error)
             raise
         # The tombstone has its name now, so the move has happened and is not reversed.
-        leaf.settle()
+        folder.settle()
         self._unmark(old)
 
-    def _take_back(self, leaf: Folder, record: Record, error: Exception) -> None:
+    def _take_back(self, folder: Folder, record: Record, error: Exception) -> None:
         """Delete a new record after an error.
 
         Raises OutcomeUnknown if deleting it fails too.  The record then remains and is listed until
         it expires, although no client has a token for it.
         """
         try:
-            leaf.withdraw(record.id)
-            leaf.settle()
+            folder.withdraw(record.id)
+            folder.settle()
         except (OSError, StoreError) as another:
             raise OutcomeUnknown(
-                f"{leaf.path} refused a change, and then to undo it ({another}): "
+                f"{folder.path} refused a change, and then to undo it ({another}): "
                 f"the session {record.id}, of which nobody has the token, may stay until it expires"
             ) from error
         self._unmark(record)
 
-    def _delete(self, leaf: Folder, record: Record) -> None:
+    def _delete(self, folder: Folder, record: Record) -> None:
         # The file is deleted first: a marker without a session is harmless, the reverse is not.
-        leaf.remove(record.id)
-        leaf.settle()
+        folder.remove(record.id)
+        folder.settle()
         self._unmark(record)
 
     def _unmark(self, record: Record) -> None:
         if record.user is not None:
-            self._markers.remove(record.user, record.id)
+            self._users.remove(record.user, record.id)
 
     # -- gc -------------------------------------------------------------------------------------
 
@@ -313,13 +313,13 @@ class FileProvider:
         due = self._due(name, sweep.now)
         if not due:
             return
-        with self._tree.open(name).locked() as leaf:
+        with self._tree.open(name).locked() as folder:
             for id in due:
                 if id.startswith(NEW):
-                    leaf.remove(id)
+                    folder.remove(id)
                 elif sweep.removed < sweep.limit:
-                    with sweep.noting(leaf.path):
-                        sweep.removed += self._sweep_one(leaf, id, sweep.now)
+                    with sweep.noting(folder.path):
+                        sweep.removed += self._sweep_one(folder, id, sweep.now)
 
     def _due(self, name: str, now: float) -> list[str]:
         """Return the files that seem expired by their mtime, and leftover temporary files."""
@@ -330,39 +330,39 @@ class FileProvider:
                 due.append(id)
         return due
 
-    def _sweep_one(self, leaf: Folder, id: str, now: float) -> bool:
+    def _sweep_one(self, folder: Folder, id: str, now: float) -> bool:
         """Delete a file if its record has expired; correct its mtime if only that has passed."""
         try:
-            record = _record_in(leaf, id)
+            record = _record_in(folder, id)
         except CorruptRecord:
-            leaf.remove(id)  # its content is unreadable, so its mtime decides
+            folder.remove(id)  # its content is unreadable, so its mtime decides
             return True
         if record is None:
             return False
         if record.expires > now:
-            leaf.set_mtime(id, record.expires)
+            folder.set_mtime(id, record.expires)
             return False
-        self._delete(leaf, record)
+        self._delete(folder, record)
         return True
 
 
-def _leaf_of(id: str) -> str:
+def _folder_of(id: str) -> str:
     """Return the folder in which the session with this id is stored."""
     return f"{id[0]}/{id[1]}"
 
 
-def _belongs(name: str, leaf: str) -> bool:
+def _belongs(name: str, folder: str) -> bool:
     """Whether a file of this name could be a session stored in that folder."""
-    return is_id(name) and _leaf_of(name) == leaf
+    return is_id(name) and _folder_of(name) == folder
 
 
-def _record_in(leaf: Folder, id: str) -> Record | None:
+def _record_in(folder: Folder, id: str) -> Record | None:
     """Return the record in a folder, or None if there is none."""
-    data = leaf.read(id)
+    data = folder.read(id)
     return None if data is None else unpack(id, data)
 
 
-def _write(leaf: Folder, record: Record) -> None:
+def _write(folder: Folder, record: Record) -> None:
     """Write a record, with mode and mtime as the hints for `count` and `gc`."""
     mode = LIVE if record.successor is None else TOMBSTONE
-    leaf.write(record.id, pack(record), mode, record.expires)
+    folder.write(record.id, pack(record), mode, record.expires)

@@ -2,7 +2,7 @@
 
 Most releases make one update, and it is applied.  If releases of one session collide, they queue up
 within the process, the oldest first, and the first one, the leader, stores the changes of those
-that wait together with its own, in one update (`_turns`, `_combining`).  So only another process
+that wait together with its own, in one update (`turns`, `combining`).  So only another process
 can make a release repeat its work or overtake it again and again.  Random pauses help there.
 """
 
@@ -14,10 +14,10 @@ from contextlib import suppress
 from time import sleep
 from typing import Any, NamedTuple, TypeVar, cast
 
-from sojourn._background import async_undisturbed, undisturbed
 from sojourn._calls import PATIENCE, Call, Create, Destroy, Update, crowded, same_error
-from sojourn._combining import Conversation, Together, combined, settle
-from sojourn._turns import AsyncTurns, Turn, Turns
+from sojourn._loops import async_undisturbed, undisturbed
+from sojourn._queue.combining import Conversation, Together, combined, settle
+from sojourn._queue.turns import AsyncTurns, Turn, Turns
 from sojourn.errors import CorruptRecord, OutcomeUnknown
 from sojourn.providers.base import AsyncProvider, Provider
 from sojourn.record import Outcome, Record

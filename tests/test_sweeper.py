@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import builtins
 import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from sojourn import AsyncManager, Manager
+from sojourn._sweeper import LEASE
+from sojourn.providers.file import FileProvider
+from sojourn.record import Record
 from sojourn.testing import FakeClock
 from tests.forks import FORKS, in_child
 from tests.servers.process import BUSY
@@ -64,6 +70,48 @@ async def test_a_task_sweeps_until_close() -> None:
             await asyncio.sleep(0.005)
     await manager.close()
     assert len(asyncio.all_tasks()) == 1
+
+
+def test_of_the_workers_that_share_a_store_one_sweeps(tmp_path: Path) -> None:
+    """Eight of them, each of which has come to its turn three times before the lease expires."""
+    clock = FakeClock()
+    looks, sweeps = Counter[int](), list[int]()
+
+    class Watched(FileProvider):
+        def read(self, id: str) -> Record | None:
+            looks[builtins.id(self)] += 1
+            return super().read(id)
+
+        def gc(self, now: float, limit: int) -> int:
+            sweeps.append(builtins.id(self))
+            return super().gc(now, limit)
+
+    workers = [Manager(Watched(tmp_path), clock=clock, gc_interval=0.01) for _ in range(8)]
+    fill(workers[0])
+    for number in (1, 2):  # at the next turn, another worker may be the one
+        clock.advance(3600 * number)
+        looks.clear()
+        for worker in workers:
+            worker.start_gc()
+        until(lambda: len(looks) == 8 and min(looks.values()) >= 3)
+        for worker in workers:
+            worker.close()
+        assert len(sweeps) == number
+    assert [path.name for path in tmp_path.rglob("[0-9a-f]" * 64)] == [LEASE]
+
+
+def test_nothing_sweeps_a_store_that_needs_no_sweep() -> None:
+    manager = Manager("redis://127.0.0.1:1")
+    manager.start_gc()
+    assert threads() == []
+    manager.close()
+
+
+async def test_no_task_sweeps_a_store_that_needs_no_sweep() -> None:
+    manager = AsyncManager("redis://127.0.0.1:1")
+    manager.start_gc()
+    assert len(asyncio.all_tasks()) == 1
+    await manager.close()
 
 
 def test_a_sweep_that_fails_is_logged_and_the_next_one_comes(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from typing import Any, NoReturn, Self, TypeVar, get_origin, is_typeddict, overload
 
-from sojourn._state import SessionState
+from sojourn._session.state import SessionState
 from sojourn.codec import decode_key, encode_key, shown
 from sojourn.errors import CorruptRecord, EncodeError, SessionGone, SessionReleased
 

@@ -1,19 +1,21 @@
-"""The sorted sets are hints: whatever was lost, count and lists are right again.
+"""Whatever the sorted sets have lost, count and lists are right again.
 
-By `gc()` at once, and without it after at most one lifetime.
+`repair()` corrects them at once; without it they are right after at most one lifetime.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from itertools import cycle
+from pathlib import Path
 from random import Random
 
 import pytest
 
-from sojourn import Manager
-from sojourn.providers.base import Provider
-from sojourn.providers.redis import RedisProvider
+from sojourn import AsyncManager, Manager
+from sojourn.cli import main
+from sojourn.providers.redis import AsyncRedisProvider, RedisProvider
 from sojourn.record import Changes, Move, Record
 from sojourn.testing import FakeClock
 from tests.redis.stores import HOUR, Make, Names, id_of, record_of
@@ -33,7 +35,7 @@ def server() -> Iterator[Redis]:
 
 
 @pytest.fixture
-def store(make: Make, server: Redis) -> Provider:
+def store(make: Make, server: Redis) -> RedisProvider:
     return make(server.url())
 
 
@@ -43,7 +45,7 @@ def tags_in_turn(tags: list[str] | None) -> Iterator[str | None]:
         yield from [tag] * len(USERS)
 
 
-def filled(store: Provider, count: int, *, tags: list[str] | None = None) -> list[Record]:
+def filled(store: RedisProvider, count: int, *, tags: list[str] | None = None) -> list[Record]:
     """Records of all users, in these tags or anywhere."""
     records = [
         record_of(number, now=NOW, user=USERS[number % 4], tag=tag)
@@ -57,7 +59,7 @@ def of(records: Iterable[Record], user: str | None) -> list[str]:
     return sorted(record.id for record in records if user in (None, record.user))
 
 
-def is_right(store: Provider, alive: list[Record], now: float = NOW) -> bool:
+def is_right(store: RedisProvider, alive: list[Record], now: float = NOW) -> bool:
     """Whether count and lists say what lives."""
     return store.count(now) == len(alive) and all(
         of(store.find(user, now), None) == of(alive, user) for user in USERS
@@ -70,80 +72,79 @@ def lose(server: Redis | RedisCluster, keys: Iterable[str]) -> None:
         assert holder.cli("DEL", key) == 1
 
 
-# -- by a sweep ----------------------------------------------------------------------------------
+# -- by a repair ---------------------------------------------------------------------------------
 
 
-def test_what_is_whole_stays_as_it_is(store: Provider) -> None:
+def test_what_is_whole_stays_as_it_is(store: RedisProvider) -> None:
     records = filled(store, 40)
-    for _ in range(3):
-        assert store.gc(NOW, 100) == 0
+    for work in (store.repair, lambda: store.gc(NOW, 100), store.repair):
+        assert work() == 0
         assert is_right(store, records)
 
 
-def test_after_everything_was_lost_it_begins_anew(store: Provider, server: Redis) -> None:
+def test_after_everything_was_lost_it_begins_anew(store: RedisProvider, server: Redis) -> None:
     filled(store, 40)
-    assert store.gc(NOW, 100) == 0
     server.flush()
     assert is_right(store, [])
     records = filled(store, 10)
-    for _ in range(2):
-        assert is_right(store, records)
-        assert store.gc(NOW, 100) == 0
+    assert is_right(store, records)
+    assert store.repair() == 0
+    assert is_right(store, records)
 
 
-@pytest.mark.parametrize("swept", [False, True], ids=["never swept", "swept before"])
 @pytest.mark.parametrize("lost", ["live", "users", "retired", "all"])
 def test_lost_sets_are_made_again(
-    store: Provider, server: Redis, names: Names, lost: str, swept: bool
+    store: RedisProvider, server: Redis, names: Names, lost: str
 ) -> None:
-    """Those in which something was entered since, too.
-
-    Those of tombstones are not, once a sweep has seen the others whole: Redis drops the hashes.
-    """
+    """Those in which something was entered since, too."""
     records = filled(store, 40, tags=TAGS)
     move = Move(id_of("next", records[3].id[:2]), "eve", None, None, NOW + 60)
     store.update(records[3], Changes(NOW, move=move))
     records[3] = records[3]._replace(id=move.id, user="eve")
-    if swept:
-        assert store.gc(NOW, 100) == 0
-    kinds = ["live", "users"] if lost == "all" else [lost]
-    tags = [records[3].id] if lost == "retired" else TAGS
-    lose(server, [getattr(names, kind)(tag) for kind in kinds for tag in tags])
+    kinds = ["live", "users", "retired"] if lost == "all" else [lost]
+    for kind in kinds:
+        tags = [records[3].id] if kind == "retired" else TAGS
+        lose(server, [getattr(names, kind)(tag) for tag in tags])
     records.append(record_of("late", now=NOW, user="ada", tag=TAGS[0]))
     store.create(records[-1])
-    assert store.gc(NOW, 100) == 0
+    signed_in = sum(record.user is not None for record in records[:-1])
+    missing = {"live": 40, "users": signed_in, "retired": 1, "all": 40 + signed_in + 1}
+    assert store.repair() == missing[lost]
     assert is_right(store, records)
-    assert store.gc(NOW + 60, 100) == (0 if lost == "retired" and swept else 1)
+    assert store.repair() == 0
+    assert store.gc(NOW + 60, 100) == 1  # the tombstone
     assert is_right(store, records, NOW + 60)
 
 
 def test_entries_of_lost_records_are_forgotten(
-    store: Provider, server: Redis, names: Names
+    store: RedisProvider, server: Redis, names: Names
 ) -> None:
     records = filled(store, 40)
     lose(server, [names.hash(record.id) for record in records[::3]])
     alive = [record for number, record in enumerate(records) if number % 3]
-    assert store.count(NOW) == 40  # a hint
-    assert of(store.find("ada", NOW), None) == of(alive, "ada")  # but no list shows what is gone
-    assert store.gc(NOW, 100) == 0
+    assert store.count(NOW) == 40
+    assert of(store.find("ada", NOW), None) == of(alive, "ada")  # no list shows what is gone
+    users = sum(record.user is not None for record in records[::3])
+    assert store.repair() == len(records[::3]) + users
     assert is_right(store, alive)
 
 
-def test_a_cluster_heals_as_well(make: Make, redis_cluster: RedisCluster, names: Names) -> None:
+def test_a_cluster_is_repaired_as_well(
+    make: Make, redis_cluster: RedisCluster, names: Names
+) -> None:
     store = make(redis_cluster.url())
     records = filled(store, 60, tags=TAGS)
     lose(redis_cluster, [names.live(tag) for tag in TAGS] + [names.users(tag) for tag in TAGS[:2]])
     lose(redis_cluster, [names.hash(record.id) for record in records[50:]])
-    assert store.gc(NOW, 100) == 0
+    assert store.repair() > 0
     assert is_right(store, records[:50])
 
 
 def test_what_redis_has_evicted_is_not_counted(make: Make) -> None:
-    """Whatever it took: sessions, sorted sets, marks."""
+    """Whatever it took: sessions, sorted sets."""
     with Redis(maxmemory="12mb", maxmemory_policy="allkeys-lru") as server:
         store = make(server.url())
         records = filled(store, 3000)
-        assert store.gc(NOW, 100) == 0
         noise = 0
         while server.cli("INFO", "stats")["evicted_keys"] < 4000:
             server.cli("SET", f"noise:{noise}", b"x" * 5000)
@@ -151,8 +152,33 @@ def test_what_redis_has_evicted_is_not_counted(make: Make) -> None:
         server.cli("CONFIG SET", "maxmemory", 0)
         alive = [record for record in records if store.read(record.id)]
         assert len(alive) < 2500
-        assert store.gc(NOW, 100) == 0
+        assert store.repair() > 0
         assert is_right(store, alive)
+
+
+async def test_the_managers_and_the_command_repair(
+    server: Redis,
+    names: Names,
+    prefix: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    store = RedisProvider(server.url(), prefix=prefix)
+    records = filled(store, 4, tags=["ab"])
+    lose(server, [names.live("ab")])
+    assert Manager(store).repair() == 4
+    lose(server, [names.live("ab")])
+    aio = AsyncManager(AsyncRedisProvider(server.url(), prefix=prefix))
+    assert await aio.repair() == 4
+    await aio.close()
+    lose(server, [names.live("ab")])
+    config = tmp_path / "sojourn.json"
+    settings = {"provider": "redis", "provider_config": {"address": server.url(), "prefix": prefix}}
+    config.write_text(json.dumps(settings))
+    assert main(["repair", "--config", str(config)]) == 0
+    assert capsys.readouterr().out == "4 repaired\n"
+    assert is_right(store, records)
+    store.close()
 
 
 # -- of many -------------------------------------------------------------------------------------
@@ -161,7 +187,7 @@ MANY, LARGEST = 2600, 1000
 
 
 @pytest.fixture
-def many(store: Provider, server: Redis, names: Names) -> list[Record]:
+def many(store: RedisProvider, server: Redis, names: Names) -> list[Record]:
     """Many records: a thousand of one tag in the order of their expiry, the rest anywhere."""
     server.flush()
     records = filled(store, MANY - LARGEST, tags=[f"{tag:02x}" for tag in range(5)])
@@ -171,34 +197,31 @@ def many(store: Provider, server: Redis, names: Names) -> list[Record]:
     ]
     assert all(store.create(record) for record in largest)
     assert server.cli("ZCARD", names.live("ab")) == LARGEST
-    assert store.gc(NOW, 100) == 0
     return largest + records
 
 
 @pytest.mark.parametrize("rank", [0, 399, 400, 401, 799, LARGEST - 1])
-def test_a_lost_one_is_found_wherever_it_stands(
-    store: Provider, server: Redis, names: Names, many: list[Record], rank: int
+def test_a_lost_one_is_found_wherever_it_is(
+    store: RedisProvider, server: Redis, names: Names, many: list[Record], rank: int
 ) -> None:
-    """A sweep looks at 400 of a set, the next one at others."""
+    """A run of the script examines 400 entries of a set."""
     lose(server, [names.hash(many.pop(rank).id)])
-    sweeps = 0
-    while not is_right(store, many):
-        assert store.gc(NOW, 100) == 0
-        sweeps += 1
-        assert sweeps <= 4
+    assert store.repair() == 2
+    assert is_right(store, many)
 
 
-def test_where_one_is_lost_all_are_looked_at(
-    store: Provider, server: Redis, names: Names, many: list[Record]
+def test_where_many_are_lost_all_are_found(
+    store: RedisProvider, server: Redis, names: Names, many: list[Record]
 ) -> None:
+    """Each entry that is removed lowers the rank of those that follow it."""
     lost = {record.id for record in Random(1).sample(many[:LARGEST], 600)}
     lose(server, [names.hash(id) for id in lost])
-    assert store.gc(NOW, 100) == 0
+    assert store.repair() == 2 * len(lost)
     assert is_right(store, [record for record in many if record.id not in lost])
 
 
 def test_many_are_entered_again(
-    store: Provider, server: Redis, names: Names, many: list[Record]
+    store: RedisProvider, server: Redis, names: Names, many: list[Record]
 ) -> None:
     """By more than one step of SCAN, among keys of others."""
     for number in range(1500):
@@ -206,14 +229,12 @@ def test_many_are_entered_again(
     tags = {record.id[:2] for record in many}
     lose(server, [names.live(tag) for tag in tags] + [names.users(tag) for tag in tags])
     scans = server.commands()["scan"]
-    assert store.gc(NOW, 100) == 0
+    assert store.repair() > MANY
     assert is_right(store, many)
     assert server.commands()["scan"] - scans >= 4
-    assert store.gc(NOW, 100) == 0
-    assert server.commands()["scan"] - scans <= 10  # once was enough
 
 
-# -- without a sweep -----------------------------------------------------------------------------
+# -- without a repair ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("lost", ["live", "users", "hash"])
@@ -243,7 +264,7 @@ def test_it_heals_by_itself_within_a_lifetime(server: Redis, lost: str) -> None:
 
 
 def test_where_nobody_sweeps_new_sessions_forget_old_entries(
-    store: Provider, server: Redis, names: Names
+    store: RedisProvider, server: Redis, names: Names
 ) -> None:
     """Redis drops the hashes by itself; each beginning forgets two entries of its tag."""
     for number in range(20):
@@ -259,7 +280,7 @@ def test_where_nobody_sweeps_new_sessions_forget_old_entries(
 
 
 def test_where_nobody_sweeps_tombstones_are_forgotten_too(
-    store: Provider, server: Redis, names: Names
+    store: RedisProvider, server: Redis, names: Names
 ) -> None:
     """Else each sign-in would leave an entry behind for ever."""
     for number in range(50):
@@ -271,16 +292,16 @@ def test_where_nobody_sweeps_tombstones_are_forgotten_too(
     assert server.cli("ZCARD", names.retired("ab")) < 10
 
 
-def test_long_names_hold_redis_up_no_longer(store: Provider, server: Redis) -> None:
-    """A step of a sweep is short work, whoever is signed in."""
+def test_long_names_hold_redis_up_no_longer(store: RedisProvider, server: Redis) -> None:
+    """A step of a repair is short, however long the names of the users are."""
     took = list[float]()
     for length in (3, 255):
         server.flush()
         for number in range(390):
             user = str(number).rjust(length, "u")
             store.create(record_of(number, now=NOW, tag="ab", user=user))
-        store.gc(NOW, 10)
+        store.repair()
         server.cli("CONFIG RESETSTAT")
-        store.gc(NOW, 10)
+        store.repair()
         took.append(server.cli("INFO", "commandstats")["cmdstat_evalsha"]["usec"])
     assert took[1] < 10 * took[0]

@@ -18,7 +18,7 @@ PATIENCE = 5.0
 """Seconds for which an update or a deletion is repeated while others write the same record."""
 
 
-class WholeRecords(ABC):
+class CompareAndSwapProvider(ABC):
     """A base class for providers whose store swaps whole records; a subclass needs four methods.
 
     Here a move takes several steps: the new record is created, the old one is swapped for its
@@ -183,7 +183,7 @@ class WholeRecords(ABC):
         """Do nothing; override it if the provider holds connections."""
 
 
-class AsyncWholeRecords(ABC):
+class AsyncCompareAndSwapProvider(ABC):
     """A base class for providers whose store swaps whole records; a subclass needs four methods.
 
     Here a move takes several steps: the new record is created, the old one is swapped for its

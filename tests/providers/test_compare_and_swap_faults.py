@@ -14,7 +14,13 @@ from typing import Any, TypeVar
 
 import pytest
 
-from sojourn import AsyncWholeRecords, OutcomeUnknown, StoreError, StoreUnavailable, WholeRecords
+from sojourn import (
+    AsyncCompareAndSwapProvider,
+    CompareAndSwapProvider,
+    OutcomeUnknown,
+    StoreError,
+    StoreUnavailable,
+)
 from sojourn.record import Changes, Move, Outcome, Record
 
 T = TypeVar("T")
@@ -31,7 +37,7 @@ STEPS = 9
 Plan = dict[int, str]
 
 
-class Shelf(WholeRecords):
+class Shelf(CompareAndSwapProvider):
     """Records in a dict, of which some calls fail."""
 
     def __init__(self, plan: Plan) -> None:
@@ -76,7 +82,7 @@ class Shelf(WholeRecords):
         yield from self.call(lambda: list(self.records.values()))
 
 
-class AsyncShelf(AsyncWholeRecords):
+class AsyncShelf(AsyncCompareAndSwapProvider):
     """The same for asyncio."""
 
     def __init__(self, plan: Plan) -> None:

@@ -1,0 +1,101 @@
+"""The repair of the sorted sets (the indexes), for which the hashes are authoritative.
+
+A hash may disappear without its entries (evicted, deleted by hand), and a sorted set without its
+hashes.  Each write that changes the expiry of a session also writes its entries, and sessions and
+entries that are not renewed expire, so both faults disappear within the lifetime of a session.
+This repair corrects them at once, in steps that occupy Redis for about a millisecond each.
+"""
+
+from __future__ import annotations
+
+from sojourn.providers.redis import census
+from sojourn.providers.redis.asking import Asker, AsyncAsker, AsyncWire, Wire
+from sojourn.providers.redis.census import EXAMINED
+from sojourn.providers.redis.layout import Layout
+
+STEP = 1000
+"""The number of keys that one page of a SCAN examines."""
+MOST = 1_000_000
+"""The most entries of one set that are examined, even if the server reports a greater size."""
+
+
+class IndexRepair:
+    """Repairs the sorted sets of one prefix."""
+
+    def __init__(self, asker: Asker, layout: Layout) -> None:
+        self._asker = asker
+        self._layout = layout
+
+    def run(self) -> int:
+        """Add missing entries and remove wrong ones; return the number of both."""
+        repaired = 0
+        for server in self._asker.wire.servers():
+            repaired += self._enter_all(server)
+        sizes = self._asker.ask_all(census.sizes(self._layout))
+        for (tag, which), size in zip(census.sets(), sizes, strict=True):
+            # The reply is None if the key is not a sorted set.
+            repaired += self._verify(tag, which, min(size or 0, MOST))
+        return repaired
+
+    def _enter_all(self, server: Wire) -> int:
+        """Add the entries of every hash of one server; return how many were missing."""
+        entered = 0
+        scan = census.Scan(self._layout, STEP)
+        while not scan.ended:
+            ids = scan.ids(self._asker.ask_at(server, scan.command()))
+            if ids:
+                added = self._asker.repeat_all([census.enter(self._layout, id) for id in ids])
+                entered += sum(filter(None, added))
+        return entered
+
+    def _verify(self, tag: str, which: int, size: int) -> int:
+        """Remove the wrong entries of a set of this size; return their number."""
+        rank = removed = 0
+        while rank < size:
+            wrong = self._asker.repeat(census.verify(self._layout, tag, which, rank))
+            # Each removed entry lowers the rank of all that follow it.
+            rank += EXAMINED - wrong
+            size -= wrong
+            removed += wrong
+        return removed
+
+
+class AsyncIndexRepair:
+    """Repairs the sorted sets of one prefix."""
+
+    def __init__(self, asker: AsyncAsker, layout: Layout) -> None:
+        self._asker = asker
+        self._layout = layout
+
+    async def run(self) -> int:
+        """Add missing entries and remove wrong ones; return the number of both."""
+        repaired = 0
+        async for server in self._asker.wire.servers():
+            repaired += await self._enter_all(server)
+        sizes = await self._asker.ask_all(census.sizes(self._layout))
+        for (tag, which), size in zip(census.sets(), sizes, strict=True):
+            # The reply is None if the key is not a sorted set.
+            repaired += await self._verify(tag, which, min(size or 0, MOST))
+        return repaired
+
+    async def _enter_all(self, server: AsyncWire) -> int:
+        """Add the entries of every hash of one server; return how many were missing."""
+        entered = 0
+        scan = census.Scan(self._layout, STEP)
+        while not scan.ended:
+            ids = scan.ids(await self._asker.ask_at(server, scan.command()))
+            if ids:
+                added = await self._asker.repeat_all([census.enter(self._layout, id) for id in ids])
+                entered += sum(filter(None, added))
+        return entered
+
+    async def _verify(self, tag: str, which: int, size: int) -> int:
+        """Remove the wrong entries of a set of this size; return their number."""
+        rank = removed = 0
+        while rank < size:
+            wrong = await self._asker.repeat(census.verify(self._layout, tag, which, rank))
+            # Each removed entry lowers the rank of all that follow it.
+            rank += EXAMINED - wrong
+            size -= wrong
+            removed += wrong
+        return removed

@@ -199,6 +199,36 @@ async def test_a_fault_of_the_store_reaches_each_request_by_itself(error: Except
     assert len({id(failure) for failure in failed}) == len(failed) == 19
 
 
+class Stop(BaseException):
+    """As SystemExit, or a timeout of a library that does not want to be caught."""
+
+
+@pytest.mark.parametrize("error", [OutcomeUnknown("lost"), Stop()], ids=repr)
+async def test_only_a_release_that_was_sent_is_in_doubt(
+    monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    """Those that wait behind it, and of which nothing was written, are stored after it."""
+    monkeypatch.setattr(combining, "SLICE", -1.0)  # each goes alone
+    site = Site({"list": []})
+    visitor = await site.visitor()
+    update, lost = site.store.update, list[object]()
+
+    async def lose(record: Record, changes: Changes) -> Outcome | Record:
+        outcome = await update(record, changes)
+        if site.store.updates > 20 and not lost:  # after each has tried by itself
+            lost.append(outcome)
+            raise error
+        return outcome
+
+    monkeypatch.setattr(site.store, "update", lose)
+    releases = await site.overlap(visitor, *map(append, range(20)))
+    failed = [release for release in releases if isinstance(release, BaseException)]
+    assert lost == [Outcome.APPLIED]
+    assert [type(failure) for failure in failed] == [type(error)]
+    assert {release.outcome for release in releases if release not in failed} == {"saved"}
+    assert sorted((await site.stored(visitor))["list"]) == [*range(20)]
+
+
 @pytest.mark.parametrize("seed", range(20 * FACTOR))
 async def test_whoever_is_cancelled_no_other_request_suffers(seed: int) -> None:
     """Not even where the request is cancelled that stores the changes of the others."""
@@ -457,10 +487,6 @@ def test_of_releases_that_emptied_a_session_the_last_one_ended_it() -> None:
     assert together is not None
     settle(together, Outcome.EMPTIED)
     assert [one.result() for one in pair] == [Outcome.APPLIED, Outcome.EMPTIED]
-
-
-class Stop(BaseException):
-    """As SystemExit, or a timeout of a library that does not want to be caught."""
 
 
 async def test_what_one_function_raises_hits_no_other_request() -> None:

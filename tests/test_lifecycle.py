@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -518,3 +519,51 @@ def test_a_request_has_one_new_id_however_often_it_asks(
     assert told == session.id
     assert [info.id for info in manager.sessions()] == [told]
     assert (told == before) is not known
+
+
+class Preceded(MemoryProvider):
+    """Lets others act right before each update, in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.others: list[Callable[[], object]] = []
+
+    def update(self, record: Record, changes: Changes) -> Outcome | Record:
+        if self.others:
+            self.others.pop(0)()
+        return super().update(record, changes)
+
+
+@pytest.mark.parametrize(
+    ("deeds", "outcome", "reported"),
+    [
+        (["eve"], "saved", ["collided"]),
+        (["eve", "zoe"], "saved", ["collided"]),
+        (["eve", "ada"], "saved", []),
+        (["eve", None], "late", ["late"]),
+    ],
+    ids=["overruled", "overruled twice", "taken back", "ended"],
+)
+def test_a_collision_is_reported_where_a_change_was_overruled_in_the_end(
+    deeds: list[str | None], outcome: str, reported: list[str]
+) -> None:
+    provider, events = Preceded(), list[str]()
+    manager = Manager(provider, on_event=lambda name, _: events.append(name))
+    with manager.open({}) as session:
+        session["cart"] = {"name": "ada"}
+    session = manager.start(cookie(session.released))
+
+    def act(name: str | None) -> None:
+        rival = provider.read(str(session.id))
+        assert rival is not None
+        if name is None:
+            provider.destroy(rival.id)
+        else:
+            put = {encode_key("cart"): CODEC.encode({"name": name})}
+            MemoryProvider.update(provider, rival, Changes(rival.seen, put=put))
+
+    session["cart"]["name"] = "bob"
+    provider.others = [partial(act, name) for name in deeds]
+    events.clear()
+    assert manager.release(session).outcome == outcome
+    assert events == reported

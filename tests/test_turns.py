@@ -218,7 +218,8 @@ async def test_releases_that_are_given_back_keep_their_order() -> None:
     turns = AsyncTurns()
     turn = await enter(turns)
     tasks = await companions(turns, 4)
-    claimed = turn.claim(3)
+    turn.claim(3)
+    claimed = turn.others
     assert [other.claimed for other in claimed] == [True] * 3
     turn.give_back(claimed)
     assert [other.claimed for other in claimed] == [False] * 3
@@ -238,7 +239,8 @@ async def test_a_release_that_was_cancelled_is_not_given_back() -> None:
     turns = AsyncTurns()
     turn = await enter(turns)
     cancelled, second = await companions(turns, 2)
-    claimed = turn.claim(2)
+    turn.claim(2)
+    claimed = turn.others
     cancelled.cancel()
     await asyncio.sleep(0)
     assert cancelled.cancelled()
@@ -253,7 +255,8 @@ def test_a_thread_whose_time_was_up_while_it_was_claimed_goes_on(pool: ThreadPoo
     turn = entered(turns.enter(ID, PATIENCE))
     waiting = pool.submit(turns.enter, ID, 0.05, conversation())
     until(lambda: queued(turns) == 2)
-    claimed = turn.claim(1)
+    turn.claim(1)
+    claimed = turn.others
     until(lambda: claimed[0].left)
     turn.give_back(claimed)
     other = entered(waiting.result(PATIENCE))
@@ -271,7 +274,8 @@ async def test_releases_that_a_lost_turn_gives_back_go_on_without_one(
     turns = AsyncTurns()
     lost = await enter(turns)
     tasks = await companions(turns, 2)
-    claimed = lost.claim(2)
+    lost.claim(2)
+    claimed = lost.others
     third = asyncio.create_task(enter(turns))
     await asyncio.sleep(0)
     monkeypatch.setattr(turns_module, "LONGEST_TURN", -1.0)
@@ -539,6 +543,37 @@ def test_ctrl_c_at_any_line_of_entering_loses_no_turn(
         if third is not None:
             assert third.result(PATIENCE).inherited == record(1)
             third.result().leave()
+        assert turns._by_id == {}
+        step += 1
+    assert step > 10
+
+
+@pytest.mark.parametrize("given_back", [False, True])
+def test_ctrl_c_at_any_line_of_claiming_loses_no_release(
+    pool: ThreadPoolExecutor, given_back: bool
+) -> None:
+    """Nor in the middle of giving them back."""
+    step, more = 1, True
+    while more:
+        turns = Turns()
+        first = entered(turns.enter(ID, 0))
+        futures = []
+        for number in range(3):
+            futures.append(pool.submit(turns.enter, ID, PATIENCE, conversation()))
+            until(lambda turns=turns, number=number: queued(turns) == 2 + number)  # type: ignore[misc]
+
+        def claim(first: Turn = first) -> None:
+            first.claim(2)
+            if given_back:
+                first.give_back(first.others)
+
+        more = interrupted(claim, step)
+        first.give_back(first.others)
+        first.leave(record(1))
+        for future in futures:
+            turn = entered(future.result(PATIENCE))
+            assert (turn.claimed, turn.taken) == (False, False)
+            turn.leave(record(1))
         assert turns._by_id == {}
         step += 1
     assert step > 10

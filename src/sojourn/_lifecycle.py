@@ -354,13 +354,13 @@ class Lifecycle:
                 raise crowded()
             # Always from the first difference: the values of the last try contain changes of
             # another request, which would now count as changes of this one.
-            again, overruled = state.changes.rebase(delta, answer.fields)
-            collided = collided or overruled
+            again, collided = state.changes.rebase(delta, answer.fields)
             # The merged values may be larger than those of either request.
             self._check_size(again, answer)
             changes = self._changes(state, again, due=due)
             answer = yield Update(answer, changes)
-        if collided:
+        # Of a release that came too late, nothing was stored that could overrule another request.
+        if collided and answer is not Outcome.GONE:
             self.report("collided", origin.id)
         if answer is Outcome.APPLIED:
             return self._stored(state, delta, changes)

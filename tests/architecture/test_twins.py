@@ -40,6 +40,7 @@ WORDS = {
     "aclosing": "closing",
     "aiter": "iter",
     "anext": "next",
+    "async_each": "each",
     "async_provider_for": "provider_for",
     "async_run": "run",
     "async_sleep": "sleep",

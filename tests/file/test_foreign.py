@@ -231,11 +231,10 @@ def test_nothing_is_written_through_a_link_on_the_way(
     for write in refused:
         with pytest.raises(StoreUnavailable, match=f"{real} must be a folder, and no symbolic"):
             write()
+    # The session itself is not behind the link: it ends, and its marker stays.
     assert provider.gc(5000.0, 10) == (1 if place.startswith("users") else 0)
     after = {path: path.read_bytes() for path in elsewhere.rglob("*") if path.is_file()}
-    if not place.startswith("users"):
-        assert after == before
-    assert after.keys() <= before.keys()
+    assert after == before
 
 
 @pytest.mark.parametrize("kind", NO_FOLDERS)

@@ -183,6 +183,15 @@ def test_a_write_that_is_still_on_its_way_does_not_lose_the_session() -> None:
     assert shelf.records.keys() == {OLD}
 
 
+def test_a_creation_that_is_still_on_its_way_leaves_a_doubt() -> None:
+    """Nothing is there yet that the undo could delete, and it comes all the same."""
+    shelf = Shelf({0: "lost"})
+    with pytest.raises(OutcomeUnknown):
+        shelf.update(RECORD, MOVE)
+    assert shelf.create(RECORD._replace(id=NEW))
+    assert shelf.records.keys() == {OLD, NEW}
+
+
 def test_where_the_store_does_not_answer_again_nothing_is_undone() -> None:
     """The old id may be a tombstone by now, and the new record all that is left."""
     for mode in ("lost", "lost and done"):

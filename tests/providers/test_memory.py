@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import gc
+import sys
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
 
 import pytest
 
+from sojourn.providers import memory
 from sojourn.providers.memory import WIDTH, MemoryProvider
 from sojourn.record import Changes, Move, Record
 from tests.forks import FORKS, in_child
@@ -76,35 +81,62 @@ def test_a_session_that_moves_while_others_are_listed_is_not_missed(user: str | 
     assert sorted(one.id for one in provider.find(user, 1100.0)) == seen
 
 
-class Watched(MemoryProvider):
-    """Reads an id, as others may, between the steps of an update."""
+def at_each_line(work: Callable[[], object], look: Callable[[], object]) -> None:
+    """Do a work, and look before each line of the provider, as another thread may."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.watched: str | None = None
-        self.saw: list[str | None] = []
+    def tracer(frame: FrameType, event: str, _: Any) -> Any:
+        if frame.f_code.co_filename != memory.__file__:
+            return None
+        if event == "line":
+            sys.settrace(None)
+            look()
+            sys.settrace(tracer)
+        return tracer
 
-    def _add(self, record: Record) -> None:
-        self.look()
-        super()._add(record)
-        self.look()
-
-    def look(self) -> None:
-        if self.watched is not None:
-            stands = self.read(self.watched)
-            assert stands is not None
-            assert stands.successor is None or self.read(stands.successor) is not None
-            self.saw.append(stands.successor)
+    sys.settrace(tracer)
+    try:
+        work()
+    finally:
+        sys.settrace(None)
 
 
-def test_who_reads_during_a_move_sees_before_or_after() -> None:
-    provider = Watched()
-    old = record(1, 2000.0, "ada")
+@pytest.fixture
+def moving() -> tuple[MemoryProvider, Callable[[], object]]:
+    """A provider with one session, and its move to another id."""
+    provider, old = MemoryProvider(), record(1, 2000.0, "ada")
     provider.create(old)
-    provider.watched = old.id
     move = Move(f"{2:064x}", "ada", 1100.0, None, 1110.0)
-    provider.update(old, Changes(1100.0, move=move))
-    assert provider.saw == [None, None, None, move.id]
+    return provider, lambda: provider.update(old, Changes(1100.0, move=move))
+
+
+def test_who_reads_during_a_move_sees_before_or_after(
+    moving: tuple[MemoryProvider, Callable[[], object]],
+) -> None:
+    provider, move = moving
+    saw = []
+
+    def look() -> None:
+        stands, new = provider.read(f"{1:064x}"), provider.read(f"{2:064x}")
+        assert stands is not None
+        assert (stands.successor is None) == (new is None)
+        saw.append(stands.successor)
+
+    at_each_line(move, look)
+    assert saw == sorted(saw, key=bool)
+    assert {*saw} == {None, f"{2:064x}"}
+
+
+@pytest.mark.parametrize("fork", FORKS)
+def test_a_child_of_a_fork_during_a_move_has_one_session(
+    moving: tuple[MemoryProvider, Callable[[], object]], fork: str
+) -> None:
+    provider, move = moving
+
+    def work() -> None:
+        assert provider.count(1100.0) == 1
+        assert len(list(provider.find("ada", 1100.0))) == 1
+
+    at_each_line(move, lambda: in_child(work, fork))
 
 
 @pytest.mark.parametrize("fork", FORKS)

@@ -20,7 +20,7 @@ from sojourn.record import Changes, Outcome
 from sojourn.testing._bridge import Blocking, Bridge
 from sojourn.testing._subject import bare
 from tests.redis.stores import Make, maker, record_of
-from tests.servers.process import wait_until
+from tests.servers.process import free_port, wait_until
 from tests.servers.redis import PASSWORD, Redis, fresh_prefix
 from tests.servers.redis_groups import SERVICE, RedisCluster, Sentinels
 
@@ -275,7 +275,8 @@ def test_a_keyword_goes_before_the_text(locked: Redis) -> None:
 @pytest.fixture
 def elsewhere() -> Iterator[Redis]:
     """The one node of a cluster, which announces an address that leads nowhere from here."""
-    with Redis(cluster_enabled="yes", cluster_announce_ip="192.0.2.1") as server:
+    settings: dict[str, Any] = {"cluster_enabled": "yes", "cluster_announce_ip": "192.0.2.1"}
+    with Redis(cluster_port=free_port(), **settings) as server:
         server.cli("CLUSTER ADDSLOTS", *range(16_384))
         wait_until(lambda: server.cli("CLUSTER INFO")["cluster_state"] == "ok", "a cluster")
         yield server

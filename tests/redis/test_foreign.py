@@ -8,10 +8,10 @@ from collections.abc import Callable
 
 import pytest
 
-from sojourn.errors import CorruptRecord, StoreError
+from sojourn.errors import CorruptRecord, StoreError, StoreUnavailable
 from sojourn.providers.redis import RedisProvider
-from sojourn.providers.redis.layout import frame
-from sojourn.record import Changes, Move, Record
+from sojourn.providers.redis.layout import frame, live_entry, user_entry
+from sojourn.record import Changes, Merged, Move, Outcome, Record, merge
 from sojourn.testing import FakeClock
 from sojourn.testing._subject import bare
 from tests.redis.stores import HOUR, Names, id_of, record_of
@@ -176,3 +176,78 @@ def test_a_sorted_set_that_is_none_accuses_no_session(
     for verb in verbs:
         with contextlib.suppress(StoreError):
             verb()
+
+
+NEXT = id_of("next", "ab")
+KEPT = record_of("kept", tag="ab", user="ada", now=NOW)
+UPDATES: dict[str, tuple[str | None, Changes]] = {
+    "a sign-in": (None, Changes(NOW, move=Move(NEXT, "eve", NOW, None, NOW + HOUR))),
+    "another user": ("ada", Changes(NOW, move=Move(NEXT, "eve", NOW, None, NOW + HOUR))),
+    "a new id": ("ada", Changes(NOW, move=Move(NEXT, "ada", NOW, None, NOW + HOUR))),
+    "a new id without the user": (
+        "ada",
+        Changes(NOW, move=Move(NEXT, None, None, None, NOW + HOUR)),
+    ),
+    "a later expiry": ("ada", Changes(NOW, NOW + 9 * HOUR, put={b"a": b"2"})),
+    "no field": (None, Changes(NOW, clear=True)),
+    "no field and no user": (
+        "ada",
+        Changes(NOW, clear=True, move=Move(NEXT, None, None, None, NOW + HOUR)),
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", ["live", "users", "retired"])
+@pytest.mark.parametrize("update", UPDATES)
+def test_an_update_that_fails_at_a_sorted_set_has_changed_no_session(
+    store: RedisProvider, redis_server: Redis, names: Names, kind: str, update: str
+) -> None:
+    """And one that does not fail is made as a whole."""
+    user, changes = UPDATES[update]
+    record = record_of(tag="ab", user=user, now=NOW)
+    assert store.create(record)
+    assert store.create(KEPT)
+    key = getattr(names, kind)("ab")
+    redis_server.cli("DEL", key)
+    redis_server.cli("SET", key, "foreign")
+    try:
+        outcome = store.update(record, changes)
+    except StoreUnavailable:
+        assert bare(store.read(record.id)) == record
+        assert store.read(NEXT) is None
+    else:
+        assert outcome is (Outcome.EMPTIED if changes.clear else Outcome.APPLIED)
+        merged = merge(record, changes)
+        assert isinstance(merged, Merged)
+        assert bare(store.read(record.id)) == bare(merged.tombstone or merged.record)
+        assert bare(store.read(NEXT)) == bare(merged.record if merged.tombstone else None)
+
+
+@pytest.mark.parametrize("kind", ["live", "retired"])
+@pytest.mark.parametrize("update", UPDATES)
+def test_a_user_is_still_found_after_an_update_that_failed(
+    store: RedisProvider, redis_server: Redis, names: Names, kind: str, update: str
+) -> None:
+    """Or `destroy_user` would miss the session."""
+    assert store.create(KEPT)
+    key = getattr(names, kind)("ab")
+    redis_server.cli("DEL", key)
+    redis_server.cli("SET", key, "foreign")
+    with contextlib.suppress(StoreUnavailable):
+        store.update(KEPT, UPDATES[update][1])
+    entries = redis_server.cli("ZRANGE", names.users("ab"), 0, -1)
+    record = store.read(KEPT.id)
+    if record is not None and record.successor is None:
+        assert user_entry(record) in entries
+
+
+def test_a_session_is_begun_although_old_entries_cannot_be_removed(
+    store: RedisProvider, redis_server: Redis, names: Names
+) -> None:
+    """It is stored by then, so its caller must have its token."""
+    redis_server.cli("ZADD", names.live("ab"), NOW - 9 * HOUR, live_entry(KEPT))
+    redis_server.cli("SET", names.users("ab"), "foreign")
+    record = record_of(tag="ab", now=NOW)
+    assert store.create(record)
+    assert bare(store.read(record.id)) == record
+    assert redis_server.cli("ZRANGE", names.live("ab"), 0, -1) == [live_entry(record)]

@@ -7,13 +7,22 @@ three sorted sets, and the times at which Redis drops a hash by itself.
 
 from __future__ import annotations
 
+from math import inf, nextafter
 from random import Random
 from typing import Any
 
 import pytest
 
+from sojourn.errors import CorruptRecord
 from sojourn.providers.redis import RedisProvider
-from sojourn.providers.redis.layout import expiry_ms, live_entry, user_entry
+from sojourn.providers.redis.layout import (
+    FORGOTTEN_AFTER,
+    LATEST,
+    expiry_ms,
+    frame,
+    live_entry,
+    user_entry,
+)
 from sojourn.record import Changes, Merged, Move, Outcome, Record, merge
 from sojourn.testing._subject import bare
 from tests.redis.stores import Names, id_of, record_of
@@ -170,3 +179,35 @@ def test_the_script_is_merge(redis_server: Redis, prefix: str, tenth: int) -> No
     case = Case(redis_server, prefix, tenth)
     for number in range(tenth * CASES // 10, (tenth + 1) * CASES // 10):
         case.run(number)
+
+
+def test_the_script_knows_the_same_latest_time(
+    store: RedisProvider, redis_server: Redis, names: Names
+) -> None:
+    last = record_of("last", tag="ab", seen=LATEST)
+    beyond = last._replace(id=id_of("beyond", "ab"), seen=nextafter(LATEST, inf))
+    for record in (last, beyond):
+        redis_server.cli("HSET", names.hash(record.id), "", frame(record))
+    put = Changes(NOW / 4, put={b"a": b"1"})
+    assert store.update(last, put) is Outcome.APPLIED
+    assert bare(store.read(last.id)) == last._replace(fields={b"a": b"1"})
+    for verb in (lambda: store.update(beyond, put), lambda: store.read(beyond.id)):
+        with pytest.raises(CorruptRecord):
+            verb()
+
+
+def test_a_move_and_a_new_session_forget_what_ended_at_the_same_time(
+    store: RedisProvider, redis_server: Redis, names: Names
+) -> None:
+    record = record_of(tag="ab", now=NOW)
+    assert store.create(record)
+    edge = NOW - FORGOTTEN_AFTER
+    for key in (names.live("ab"), names.retired("ab")):
+        redis_server.cli("ZADD", key, edge, "old", nextafter(edge, inf), "younger")
+    assert store.create(record_of("two", tag="ab", now=NOW))
+    move = Move(id_of("next", "ab"), None, None, None, NOW + 1)
+    assert store.update(record, Changes(NOW, move=move)) is Outcome.APPLIED
+    for key in (names.live("ab"), names.retired("ab")):
+        entries = redis_server.cli("ZRANGE", key, 0, -1)
+        assert b"old" not in entries
+        assert b"younger" in entries

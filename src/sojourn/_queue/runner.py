@@ -99,20 +99,23 @@ class Runner:
     def _lead(self, turn: Turn, conversation: Conversation[Any], record: Record | None) -> None:
         """Store the changes of the leader with those of others that wait, and end its turn.
 
-        An error of the store ends every claimed release too; each raises it in its own request.
+        An error of the store ends the claimed releases too; each raises it in its own request.
         """
-        claimed: list[Turn] = []
+        claimed = turn.others
         stored: Stored | None = None
         try:
             record = record or self._first_answer(conversation)
             if record is not None:
-                claimed = turn.claim(MOST)
+                turn.claim(MOST)
                 waiting = [conversation, *(one.conversation for one in claimed if one.conversation)]
                 stored = self._store(record, turn, waiting)
         except BaseException as error:
-            # Those behind the members, which were not sent, fail too: the store is at fault, and
-            # each would wait for the same error.
-            fail_all([conversation, *(one.conversation for one in claimed)], error)
+            fail_all([conversation], error)
+            # Of the others that were claimed, nothing was written.  They fail too if the store is at
+            # fault, since each would wait for the same error.  If only the fate of what was sent is
+            # in doubt, or this thread was interrupted, they go on by themselves.
+            if isinstance(error, Exception) and not isinstance(error, OutcomeUnknown):
+                fail_all((one.conversation for one in claimed), error)
             if not isinstance(error, Exception):
                 raise
         finally:
@@ -144,18 +147,23 @@ class Runner:
         """Store the changes of the first of these releases and of those that can be combined.
 
         Return None if all that were tried have failed; the others are still waiting then.
+        An error of the store ends those that were sent, and is raised.
         """
         # Each time another process writes first, half as many releases are combined: less work
         # leaves less time for another process, so that at last this one writes first.
         while (together := combined(record, waiting[: MOST >> turn.lost or 1])) is not None:
             call = together.update
-            answer = self._provider.update(call.record, call.changes)
-            if isinstance(answer, Record) and (pause := turn.lose()):
-                sleep(pause)
-                # Others have probably written during the pause, so merging with the record from
-                # before it would be wasted.  Sending the same update again costs no more than a
-                # read: it returns the record that is stored now, or it is applied after all.
+            try:
                 answer = self._provider.update(call.record, call.changes)
+                if isinstance(answer, Record) and (pause := turn.lose()):
+                    sleep(pause)
+                    # Others have probably written during the pause, so merging with the record
+                    # from before it would be wasted.  Sending the same update again costs no more
+                    # than a read: it returns the record that is stored now, or it is applied.
+                    answer = self._provider.update(call.record, call.changes)
+            except BaseException as error:
+                fail_all(together.members, error)
+                raise
             if isinstance(answer, Record):
                 record = answer
                 continue
@@ -225,20 +233,23 @@ class AsyncRunner:
     ) -> None:
         """Store the changes of the leader with those of others that wait, and end its turn.
 
-        An error of the store ends every claimed release too; each raises it in its own request.
+        An error of the store ends the claimed releases too; each raises it in its own request.
         """
-        claimed: list[Turn] = []
+        claimed = turn.others
         stored: Stored | None = None
         try:
             record = record or await self._first_answer(conversation)
             if record is not None:
-                claimed = turn.claim(MOST)
+                turn.claim(MOST)
                 waiting = [conversation, *(one.conversation for one in claimed if one.conversation)]
                 stored = await self._store(record, turn, waiting)
         except BaseException as error:
-            # Those behind the members, which were not sent, fail too: the store is at fault, and
-            # each would wait for the same error.
-            fail_all([conversation, *(one.conversation for one in claimed)], error)
+            fail_all([conversation], error)
+            # Of the others that were claimed, nothing was written.  They fail too if the store is at
+            # fault, since each would wait for the same error.  If only the fate of what was sent is
+            # in doubt, or this thread was interrupted, they go on by themselves.
+            if isinstance(error, Exception) and not isinstance(error, OutcomeUnknown):
+                fail_all((one.conversation for one in claimed), error)
             if not isinstance(error, Exception):
                 raise
         finally:
@@ -272,18 +283,23 @@ class AsyncRunner:
         """Store the changes of the first of these releases and of those that can be combined.
 
         Return None if all that were tried have failed; the others are still waiting then.
+        An error of the store ends those that were sent, and is raised.
         """
         # Each time another process writes first, half as many releases are combined: less work
         # leaves less time for another process, so that at last this one writes first.
         while (together := combined(record, waiting[: MOST >> turn.lost or 1])) is not None:
             call = together.update
-            answer = await self._provider.update(call.record, call.changes)
-            if isinstance(answer, Record) and (pause := turn.lose()):
-                await async_sleep(pause)
-                # Others have probably written during the pause, so merging with the record from
-                # before it would be wasted.  Sending the same update again costs no more than a
-                # read: it returns the record that is stored now, or it is applied after all.
+            try:
                 answer = await self._provider.update(call.record, call.changes)
+                if isinstance(answer, Record) and (pause := turn.lose()):
+                    await async_sleep(pause)
+                    # Others have probably written during the pause, so merging with the record
+                    # from before it would be wasted.  Sending the same update again costs no more
+                    # than a read: it returns the record that is stored now, or it is applied.
+                    answer = await self._provider.update(call.record, call.changes)
+            except BaseException as error:
+                fail_all(together.members, error)
+                raise
             if isinstance(answer, Record):
                 record = answer
                 continue

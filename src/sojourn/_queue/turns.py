@@ -112,6 +112,7 @@ class Turn:
         "left",
         "loop",
         "lost",
+        "others",
         "taken",
     )
 
@@ -128,6 +129,9 @@ class Turn:
         """How often another process wrote first during this turn."""
         self.conversation = conversation
         """The release itself; None if a leader cannot store its changes."""
+        self.others: list[Turn] = []
+        """The releases that it has claimed, in their order.  The list belongs to the turn, so that
+        none of them is lost if Ctrl-C interrupts `claim`."""
         self.claimed = False
         """Whether a leader is storing its changes."""
         self.taken = False
@@ -150,17 +154,25 @@ class Turn:
         self.lost += 1
         return 0.0 if self.lost == 1 else random_fraction() * LONGEST_PAUSE / (self.lost - 1)
 
-    def claim(self, most: int) -> list[Turn]:
+    def claim(self, most: int) -> None:
         """Take the releases right behind this one out of the queue, to store their changes too.
 
-        Return at most `most` of them, in their order.  They wait until the leader calls `done` or
+        At most `most` of them are in `others` then.  They wait until the leader calls `done` or
         gives them back.
         """
-        return self._queues.claim(self, most)
+        self._queues.claim(self, most)
 
     def give_back(self, others: list[Turn]) -> None:
-        """Put releases that were claimed back into the queue, right behind this one."""
-        self._queues.give_back(self, others)
+        """Put releases that were claimed back into the queue, right behind this one.
+
+        A second call changes nothing.
+        """
+        try:
+            self._queues.give_back(self, others)
+        except BaseException:
+            # As in `leave`.
+            self._queues.give_back(self, others)
+            raise
 
     def done(self) -> None:
         """Let this release go on, after the leader has answered its conversation."""
@@ -228,20 +240,19 @@ class _Queues:
                 queue.popleft()
             queue[0].begin(None)
 
-    def claim(self, turn: Turn, most: int) -> list[Turn]:
+    def claim(self, turn: Turn, most: int) -> None:
         """Take the releases right behind the first out of the queue, up to one that has to wait."""
-        claimed: list[Turn] = []
         with self._lock:
             queue = self.by_id.get(turn.id, {}).get(turn.loop, deque())
-            while len(queue) > 1 and queue[0] is turn and len(claimed) < most:
+            while len(queue) > 1 and queue[0] is turn and len(turn.others) < most:
                 following = queue[1]
                 # The order is kept: nothing behind a release that cannot be combined overtakes it.
                 if following.conversation is None or not can_go_along(following.conversation):
                     break
+                # First into the list, from where `give_back` takes it if Ctrl-C strikes here.
+                turn.others.append(following)
                 following.claimed = True
-                claimed.append(following)
                 del queue[1]
-        return claimed
 
     def give_back(self, turn: Turn, others: list[Turn]) -> None:
         """Put claimed releases back into the queue, behind the first and in their order.
@@ -253,14 +264,16 @@ class _Queues:
         with self._lock:
             queue = self.by_id.get(turn.id, {}).get(turn.loop, deque())
             is_first = bool(queue) and queue[0] is turn
-            back = [other for other in others if is_first and not other.left]
+            # Ctrl-C may have interrupted this or `claim`, so some of them may be in the queue.
+            away = [other for other in others if other not in queue]
+            back = [other for other in away if is_first and not other.left]
             if is_first:
                 queue.popleft()
                 queue.extendleft((*reversed(back), turn))
             # `claimed` is reset before the call, since the thread that wakes up looks at it.
             for other in others:
                 other.claimed = False
-                if other not in back:
+                if other in away and other not in back:
                     other.begin(None)
 
     def remove(self, turn: Turn, record: Record | None) -> None:

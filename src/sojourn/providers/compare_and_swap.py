@@ -64,7 +64,8 @@ class CompareAndSwapProvider(ABC):
             if not self.create(new):
                 return False
         except StoreError as error:
-            # The record may have been created; after any other error it certainly was not.
+            # The record may have been created; after any other error it certainly was not.  The
+            # error remains OutcomeUnknown: a delayed `create` may still reach the store after this.
             if isinstance(error, OutcomeUnknown):
                 self._withdraw(new, error)
             raise
@@ -228,7 +229,8 @@ class AsyncCompareAndSwapProvider(ABC):
             if not await self.create(new):
                 return False
         except StoreError as error:
-            # The record may have been created; after any other error it certainly was not.
+            # The record may have been created; after any other error it certainly was not.  The
+            # error remains OutcomeUnknown: a delayed `create` may still reach the store after this.
             if isinstance(error, OutcomeUnknown):
                 await self._withdraw(new, error)
             raise

@@ -60,11 +60,7 @@ class MemoryProvider:
             elif merged.tombstone is None:
                 self._replace(stands, merged.record)
             else:
-                # The successor is added first: `read` takes no lock, and a reader that finds the
-                # tombstone must also find the record that it names.
-                self._add(merged.record)
-                self._unlist(stands)
-                self._add(merged.tombstone)
+                self._move(stands, merged.record, merged.tombstone)
             return merged.outcome
 
     def destroy(self, id: str) -> Record | None:
@@ -110,8 +106,8 @@ class MemoryProvider:
     def _take_over(self, lock: Lock) -> None:
         """Rebuild the indexes in a forked child if a thread of the parent was changing them."""
         # A thread of the parent held the lock during the fork, and does not exist in this child:
-        # the frames are complete, since each is set in one step, but the indexes may be half
-        # updated.
+        # the frames are complete, since each change of them is one step, but the indexes may be
+        # half updated.
         if lock.locked():
             with self._lock():
                 self._index()
@@ -149,6 +145,15 @@ class MemoryProvider:
         if old.expires // WIDTH != new.expires // WIDTH:
             self._sessions.discard(key, old.expires)
             self._sessions.add(key, new.expires)
+
+    def _move(self, old: Record, new: Record, tombstone: Record) -> None:
+        """Replace a session by its tombstone and a record under its new id."""
+        # In one step: `read` takes no lock, and a forked child goes on from what is stored.
+        both = {bytes.fromhex(record.id): pack(record) for record in (new, tombstone)}
+        self._frames.update(both)
+        self._unlist(old)
+        self._list(new)
+        self._list(tombstone)
 
     def _remove(self, record: Record) -> None:
         del self._frames[bytes.fromhex(record.id)]

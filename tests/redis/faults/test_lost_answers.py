@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from sojourn.errors import OutcomeUnknown, StoreUnavailable
-from sojourn.record import Changes, Outcome
+from sojourn.record import Changes, Merged, Outcome, Record, merge
+from sojourn.testing._subject import bare
 from tests.faults import lines
 from tests.faults.lines import ID, LATER, MOVE, NEW_ID, NOW, RECORD, Store
 from tests.faults.load import COLOURS
@@ -130,12 +131,45 @@ def test_a_touch_is_made(store: Store, cut: Cut) -> None:
     assert store.witness.read(ID) == RECORD._replace(expires=LATER + 9.0)
 
 
+LIFETIME = Changes(NOW + 1.0, expires=NOW + 9e8, lifetime=9.0, persistent=True)
+
+
 def test_a_lifetime_is_set(store: Store, cut: Cut) -> None:
     """Though nothing but the times tells of it."""
     store.cut(cut)
-    assert store.update(expires=NOW + 9e8, lifetime=9.0, persistent=True) is Outcome.APPLIED
-    expected = RECORD._replace(expires=NOW + 9e8, lifetime=9.0, persistent=True)
+    assert store.provider.update(RECORD, LIFETIME) is Outcome.APPLIED
+    expected = RECORD._replace(seen=NOW + 1.0, expires=NOW + 9e8, lifetime=9.0, persistent=True)
     assert store.witness.read(ID) == expected
+
+
+@pytest.mark.parametrize(
+    "theirs", [{"lifetime": 5.0}, {"persistent": False}, {"expires": NOW + 8e8}]
+)
+def test_a_lifetime_that_another_set_meanwhile_is_not_overwritten(
+    store: Store, cut: Cut, theirs: dict[str, Any]
+) -> None:
+    later = LIFETIME._replace(now=NOW + 2.0, **theirs)
+    store.cut(cut._replace(meanwhile=lambda: store.witness.update(RECORD, later)))
+    with pytest.raises(OutcomeUnknown):
+        store.provider.update(RECORD, LIFETIME)
+    assert store.witness.read(ID) == merged(RECORD, later)
+
+
+def test_a_touch_after_a_lifetime_leaves_no_doubt_of_it(store: Store, after: Cut) -> None:
+    """It counted from the new lifetime, and is not taken back."""
+    touch = Changes(NOW + 2.0, expires=NOW + 9e8 + 1.0, lifetime=9.0)
+    store.cut(after._replace(meanwhile=lambda: store.witness.update(RECORD, touch)))
+    assert store.provider.update(RECORD, LIFETIME) is Outcome.APPLIED
+    record = store.witness.read(ID)
+    assert record is not None
+    assert (record.seen, record.expires) == (touch.now, touch.expires)
+
+
+def merged(record: Record, changes: Changes) -> Record | None:
+    """What stands after these changes."""
+    result = merge(record, changes)
+    assert isinstance(result, Merged)
+    return bare(result.record)
 
 
 def test_a_touch_of_what_ended_revives_nothing(store: Store, cut: Cut) -> None:

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 
+from sojourn.errors import StoreError
 from sojourn.providers.file.tree import Tree
 from sojourn.record import is_id
 
@@ -30,10 +30,13 @@ class UserIndex:
             markers.mark(prefix + id)
 
     def remove(self, user: str, id: str) -> None:
-        """Delete a marker.  If the system refuses, the marker stays, which does no harm."""
+        """Delete a marker.  If the system refuses, the marker stays, which does no harm.
+
+        So it does if a symbolic link is in the place of a folder: no file is deleted through it.
+        """
         folder, prefix = self._place(user)
-        with contextlib.suppress(OSError):
-            os.unlink(f"{self._tree.root}/{folder}/{prefix}{id}")
+        with contextlib.suppress(OSError, StoreError), self._tree.open(folder) as markers:
+            markers.remove(prefix + id)
 
     def of(self, user: str) -> set[str]:
         """Return the ids of the sessions that are marked as the user's."""

@@ -15,10 +15,12 @@ and some of Sojourn's commands must not be repeated.
 
 from __future__ import annotations
 
+from asyncio import gather
 from asyncio import sleep as async_sleep
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from functools import partial
 from time import sleep
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from redis.exceptions import AskError, MovedError, ResponseError, TryAgainError
 
@@ -31,6 +33,7 @@ from sojourn.providers.redis.replies import Command, okay
 from sojourn.providers.redis.server import Server
 from sojourn.providers.redis.slots import QUESTION, Place, Remap, raised, restless, table_of, there
 
+T = TypeVar("T")
 HOPS = 5
 """The number of times that a command is sent; if the last one is redirected too, it fails."""
 ASKING = Command(("ASKING",), "", okay)
@@ -57,21 +60,24 @@ class Cluster:
 
     def calls(self, commands: Sequence[Command]) -> list[Any]:
         """Return the replies to commands, sent together to each server; errors are among them."""
-        # The servers are called one after the other.  The replies return in the order of the
-        # commands.
+        # The replies return in the order of the commands.
         replies: list[Any] = [None] * len(commands)
         try:
-            for place, numbers in self._sorted(commands).items():
-                answers = self._at(place).calls([commands[number] for number in numbers])
-                for number, answer in zip(numbers, answers, strict=True):
+            numbers = self._sorted(commands)
+            calls = [
+                partial(self._at(place).calls, [commands[number] for number in here])
+                for place, here in numbers.items()
+            ]
+            for here, answers in zip(numbers.values(), each(calls), strict=True):
+                for number, answer in zip(here, answers, strict=True):
                     replies[number] = answer
         except StoreError:
             self._table = {}
             raise
-        # Redirected commands were not executed; each is sent again by itself, with `call`.
+        # Redirected commands were not executed; each is sent again by itself.
         for number, reply in enumerate(replies):
             if isinstance(reply, MovedError | AskError | TryAgainError):
-                replies[number] = self.call(commands[number])
+                [replies[number]] = self._sent([commands[number]])
         return replies
 
     def lasting(self, commands: Sequence[Command]) -> list[Any]:
@@ -86,7 +92,8 @@ class Cluster:
 
     def close(self) -> None:
         """Close the connections that are not in use."""
-        for server in self._servers.values():
+        # A copy, since other threads or tasks may find another server in the meantime.
+        for server in [*self._servers.values()]:
             server.close()
 
     def _sent(self, commands: Sequence[Command], *, lasting: bool = False) -> list[Any]:
@@ -95,20 +102,24 @@ class Cluster:
         Raises StoreUnavailable if the commands are redirected too often.
         """
         tag = commands[0].tag
-        place = self._place_of(tag)
+        place, asking = self._place_of(tag), False
         try:
             for _ in range(HOPS):
                 server = self._at(place)
                 send = server.lasting if lasting else server.calls
-                replies = send(commands)
+                replies = send([ASKING, *commands] if asking else commands)
+                refused = replies.pop(0) if asking else None  # `okay` reads OK as None
                 # The first command has keys.  A second one would be WAIT, which is never
                 # redirected.
-                if isinstance(replies[0], MovedError):
-                    place = self._moved(tag, replies[0])
-                elif isinstance(replies[0], AskError):
-                    asked = self._at(there(replies[0], self._remap)).calls([ASKING, *commands])
-                    return asked[1:]
-                elif isinstance(replies[0], TryAgainError):
+                redirect = replies[0]
+                if isinstance(redirect, MovedError):
+                    # A server that refused ASKING sends the command back: this is the reason.
+                    if refused is not None:
+                        return [refused, *replies[1:]]
+                    place, asking = self._moved(tag, redirect, place), False
+                elif isinstance(redirect, AskError):
+                    place, asking = there(redirect, place, self._remap), True
+                elif isinstance(redirect, TryAgainError):
                     sleep(PAUSE)
                 else:
                     return replies
@@ -151,18 +162,19 @@ class Cluster:
                 failure = faults.refused(error)
         raise failure
 
-    def _moved(self, tag: str, moved: MovedError) -> Place:
-        place = there(moved, self._remap)
+    def _moved(self, tag: str, moved: MovedError, asked: Place) -> Place:
+        place = there(moved, asked, self._remap)
         # Later commands of the tag are sent there at once.  A new dictionary, since other threads
-        # or tasks may be using the old one.
-        self._table = {**self._table, tag: place}
+        # or tasks may be using the old one.  If one of them has emptied the table in the meantime,
+        # it stays empty: with this tag alone it would hide the servers of all others.
+        table = self._table
+        if table:
+            self._table = {**table, tag: place}
         return place
 
     def _at(self, place: Place) -> Server:
-        server = self._servers.get(place)
-        if server is None:
-            server = self._servers[place] = self._make(place)
-        return server
+        # `setdefault` is atomic: threads that find a server at the same time share its connections.
+        return self._servers.get(place) or self._servers.setdefault(place, self._make(place))
 
 
 class AsyncCluster:
@@ -182,21 +194,24 @@ class AsyncCluster:
 
     async def calls(self, commands: Sequence[Command]) -> list[Any]:
         """Return the replies to commands, sent together to each server; errors are among them."""
-        # The servers are called one after the other.  The replies return in the order of the
-        # commands.
+        # The replies return in the order of the commands.
         replies: list[Any] = [None] * len(commands)
         try:
-            for place, numbers in (await self._sorted(commands)).items():
-                answers = await self._at(place).calls([commands[number] for number in numbers])
-                for number, answer in zip(numbers, answers, strict=True):
+            numbers = await self._sorted(commands)
+            calls = [
+                partial(self._at(place).calls, [commands[number] for number in here])
+                for place, here in numbers.items()
+            ]
+            for here, answers in zip(numbers.values(), await async_each(calls), strict=True):
+                for number, answer in zip(here, answers, strict=True):
                     replies[number] = answer
         except StoreError:
             self._table = {}
             raise
-        # Redirected commands were not executed; each is sent again by itself, with `call`.
+        # Redirected commands were not executed; each is sent again by itself.
         for number, reply in enumerate(replies):
             if isinstance(reply, MovedError | AskError | TryAgainError):
-                replies[number] = await self.call(commands[number])
+                [replies[number]] = await self._sent([commands[number]])
         return replies
 
     async def lasting(self, commands: Sequence[Command]) -> list[Any]:
@@ -211,7 +226,8 @@ class AsyncCluster:
 
     async def close(self) -> None:
         """Close the connections that are not in use."""
-        for server in self._servers.values():
+        # A copy, since other threads or tasks may find another server in the meantime.
+        for server in [*self._servers.values()]:
             await server.close()
 
     async def _sent(self, commands: Sequence[Command], *, lasting: bool = False) -> list[Any]:
@@ -220,22 +236,24 @@ class AsyncCluster:
         Raises StoreUnavailable if the commands are redirected too often.
         """
         tag = commands[0].tag
-        place = await self._place_of(tag)
+        place, asking = await self._place_of(tag), False
         try:
             for _ in range(HOPS):
                 server = self._at(place)
                 send = server.lasting if lasting else server.calls
-                replies = await send(commands)
+                replies = await send([ASKING, *commands] if asking else commands)
+                refused = replies.pop(0) if asking else None  # `okay` reads OK as None
                 # The first command has keys.  A second one would be WAIT, which is never
                 # redirected.
-                if isinstance(replies[0], MovedError):
-                    place = self._moved(tag, replies[0])
-                elif isinstance(replies[0], AskError):
-                    asked = await self._at(there(replies[0], self._remap)).calls(
-                        [ASKING, *commands]
-                    )
-                    return asked[1:]
-                elif isinstance(replies[0], TryAgainError):
+                redirect = replies[0]
+                if isinstance(redirect, MovedError):
+                    # A server that refused ASKING sends the command back: this is the reason.
+                    if refused is not None:
+                        return [refused, *replies[1:]]
+                    place, asking = self._moved(tag, redirect, place), False
+                elif isinstance(redirect, AskError):
+                    place, asking = there(redirect, place, self._remap), True
+                elif isinstance(redirect, TryAgainError):
                     await async_sleep(PAUSE)
                 else:
                     return replies
@@ -278,15 +296,31 @@ class AsyncCluster:
                 failure = faults.refused(error)
         raise failure
 
-    def _moved(self, tag: str, moved: MovedError) -> Place:
-        place = there(moved, self._remap)
+    def _moved(self, tag: str, moved: MovedError, asked: Place) -> Place:
+        place = there(moved, asked, self._remap)
         # Later commands of the tag are sent there at once.  A new dictionary, since other threads
-        # or tasks may be using the old one.
-        self._table = {**self._table, tag: place}
+        # or tasks may be using the old one.  If one of them has emptied the table in the meantime,
+        # it stays empty: with this tag alone it would hide the servers of all others.
+        table = self._table
+        if table:
+            self._table = {**table, tag: place}
         return place
 
     def _at(self, place: Place) -> Lane:
-        server = self._servers.get(place)
-        if server is None:
-            server = self._servers[place] = self._make(place)
-        return server
+        # `setdefault` is atomic: threads that find a server at the same time share its connections.
+        return self._servers.get(place) or self._servers.setdefault(place, self._make(place))
+
+
+def each(calls: Sequence[Callable[[], T]]) -> list[T]:
+    """Return the results of the functions, called one after the other."""
+    return [call() for call in calls]
+
+
+async def async_each(calls: Sequence[Callable[[], Awaitable[T]]]) -> list[T]:
+    """Return the results of the functions, called at once: the time limits do not add up."""
+    # If one fails, the others are awaited nevertheless, so that no task is left behind.
+    results = await gather(*(call() for call in calls), return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+    return cast("list[T]", results)

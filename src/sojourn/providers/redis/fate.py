@@ -1,8 +1,9 @@
 """The decision whether an update whose reply was lost was carried out, from the stored record.
 
 In most cases the stored record shows that: a new id is generated for one request only, and
-`changes.expect` holds the bytes that the request had read.  If it does not, the update must not be
-repeated, because an item might be appended twice, or a change of another request be overwritten.
+`changes.expect` holds the bytes that the request had read.  A lifetime is stored together with the
+time of the request.  If the record does not show it, the update must not be repeated, because an
+item might be appended twice, or a change of another request be overwritten.
 """
 
 from __future__ import annotations
@@ -41,10 +42,25 @@ def of(changes: Changes, stands: Record | None) -> Fate:
     if stands is None or not is_live(stands, changes.now):
         return Fate(outcome=Outcome.GONE) if changes.put else UNKNOWN
     if not (changes.put or changes.drop or changes.clear):
-        return Fate(again=True)  # only times and a lifetime, and the same ones are set again
+        return _of_times(changes, stands)
     # If each field to change still has the expected bytes, the update was not carried out, or
     # another request has restored these bytes since: in both cases it may be applied now.
     # Otherwise nothing is known, since another request may have stored the very same bytes.
     seen = {*changes.put, *changes.drop} <= {*changes.expect} and not changes.clear
     unheard = all(stands.fields.get(key) == held for key, held in changes.expect.items())
     return Fate(again=seen and unheard)
+
+
+def _of_times(changes: Changes, stands: Record) -> Fate:
+    """Return the conclusion about an update of the times, perhaps with a lifetime."""
+    # A touch only moves the times forward, and only while its lifetime is in force, so a second one
+    # changes nothing.
+    if changes.persistent is None or changes.expires is None:
+        return Fate(again=True)
+    # Later touches count from the same lifetime, so they may have moved the expiry forward.
+    lifetime = stands.lifetime, stands.persistent
+    if lifetime == (changes.lifetime, changes.persistent) and stands.expires >= changes.expires:
+        return Fate(outcome=Outcome.APPLIED)
+    # The update would have moved "last seen" to its own time, which no other update takes back.
+    # Otherwise nothing is known: another request may have set its lifetime after this one did.
+    return Fate(again=stands.seen < changes.now)

@@ -53,6 +53,10 @@ NO_LIFETIME = -1.0
 MARGIN = 60
 """Redis deletes a hash by itself this many seconds after its expiry, because the clocks of Redis
 and of the application may differ by as much."""
+FORGOTTEN_AFTER = 3600.0
+"""Entries that expired this many seconds ago are removed while sessions are created or moved, for
+applications that never call `gc`.  Redis has deleted their hashes before, unless the clocks differ
+by about an hour."""
 LATEST = 1e11
 """The greatest valid time in seconds since the epoch, some 3,000 years from now."""
 

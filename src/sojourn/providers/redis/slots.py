@@ -74,9 +74,12 @@ QUESTION = Command(("CLUSTER", "SLOTS"), "", _ranges)
 """The command that reads the slots of all servers of a cluster, from any of them."""
 
 
-def there(redirect: AskError, remap: Remap) -> Place:
-    """Return the server that a MOVED or ASK names (redis-py derives MovedError from AskError)."""
-    return remap((redirect.host, redirect.port))
+def there(redirect: AskError, asked: Place, remap: Remap) -> Place:
+    """Return the server that a MOVED or ASK names (redis-py derives MovedError from AskError).
+
+    asked: the server that sent it.  An empty host in it means the host of this server.
+    """
+    return remap((redirect.host or asked[0], redirect.port))
 
 
 def raised(reply: Any) -> Any:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from sojourn.errors import CorruptRecord, StoreError
 from sojourn.providers.redis import replies, scripts
 from sojourn.providers.redis.layout import (
+    FORGOTTEN_AFTER,
     FRAME,
     NO_LIFETIME,
     Layout,
@@ -28,10 +29,6 @@ from sojourn.providers.redis.replies import Command, Odd, Read, Words
 from sojourn.providers.redis.scripts import Script
 from sojourn.record import Changes, Move, Outcome, Record
 
-FORGOTTEN_AFTER = 3600.0
-"""Entries that expired this many seconds ago are removed while new sessions are created, for
-applications that never call `gc`.  Redis has deleted their hashes before, unless the clocks differ
-by about an hour."""
 STAYS = 2
 """The value of `persistent` in the update script that means: no lifetime is set."""
 # The numbers of an update in one argument: three floats, three bytes and three 4-byte integers, as

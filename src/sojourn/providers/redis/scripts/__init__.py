@@ -10,6 +10,11 @@ from hashlib import sha1
 from importlib.resources import files
 from typing import NamedTuple
 
+from sojourn.providers.redis.layout import FORGOTTEN_AFTER, LATEST, MARGIN
+
+_CONSTANTS = f"local MARGIN, FORGOTTEN_AFTER, LATEST = {MARGIN!r}, {FORGOTTEN_AFTER!r}, {LATEST!r}"
+"""The first line of every script.  So these numbers are written in one place only."""
+
 
 class Script(NamedTuple):
     """The source of a script, and the digest under which Redis caches it."""
@@ -20,7 +25,7 @@ class Script(NamedTuple):
 
 def _script(*names: str) -> Script:
     texts = [files(__package__).joinpath(f"{name}.lua").read_text("utf-8") for name in names]
-    source = "\n".join(texts)
+    source = "\n".join([_CONSTANTS, *texts])
     # SHA-1 is prescribed by EVALSHA.  Without the keyword it would fail on systems in FIPS mode.
     digest = sha1(source.encode(), usedforsecurity=False).hexdigest()
     return Script(source, digest)

@@ -22,11 +22,14 @@ redis.call('PEXPIREAT', KEYS[1], ARGV[2])
 
 -- Redis has deleted the hashes of these entries by itself, long ago.  Each new session adds
 -- one entry and removes up to two, so the sets stay small in an application that never calls `gc`.
+-- The session is stored by now, so the script must not fail any more if another program uses the
+-- name of `users`.
 for _, entry in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', ARGV[5], 'LIMIT', 0, 2)) do
     redis.call('ZREM', KEYS[2], entry)
     local nul = string.find(entry, '\0', 1, true)
     if nul then
-        redis.call('ZREM', KEYS[3], string.sub(entry, nul + 1) .. '\0' .. string.sub(entry, 1, nul - 1))
+        local user_entry = string.sub(entry, nul + 1) .. '\0' .. string.sub(entry, 1, nul - 1)
+        redis.pcall('ZREM', KEYS[3], user_entry)
     end
 end
 return 1

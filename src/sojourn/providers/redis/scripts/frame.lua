@@ -1,5 +1,6 @@
 -- Functions for frames and index entries.  The loader puts this text before each script that uses
 -- them, so that every script is sent as one text.  The layout of a frame is described in layout.py.
+-- Its constants MARGIN, FORGOTTEN_AFTER and LATEST are defined in a line that the loader puts first.
 
 -- Return whether a name has the form of an id.  Any client may have added other names to a sorted
 -- set, and without this check the entry `live` would lead to the key of a sorted set.
@@ -7,10 +8,10 @@ local function is_id(name)
     return #name >= 32 and #name <= 128 and #name % 2 == 0 and not string.find(name, '[^0-9a-f]')
 end
 
--- Return whether a number is a valid time (`LATEST` in layout.py).  Both comparisons are false for
--- NaN, so it is rejected as well.
+-- Return whether a number is a valid time.  Both comparisons are false for NaN, so it is rejected as
+-- well.
 local function is_time(seconds)
-    return seconds >= 0 and seconds <= 1e11
+    return seconds >= 0 and seconds <= LATEST
 end
 
 -- Return the parts of a frame; nil if it is absent or invalid.  `frame` is the reply of HGET: false

@@ -29,14 +29,13 @@
 --             tombstone; the time at which Redis deletes the tombstone by itself, in milliseconds
 --         names and values of the fields to store
 --
--- A script that fails is not rolled back.  Therefore all checks precede the first write, and the
--- sorted sets are written before the hash, except that a move adds the new entries at its end.
+-- A script that fails is not rolled back.  Therefore all checks precede the first write, and new
+-- entries are added to the sorted sets before anything else is written: if another program uses the
+-- name of a sorted set for another type, ZADD fails while the session is still as it was.  Old
+-- entries are removed with `pcall`, since such a key does not contain them.
 
 -- `unpack` fails for more than about 8,000 values.  An even number, so no pair is divided.
 local CHUNK = 5000
--- Seconds, the same as in layout.py and verbs.py.
-local MARGIN = 60
-local FORGOTTEN_AFTER = 3600
 local now, expires, lifetime, kept, clear, move, equal, absent, drops =
     struct.unpack('>dddBBBI4I4I4', ARGV[1])
 local id = ARGV[2]
@@ -99,9 +98,9 @@ if puts == 0 and (move == 1 or move == 0 and not user) then
     end
     if left == 0 then
         if user_entry then
-            redis.call('ZREM', KEYS[3], user_entry)
+            redis.pcall('ZREM', KEYS[3], user_entry)
         end
-        redis.call('ZREM', KEYS[2], entry)
+        redis.pcall('ZREM', KEYS[2], entry)
         redis.call('DEL', KEYS[1])
         return 2
     end
@@ -122,34 +121,37 @@ if kept < 2 then
     own, persistent = lifetime, kept
 end
 
--- All checks are done; the writes begin.  A move renames the hash: the fields and the TTL remain,
--- and the cost does not depend on their size.  Then the tombstone is stored under the old key.
-local key = KEYS[1]
+-- All checks are done; the writes begin.  The entries depend on the id, the user and the expiry;
+-- other updates leave them as they are.  `live` comes last, since the entries in it are counted: it
+-- must not contain the new id of a move that fails.
+local key, old_entry, old_user_entry = KEYS[1], entry, user_entry
 if move > 0 then
-    local new_id, until_ = ARGV[move_at], ARGV[move_at + 2]
     key, identity = KEYS[5], ARGV[move_at + 1]
     user = move == 2 and string.sub(identity, 5, 4 + struct.unpack('>I4', identity)) or nil
-    local old_entry, old_user_entry = entry, user_entry
-    entry, user_entry = entries(new_id, user)
-    redis.call('ZADD', KEYS[4], until_, id)
-    -- The hashes of these tombstones were deleted by Redis long ago.  `retired` has no mark.
-    redis.call('ZREMRANGEBYSCORE', KEYS[4], '-inf', now - FORGOTTEN_AFTER)
-    if old_user_entry then
-        redis.call('ZREM', KEYS[3], old_user_entry)
-    end
-    redis.call('ZREM', KEYS[2], old_entry)
-    redis.call('RENAME', KEYS[1], key)
-    -- Version 1, the flag of a tombstone, no lifetime, a user of length 0, the successor.
-    redis.call('HSET', KEYS[1], '',
-        struct.pack('>BBddddI4', 1, 4, created, seen_before, until_, -1, 0) .. new_id)
-    redis.call('PEXPIREAT', KEYS[1], ARGV[move_at + 3])
+    entry, user_entry = entries(ARGV[move_at], user)
+    redis.call('ZADD', KEYS[4], ARGV[move_at + 2], id)
 end
--- The entries depend on the id, the user and the expiry, and other updates leave them as they are.
 if move > 0 or ends ~= ended then
     if user_entry then
         redis.call('ZADD', KEYS[3], 0, user_entry)
     end
     redis.call('ZADD', KEYS[2], ends, entry)
+end
+-- A move renames the hash: the fields and the TTL remain, and the cost does not depend on their
+-- size.  Then the tombstone is stored under the old key.
+if move > 0 then
+    if old_user_entry then
+        redis.pcall('ZREM', KEYS[3], old_user_entry)
+    end
+    redis.call('ZREM', KEYS[2], old_entry)
+    -- The hashes of these tombstones were deleted by Redis long ago.
+    redis.call('ZREMRANGEBYSCORE', KEYS[4], '-inf', now - FORGOTTEN_AFTER)
+    redis.call('RENAME', KEYS[1], key)
+    -- Version 1, the flag of a tombstone, no lifetime, a user of length 0, the successor.
+    redis.call('HSET', KEYS[1], '',
+        struct.pack('>BBddddI4', 1, 4, created, seen_before, ARGV[move_at + 2], -1, 0)
+        .. ARGV[move_at])
+    redis.call('PEXPIREAT', KEYS[1], ARGV[move_at + 3])
 end
 -- DEL removes the frame and the TTL too, so both are written again below.
 if clear == 1 then

@@ -23,7 +23,7 @@ PAIRS: list[tuple[str, str, set[str]]] = [
     ("sojourn/providers/redis/provider.py", "RedisProvider", {"__init__"}),
     ("sojourn/providers/redis/listing.py", "Lister", set()),
     ("sojourn/providers/redis/index_repair.py", "IndexRepair", set()),
-    ("sojourn/providers/redis/asking.py", "Asker", set()),
+    ("sojourn/providers/redis/executor.py", "Executor", set()),
     ("sojourn/providers/redis/cluster.py", "Cluster", set()),
     ("sojourn/providers/sql/provider.py", "SQLProvider", set()),
     ("sojourn/providers/sql/executor.py", "Executor", set()),
@@ -46,7 +46,7 @@ WORDS = {
     "async_sleep": "sleep",
     "async_undisturbed": "undisturbed",
     "asynccontextmanager": "contextmanager",
-    "Lane": "Server",  # how tasks reach a Redis, and how threads do
+    "Multiplexed": "Server",  # how tasks reach a Redis, and how threads do
     "AbstractAsyncContextManager": "AbstractContextManager",
     "StopAsyncIteration": "StopIteration",
 }

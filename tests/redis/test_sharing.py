@@ -91,7 +91,7 @@ def test_threads_share_a_bounded_pool(redis_server: Redis, prefix: str, known: s
 
 def test_who_waits_for_a_connection_too_long_is_told_so(known: str) -> None:
     store = RedisProvider(known, pool=2, timeout=0.3)
-    pool = store._asker.wire._pool  # type: ignore[attr-defined]
+    pool = store._executor.transport._pool  # type: ignore[attr-defined]
     held = [pool.take(), pool.take()]
     began = time.monotonic()
     with pytest.raises(StoreUnavailable, match=r"all 2 connections .* in use .* `pool`"):
@@ -169,7 +169,7 @@ def test_a_loop_may_end_without_a_close(known: str) -> None:
     store = AsyncRedisProvider(known)
     for _ in range(3):
         asyncio.run(read_all(store))
-    assert len(store._asker.wire._mine().by_loop) == 1  # type: ignore[attr-defined]
+    assert len(store._executor.transport._mine().by_loop) == 1  # type: ignore[attr-defined]
     asyncio.run(read_and_close(store))
     gc.collect()  # as above
 

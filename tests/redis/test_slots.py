@@ -45,12 +45,12 @@ def store(make: Make, cluster: RedisCluster) -> RedisProvider:
 
 
 def wire_of(store: RedisProvider) -> Cluster:
-    """The wire to the cluster; it is of the store's colour."""
+    """The transport to the cluster; it is of the store's colour."""
     if isinstance(store, Blocking):
-        [wire] = store._target._asker.wire._mine().by_loop.values()
+        [transport] = store._target._executor.transport._mine().by_loop.values()
     else:
-        wire = store._asker.wire
-    found: Cluster = wire
+        transport = store._executor.transport
+    found: Cluster = transport
     return found
 
 
@@ -119,15 +119,15 @@ def test_a_redirection_while_the_table_is_being_read_anew_hides_no_server(
         store.create(record)
     with handover.under_way():
         handover.carry_all()
-    wire: Any = wire_of(store)
+    transport: Any = wire_of(store)
 
     def forgetting(place: tuple[str, int]) -> tuple[str, int]:
-        wire._table = {}
+        transport._table = {}
         return place
 
-    before, wire._remap = wire._remap, forgetting
+    before, transport._remap = transport._remap, forgetting
     assert bare(store.read(records[-1].id)) == records[-1]
-    wire._remap = before
+    transport._remap = before
     for record in records:
         assert bare(store.read(record.id)) == record
 
@@ -277,15 +277,15 @@ def test_threads_that_find_a_new_server_at_once_share_it(
 ) -> None:
     """Or the connections of all but one would never be closed."""
     store = RedisProvider(f"{cluster.url()}?client_name={prefix}", prefix=prefix)
-    wire, barrier = wire_of(store), threading.Barrier(2)
-    make = wire._make
+    transport, barrier = wire_of(store), threading.Barrier(2)
+    make = transport._make
 
     def at_once(place: tuple[str, int]) -> Server:
         with contextlib.suppress(threading.BrokenBarrierError):
             barrier.wait(0.5)
         return make(place)
 
-    wire._make = at_once
+    transport._make = at_once
     with ThreadPoolExecutor(2) as pool:
         assert list(pool.map(lambda _: store.count(0.0), range(2))) == [0, 0]
     store.close()
@@ -297,13 +297,13 @@ async def test_a_provider_may_be_closed_while_another_task_finds_a_server(
 ) -> None:
     store = AsyncRedisProvider(cluster.url(), prefix=prefix)
     await store.count(0.0)
-    wire: Any = store._asker.wire._here()  # type: ignore[attr-defined]
-    place, server = wire._servers.popitem()
-    first = next(iter(wire._servers.values()))
+    transport: Any = store._executor.transport._here()  # type: ignore[attr-defined]
+    place, server = transport._servers.popitem()
+    first = next(iter(transport._servers.values()))
     close = first.close
 
     async def meanwhile() -> None:
-        wire._servers[place] = server
+        transport._servers[place] = server
         await close()
 
     first.close = meanwhile

@@ -19,7 +19,7 @@ from redis.retry import Retry
 from sojourn.errors import ConfigError
 from sojourn.providers.pool import KEEPALIVE
 from sojourn.providers.redis.address import Address, parse
-from sojourn.providers.redis.opening import (
+from sojourn.providers.redis.connections import (
     async_master_opener,
     async_opener,
     master_opener,
@@ -135,7 +135,7 @@ def _settings(address: Address, timeout: float) -> dict[str, Any]:
 def _no_repeats(module: ModuleType, timeout: float | None) -> dict[str, Any]:
     """Return the settings that turn off the retries of redis-py, and for asyncio its timeout.
 
-    Some commands must not be sent twice, and a lane has its own timer.
+    Some commands must not be sent twice, and a multiplexed connection has its own timer.
     """
     if module is redis:
         return {"retry": Retry(NoBackoff(), 0), "socket_timeout": timeout}

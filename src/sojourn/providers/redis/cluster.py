@@ -1,4 +1,4 @@
-"""The wire to a cluster: many servers, each of which stores the keys of some tags.
+"""The transport to a cluster: many servers, each of which stores the keys of some tags.
 
 Any server returns the assignment of slots to servers (CLUSTER SLOTS).  It is requested when the
 first command is sent, and again after an error.  A server that no longer has the keys of a command
@@ -27,8 +27,8 @@ from redis.exceptions import AskError, MovedError, ResponseError, TryAgainError
 from sojourn.errors import StoreError, StoreUnavailable
 from sojourn.providers.redis import faults
 from sojourn.providers.redis.faults import Lost
-from sojourn.providers.redis.lane import Lane
 from sojourn.providers.redis.layout import TAGS
+from sojourn.providers.redis.multiplexed import Multiplexed
 from sojourn.providers.redis.replies import Command, okay
 from sojourn.providers.redis.server import Server
 from sojourn.providers.redis.slots import QUESTION, Place, Remap, raised, restless, table_of, there
@@ -85,7 +85,7 @@ class Cluster:
         return self._sent(commands, lasting=True)
 
     def servers(self) -> Iterator[Server]:
-        """Yield the wire of each master that holds keys."""
+        """Yield the transport of each master that holds keys."""
         places = {self._place_of(tag) for tag in TAGS}
         for place in places:
             yield self._at(place)
@@ -180,11 +180,13 @@ class Cluster:
 class AsyncCluster:
     """Sends each command to the server that holds the keys of its tag."""
 
-    def __init__(self, seeds: Sequence[Place], make: Callable[[Place], Lane], remap: Remap) -> None:
+    def __init__(
+        self, seeds: Sequence[Place], make: Callable[[Place], Multiplexed], remap: Remap
+    ) -> None:
         self._seeds = seeds
         self._make = make
         self._remap = remap
-        self._servers: dict[Place, Lane] = {}
+        self._servers: dict[Place, Multiplexed] = {}
         self._table: Mapping[str, Place] = {}
 
     async def call(self, command: Command) -> Any:
@@ -218,8 +220,8 @@ class AsyncCluster:
         """Do the same as `calls`, for commands of one tag that may take long, on one connection."""
         return await self._sent(commands, lasting=True)
 
-    async def servers(self) -> AsyncIterator[Lane]:
-        """Yield the wire of each master that holds keys."""
+    async def servers(self) -> AsyncIterator[Multiplexed]:
+        """Yield the transport of each master that holds keys."""
         places = {await self._place_of(tag) for tag in TAGS}
         for place in places:
             yield self._at(place)
@@ -306,7 +308,7 @@ class AsyncCluster:
             self._table = {**table, tag: place}
         return place
 
-    def _at(self, place: Place) -> Lane:
+    def _at(self, place: Place) -> Multiplexed:
         # `setdefault` is atomic: threads that find a server at the same time share its connections.
         return self._servers.get(place) or self._servers.setdefault(place, self._make(place))
 

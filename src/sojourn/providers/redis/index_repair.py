@@ -9,8 +9,8 @@ This repair corrects them at once, in steps that occupy Redis for about a millis
 from __future__ import annotations
 
 from sojourn.providers.redis import census
-from sojourn.providers.redis.asking import Asker, AsyncAsker, AsyncWire, Wire
 from sojourn.providers.redis.census import EXAMINED
+from sojourn.providers.redis.executor import AsyncExecutor, AsyncTransport, Executor, Transport
 from sojourn.providers.redis.layout import Layout
 
 STEP = 1000
@@ -22,29 +22,29 @@ MOST = 1_000_000
 class IndexRepair:
     """Repairs the sorted sets of one prefix."""
 
-    def __init__(self, asker: Asker, layout: Layout) -> None:
-        self._asker = asker
+    def __init__(self, asker: Executor, layout: Layout) -> None:
+        self._executor = asker
         self._layout = layout
 
     def run(self) -> int:
         """Add missing entries and remove wrong ones; return the number of both."""
         repaired = 0
-        for server in self._asker.wire.servers():
+        for server in self._executor.transport.servers():
             repaired += self._enter_all(server)
-        sizes = self._asker.ask_all(census.sizes(self._layout))
+        sizes = self._executor.ask_all(census.sizes(self._layout))
         for (tag, which), size in zip(census.sets(), sizes, strict=True):
             # The reply is None if the key is not a sorted set.
             repaired += self._verify(tag, which, min(size or 0, MOST))
         return repaired
 
-    def _enter_all(self, server: Wire) -> int:
+    def _enter_all(self, server: Transport) -> int:
         """Add the entries of every hash of one server; return how many were missing."""
         entered = 0
         scan = census.Scan(self._layout, STEP)
         while not scan.ended:
-            ids = scan.ids(self._asker.ask_at(server, scan.command()))
+            ids = scan.ids(self._executor.ask_at(server, scan.command()))
             if ids:
-                added = self._asker.repeat_all([census.enter(self._layout, id) for id in ids])
+                added = self._executor.repeat_all([census.enter(self._layout, id) for id in ids])
                 entered += sum(filter(None, added))
         return entered
 
@@ -52,7 +52,7 @@ class IndexRepair:
         """Remove the wrong entries of a set of this size; return their number."""
         rank = removed = 0
         while rank < size:
-            wrong = self._asker.repeat(census.verify(self._layout, tag, which, rank))
+            wrong = self._executor.repeat(census.verify(self._layout, tag, which, rank))
             # Each removed entry lowers the rank of all that follow it.
             rank += EXAMINED - wrong
             size -= wrong
@@ -63,29 +63,31 @@ class IndexRepair:
 class AsyncIndexRepair:
     """Repairs the sorted sets of one prefix."""
 
-    def __init__(self, asker: AsyncAsker, layout: Layout) -> None:
-        self._asker = asker
+    def __init__(self, asker: AsyncExecutor, layout: Layout) -> None:
+        self._executor = asker
         self._layout = layout
 
     async def run(self) -> int:
         """Add missing entries and remove wrong ones; return the number of both."""
         repaired = 0
-        async for server in self._asker.wire.servers():
+        async for server in self._executor.transport.servers():
             repaired += await self._enter_all(server)
-        sizes = await self._asker.ask_all(census.sizes(self._layout))
+        sizes = await self._executor.ask_all(census.sizes(self._layout))
         for (tag, which), size in zip(census.sets(), sizes, strict=True):
             # The reply is None if the key is not a sorted set.
             repaired += await self._verify(tag, which, min(size or 0, MOST))
         return repaired
 
-    async def _enter_all(self, server: AsyncWire) -> int:
+    async def _enter_all(self, server: AsyncTransport) -> int:
         """Add the entries of every hash of one server; return how many were missing."""
         entered = 0
         scan = census.Scan(self._layout, STEP)
         while not scan.ended:
-            ids = scan.ids(await self._asker.ask_at(server, scan.command()))
+            ids = scan.ids(await self._executor.ask_at(server, scan.command()))
             if ids:
-                added = await self._asker.repeat_all([census.enter(self._layout, id) for id in ids])
+                added = await self._executor.repeat_all(
+                    [census.enter(self._layout, id) for id in ids]
+                )
                 entered += sum(filter(None, added))
         return entered
 
@@ -93,7 +95,7 @@ class AsyncIndexRepair:
         """Remove the wrong entries of a set of this size; return their number."""
         rank = removed = 0
         while rank < size:
-            wrong = await self._asker.repeat(census.verify(self._layout, tag, which, rank))
+            wrong = await self._executor.repeat(census.verify(self._layout, tag, which, rank))
             # Each removed entry lowers the rank of all that follow it.
             rank += EXAMINED - wrong
             size -= wrong

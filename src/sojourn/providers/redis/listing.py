@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from itertools import chain
 
 from sojourn.providers.redis import census, verbs
-from sojourn.providers.redis.asking import Asker, AsyncAsker
+from sojourn.providers.redis.executor import AsyncExecutor, Executor
 from sojourn.providers.redis.layout import TAGS, Layout, ids_of_live, ids_of_user
 from sojourn.record import MOVES, Record, is_live
 
@@ -21,8 +21,8 @@ BATCH = 200
 class Lister:
     """Finds sessions through the sorted sets."""
 
-    def __init__(self, asker: Asker, layout: Layout) -> None:
-        self._asker = asker
+    def __init__(self, asker: Executor, layout: Layout) -> None:
+        self._executor = asker
         self._layout = layout
 
     def find(self, user: str | None, now: float) -> Iterator[Record]:
@@ -34,12 +34,12 @@ class Lister:
             # Tag by tag, so that the ids of only a 256th of all sessions are in memory at once.
             # The reply is None if the key is not a sorted set.
             for tag in TAGS:
-                [entries] = self._asker.ask_all([census.of_tag(self._layout, tag)])
+                [entries] = self._executor.ask_all([census.of_tag(self._layout, tag)])
                 # Not `yield from`, which does not exist in the async twin.
                 for record in self._living(ids_of_live(entries or (), tag), now):
                     yield record
             return
-        sets = self._asker.ask_all(census.of_user(self._layout, user))
+        sets = self._executor.ask_all(census.of_user(self._layout, user))
         found = (ids_of_user(of or (), user, tag) for tag, of in zip(TAGS, sets, strict=True))
         for record in self._living([*chain.from_iterable(found)], now):
             # The entry may be of an earlier user of the session, or have been added by another
@@ -73,15 +73,15 @@ class Lister:
 
     def _heads(self, ids: Sequence[str]) -> list[Record | None]:
         """Return the records without their fields; None for absent or unreadable ones."""
-        replies = self._asker.ask_all([census.head_of(self._layout, id) for id in ids])
+        replies = self._executor.ask_all([census.head_of(self._layout, id) for id in ids])
         return [verbs.readable(id, reply) for id, reply in zip(ids, replies, strict=True)]
 
 
 class AsyncLister:
     """Finds sessions through the sorted sets."""
 
-    def __init__(self, asker: AsyncAsker, layout: Layout) -> None:
-        self._asker = asker
+    def __init__(self, asker: AsyncExecutor, layout: Layout) -> None:
+        self._executor = asker
         self._layout = layout
 
     async def find(self, user: str | None, now: float) -> AsyncIterator[Record]:
@@ -93,12 +93,12 @@ class AsyncLister:
             # Tag by tag, so that the ids of only a 256th of all sessions are in memory at once.
             # The reply is None if the key is not a sorted set.
             for tag in TAGS:
-                [entries] = await self._asker.ask_all([census.of_tag(self._layout, tag)])
+                [entries] = await self._executor.ask_all([census.of_tag(self._layout, tag)])
                 # Not `yield from`, which does not exist in the async twin.
                 async for record in self._living(ids_of_live(entries or (), tag), now):
                     yield record
             return
-        sets = await self._asker.ask_all(census.of_user(self._layout, user))
+        sets = await self._executor.ask_all(census.of_user(self._layout, user))
         found = (ids_of_user(of or (), user, tag) for tag, of in zip(TAGS, sets, strict=True))
         async for record in self._living([*chain.from_iterable(found)], now):
             # The entry may be of an earlier user of the session, or have been added by another
@@ -132,5 +132,5 @@ class AsyncLister:
 
     async def _heads(self, ids: Sequence[str]) -> list[Record | None]:
         """Return the records without their fields; None for absent or unreadable ones."""
-        replies = await self._asker.ask_all([census.head_of(self._layout, id) for id in ids])
+        replies = await self._executor.ask_all([census.head_of(self._layout, id) for id in ids])
         return [verbs.readable(id, reply) for id, reply in zip(ids, replies, strict=True)]

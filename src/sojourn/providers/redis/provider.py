@@ -2,8 +2,8 @@
 
 Each operation of the provider contract on a single session is one command (a Lua script or
 HGETALL), sent to one server.  The module `verbs` defines the commands and interprets their replies,
-`layout` defines the names of the keys and the format of a record, and a wire sends commands to
-servers: `server` for threads, `lane` for the tasks of an event loop, `cluster` for a cluster.
+`layout` defines the names of the keys and the format of a record, and a transport sends commands to
+servers: `server` for threads, `multiplexed` for the tasks of an event loop, `cluster` for a cluster.
 
 If a connection breaks after a command was sent, the command may or may not have been executed
 (`Lost`).  The provider then reads the record again and decides from it whether to repeat the
@@ -19,14 +19,14 @@ import redis
 import redis.asyncio
 
 from sojourn.errors import StoreUnavailable
-from sojourn.providers.redis import census, checks, fate, verbs
-from sojourn.providers.redis.asking import Asker, AsyncAsker
+from sojourn.providers.redis import census, checks, recovery, verbs
+from sojourn.providers.redis.executor import AsyncExecutor, Executor
 from sojourn.providers.redis.faults import Lost, Silent
 from sojourn.providers.redis.index_repair import AsyncIndexRepair, IndexRepair
 from sojourn.providers.redis.layout import TAGS, stored
 from sojourn.providers.redis.listing import AsyncLister, Lister
 from sojourn.providers.redis.settings import settings
-from sojourn.providers.redis.wires import async_wire, wire
+from sojourn.providers.redis.transports import async_transport, transport
 from sojourn.record import Changes, Outcome, Record
 
 STEP = 200
@@ -65,21 +65,21 @@ class RedisProvider:
         """
         said = settings(redis, address, prefix=prefix, pool=pool, timeout=timeout, wait=wait)
         self._layout = said.layout
-        self._asker = Asker(wire(said), said.waiting)
-        self._lister = Lister(self._asker, self._layout)
-        self._indexes = IndexRepair(self._asker, self._layout)
+        self._executor = Executor(transport(said), said.waiting)
+        self._lister = Lister(self._executor, self._layout)
+        self._indexes = IndexRepair(self._executor, self._layout)
         self._progress = census.Progress()
 
     def read(self, id: str) -> Record | None:
         """Return the record or the tombstone that is stored under an id; None if there is none."""
-        found = self._asker.ask(verbs.read(self._layout, id), id)
+        found = self._executor.ask(verbs.read(self._layout, id), id)
         return stored(id, found) if found else None
 
     def create(self, record: Record) -> bool:
         """Store a new record; return False if anything is stored under its id already."""
         verb = verbs.create(self._layout, record)
         try:
-            return bool(self._asker.run(verb))
+            return bool(self._executor.run(verb))
         except Silent:
             raise
         except Lost as lost:
@@ -87,7 +87,7 @@ class RedisProvider:
             # that of this call.  Therefore the result of the second run does not matter, and it is
             # enough that it raises no error.
             try:
-                self._asker.run(verb)
+                self._executor.run(verb)
             except StoreUnavailable:
                 raise lost from None
             return True
@@ -99,16 +99,16 @@ class RedisProvider:
         """
         verb, ends = verbs.update(self._layout, record.id, changes), verbs.ends(changes)
         try:
-            reply = self._asker.run(verb, ends=ends)
+            reply = self._executor.run(verb, ends=ends)
         except Silent:
             raise
         except Lost as lost:
             # Repeating the update without a check could append an item twice, or overwrite a change
             # that another request has made since.
-            known = fate.of(changes, self._read_after(lost, record.id))
+            known = recovery.of(changes, self._read_after(lost, record.id))
             if not known.again:
-                return self._asker.settled(known.outcome, lost, ends=ends)
-            reply = self._asker.run(verb, ends=ends)
+                return self._executor.settled(known.outcome, lost, ends=ends)
+            reply = self._executor.run(verb, ends=ends)
         return verbs.outcome(record.id, reply)
 
     def destroy(self, id: str) -> Record | None:
@@ -118,7 +118,7 @@ class RedisProvider:
         """
         verb = verbs.destroy(self._layout, id)
         try:
-            frame = self._asker.run(verb, ends=True)
+            frame = self._executor.run(verb, ends=True)
         except Silent:
             raise
         except Lost as lost:
@@ -126,7 +126,7 @@ class RedisProvider:
             # (which may name the id under which the session continues) cannot be returned.
             if self._read_after(lost, id) is None:
                 raise
-            frame = self._asker.run(verb, ends=True)
+            frame = self._executor.run(verb, ends=True)
         return verbs.readable(id, frame)
 
     def find(self, user: str | None, now: float) -> Iterator[Record]:
@@ -136,11 +136,11 @@ class RedisProvider:
     def count(self, now: float) -> int:
         """Return the number of live sessions; a session that Redis has evicted may be included."""
         # `filter` drops None, the reply for a key that is not a sorted set.
-        return sum(filter(None, self._asker.ask_all(census.count(self._layout, now))))
+        return sum(filter(None, self._executor.ask_all(census.count(self._layout, now))))
 
     def gc(self, now: float, limit: int) -> int:
         """Delete at most `limit` expired records and tombstones; return how many were deleted."""
-        due = self._asker.ask_all(census.due(self._layout, now))
+        due = self._executor.ask_all(census.due(self._layout, now))
         self._progress.check(now, sum(filter(None, due)))
         swept = 0
         # Only tags in which records are due, with no more steps than they need.
@@ -148,7 +148,7 @@ class RedisProvider:
             most = min((live or 0) + (retired or 0), limit - swept)
             for step in range(0, most, STEP):
                 verb = census.sweep(self._layout, tag, now, min(most - step, STEP))
-                swept += self._asker.repeat(verb)
+                swept += self._executor.repeat(verb)
         self._progress.swept(now, swept, limit)
         return swept
 
@@ -168,14 +168,14 @@ class RedisProvider:
         once.
         """
         found: dict[str, None] = {}
-        for server in self._asker.wire.servers():
-            answers = self._asker.ask_each(server, checks.QUESTIONS)
-            found |= dict.fromkeys(checks.warnings(answers, self._asker.replicas))
+        for server in self._executor.transport.servers():
+            answers = self._executor.ask_each(server, checks.QUESTIONS)
+            found |= dict.fromkeys(checks.warnings(answers, self._executor.replicas))
         return [*found]
 
     def close(self) -> None:
         """Close the idle connections; in asyncio, those of the running event loop."""
-        self._asker.wire.close()
+        self._executor.transport.close()
 
     def _read_after(self, lost: Lost, id: str) -> Record | None:
         """Return the record as it is stored after a reply was lost; None if none is stored.
@@ -221,21 +221,21 @@ class AsyncRedisProvider:
             redis.asyncio, address, prefix=prefix, pool=pool, timeout=timeout, wait=wait
         )
         self._layout = said.layout
-        self._asker = AsyncAsker(async_wire(said), said.waiting)
-        self._lister = AsyncLister(self._asker, self._layout)
-        self._indexes = AsyncIndexRepair(self._asker, self._layout)
+        self._executor = AsyncExecutor(async_transport(said), said.waiting)
+        self._lister = AsyncLister(self._executor, self._layout)
+        self._indexes = AsyncIndexRepair(self._executor, self._layout)
         self._progress = census.Progress()
 
     async def read(self, id: str) -> Record | None:
         """Return the record or the tombstone that is stored under an id; None if there is none."""
-        found = await self._asker.ask(verbs.read(self._layout, id), id)
+        found = await self._executor.ask(verbs.read(self._layout, id), id)
         return stored(id, found) if found else None
 
     async def create(self, record: Record) -> bool:
         """Store a new record; return False if anything is stored under its id already."""
         verb = verbs.create(self._layout, record)
         try:
-            return bool(await self._asker.run(verb))
+            return bool(await self._executor.run(verb))
         except Silent:
             raise
         except Lost as lost:
@@ -243,7 +243,7 @@ class AsyncRedisProvider:
             # that of this call.  Therefore the result of the second run does not matter, and it is
             # enough that it raises no error.
             try:
-                await self._asker.run(verb)
+                await self._executor.run(verb)
             except StoreUnavailable:
                 raise lost from None
             return True
@@ -255,16 +255,16 @@ class AsyncRedisProvider:
         """
         verb, ends = verbs.update(self._layout, record.id, changes), verbs.ends(changes)
         try:
-            reply = await self._asker.run(verb, ends=ends)
+            reply = await self._executor.run(verb, ends=ends)
         except Silent:
             raise
         except Lost as lost:
             # Repeating the update without a check could append an item twice, or overwrite a change
             # that another request has made since.
-            known = fate.of(changes, await self._read_after(lost, record.id))
+            known = recovery.of(changes, await self._read_after(lost, record.id))
             if not known.again:
-                return self._asker.settled(known.outcome, lost, ends=ends)
-            reply = await self._asker.run(verb, ends=ends)
+                return self._executor.settled(known.outcome, lost, ends=ends)
+            reply = await self._executor.run(verb, ends=ends)
         return verbs.outcome(record.id, reply)
 
     async def destroy(self, id: str) -> Record | None:
@@ -274,7 +274,7 @@ class AsyncRedisProvider:
         """
         verb = verbs.destroy(self._layout, id)
         try:
-            frame = await self._asker.run(verb, ends=True)
+            frame = await self._executor.run(verb, ends=True)
         except Silent:
             raise
         except Lost as lost:
@@ -282,7 +282,7 @@ class AsyncRedisProvider:
             # (which may name the id under which the session continues) cannot be returned.
             if await self._read_after(lost, id) is None:
                 raise
-            frame = await self._asker.run(verb, ends=True)
+            frame = await self._executor.run(verb, ends=True)
         return verbs.readable(id, frame)
 
     def find(self, user: str | None, now: float) -> AsyncIterator[Record]:
@@ -292,11 +292,11 @@ class AsyncRedisProvider:
     async def count(self, now: float) -> int:
         """Return the number of live sessions; a session that Redis has evicted may be included."""
         # `filter` drops None, the reply for a key that is not a sorted set.
-        return sum(filter(None, await self._asker.ask_all(census.count(self._layout, now))))
+        return sum(filter(None, await self._executor.ask_all(census.count(self._layout, now))))
 
     async def gc(self, now: float, limit: int) -> int:
         """Delete at most `limit` expired records and tombstones; return how many were deleted."""
-        due = await self._asker.ask_all(census.due(self._layout, now))
+        due = await self._executor.ask_all(census.due(self._layout, now))
         self._progress.check(now, sum(filter(None, due)))
         swept = 0
         # Only tags in which records are due, with no more steps than they need.
@@ -304,7 +304,7 @@ class AsyncRedisProvider:
             most = min((live or 0) + (retired or 0), limit - swept)
             for step in range(0, most, STEP):
                 verb = census.sweep(self._layout, tag, now, min(most - step, STEP))
-                swept += await self._asker.repeat(verb)
+                swept += await self._executor.repeat(verb)
         self._progress.swept(now, swept, limit)
         return swept
 
@@ -324,14 +324,14 @@ class AsyncRedisProvider:
         once.
         """
         found: dict[str, None] = {}
-        async for server in self._asker.wire.servers():
-            answers = await self._asker.ask_each(server, checks.QUESTIONS)
-            found |= dict.fromkeys(checks.warnings(answers, self._asker.replicas))
+        async for server in self._executor.transport.servers():
+            answers = await self._executor.ask_each(server, checks.QUESTIONS)
+            found |= dict.fromkeys(checks.warnings(answers, self._executor.replicas))
         return [*found]
 
     async def close(self) -> None:
         """Close the idle connections; in asyncio, those of the running event loop."""
-        await self._asker.wire.close()
+        await self._executor.transport.close()
 
     async def _read_after(self, lost: Lost, id: str) -> Record | None:
         """Return the record as it is stored after a reply was lost; None if none is stored.

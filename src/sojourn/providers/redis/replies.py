@@ -1,7 +1,7 @@
 """The functions that check and interpret replies of Redis, one for each kind of reply.
 
 Each command contains the function that reads its reply (`Command.read`).  The function returns the
-interpreted reply, or raises `Odd` if Redis never sends such a reply to that command.  The wire
+interpreted reply, or raises `Odd` if Redis never sends such a reply to that command.  The transport
 calls it before it returns the connection to its pool, because a connection that delivered an odd
 reply must not be used again: its next reply may belong to the command of another session.
 

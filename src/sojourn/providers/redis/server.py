@@ -1,4 +1,4 @@
-"""The wire to one server for threads.
+"""The transport to one server for threads.
 
 The client of redis-py wraps each command in options, retries, callbacks and measurements, which
 take more time than the server itself.  So this module uses the layer below it, the `Connection` of
@@ -17,8 +17,8 @@ from redis.exceptions import InvalidResponse, RedisError, ResponseError
 
 from sojourn.providers.pool import Pool
 from sojourn.providers.redis import faults
+from sojourn.providers.redis.connections import Line
 from sojourn.providers.redis.faults import Lost, Silent
-from sojourn.providers.redis.opening import Line
 from sojourn.providers.redis.parsers import Parser
 from sojourn.providers.redis.replies import Command, refusal
 
@@ -90,7 +90,7 @@ class Server:
 
     def lasting(self, commands: Sequence[Command]) -> list[Any]:
         """Do the same as `calls`, for commands that may take long."""
-        # They delay no other thread, since each call has its own connection (unlike in a lane).
+        # They delay no other thread, since each call has its own connection (unlike in a multiplexed connection).
         return self.calls(commands)
 
     def servers(self) -> Iterator[Self]:

@@ -6,8 +6,8 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from sojourn.errors import ConfigError
-from sojourn.providers.redis.asking import Waiting
 from sojourn.providers.redis.clients import TIMEOUT, Target, target
+from sojourn.providers.redis.executor import Waiting
 from sojourn.providers.redis.layout import Layout
 
 # The defaults.

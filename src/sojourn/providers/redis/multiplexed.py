@@ -1,8 +1,8 @@
-"""The wire to one server for the tasks of an event loop.
+"""The transport to one server for the tasks of an event loop.
 
 If each task had its own connection, each command would need two iterations of the loop and four
 system calls, which take more time than the server does.  Therefore all tasks of a loop share one
-connection, a `Lane`.  The commands of one iteration of the loop are sent together, as a pipeline,
+connection, a `Multiplexed`.  The commands of one iteration of the loop are sent together, as a pipeline,
 and the replies arrive in the order of the commands.  Commands that are issued during the exchange
 form the next batch.  So a single command does not wait, and the more commands are issued at once,
 the less time each of them takes.
@@ -28,8 +28,8 @@ from redis.exceptions import (
 
 from sojourn.errors import SessionError, StoreUnavailable
 from sojourn.providers.redis import faults
+from sojourn.providers.redis.connections import AsyncLine
 from sojourn.providers.redis.faults import Lost
-from sojourn.providers.redis.opening import AsyncLine
 from sojourn.providers.redis.parsers import AsyncParser
 from sojourn.providers.redis.replies import Command, refusal
 
@@ -42,7 +42,7 @@ class _Asked(NamedTuple):
     answer: asyncio.Future[list[Any]]
 
 
-class Lane:
+class Multiplexed:
     """Sends commands to one server, over one connection, from one event loop.
 
     A separate task, the pump, sends the batches as long as calls are queued.
@@ -66,7 +66,7 @@ class Lane:
         self._queue: list[_Asked] = []
         self._pump: asyncio.Task[None] | None = None
         self._limit = _Limit(timeout, self._give_up)
-        self._slow: Lane | None = None
+        self._slow: Multiplexed | None = None
 
     async def call(self, command: Command) -> Any:
         """Return the interpreted reply to one command.
@@ -90,7 +90,9 @@ class Lane:
         On the first one they would delay the commands of all other tasks.
         """
         if self._slow is None:
-            self._slow = Lane(self._connect, timeout=self._timeout, longest_idle=self._longest_idle)
+            self._slow = Multiplexed(
+                self._connect, timeout=self._timeout, longest_idle=self._longest_idle
+            )
         return await self._slow.calls(commands)
 
     async def servers(self) -> AsyncIterator[Self]:
@@ -286,7 +288,7 @@ class _Limit:
 
 async def _reply(parser: AsyncParser, command: Command) -> Any:
     # The parser is called directly, because the method of the connection would also close it after
-    # an error, which the lane does itself in `_disconnect`.
+    # an error, which the multiplexed connection does itself in `_disconnect`.
     try:
         reply = await parser.read_response(disable_decoding=True)
         return refusal(command, reply) if isinstance(reply, ResponseError) else command.read(reply)

@@ -1,4 +1,4 @@
-"""Sending commands through a wire, with retries, translation of errors, and waiting for replicas.
+"""Sending commands through a transport, with retries, translation of errors, and waiting for replicas.
 
 `ask…` and `repeat…` are for commands that may be executed twice without harm.  If the connection
 breaks, they send the command once more over a new connection, and raise StoreUnavailable if that
@@ -21,7 +21,7 @@ from sojourn.providers.redis.verbs import Verb
 from sojourn.record import Outcome
 
 
-class Wire(Protocol):
+class Transport(Protocol):
     """A connection to one server or a cluster, through which commands are sent.
 
     Its methods return replies as interpreted by each command's `read`.  They raise Lost if the
@@ -38,30 +38,30 @@ class Wire(Protocol):
     def lasting(self, commands: Sequence[Command]) -> list[Any]:
         """Do the same as `calls`, for commands of one tag that may take long."""
 
-    def servers(self) -> Iterator[Wire]:
-        """Yield a wire to each server that holds keys."""
+    def servers(self) -> Iterator[Transport]:
+        """Yield a transport to each server that holds keys."""
 
     def close(self) -> None:
         """Close the connections."""
 
 
-class AsyncWire(Protocol):
-    """A wire for the tasks of an event loop; see `Wire`."""
+class AsyncTransport(Protocol):
+    """A transport for the tasks of an event loop; see `Transport`."""
 
     async def call(self, command: Command) -> Any:
-        """See `Wire.call`."""
+        """See `Transport.call`."""
 
     async def calls(self, commands: Sequence[Command]) -> list[Any]:
-        """See `Wire.calls`."""
+        """See `Transport.calls`."""
 
     async def lasting(self, commands: Sequence[Command]) -> list[Any]:
-        """See `Wire.lasting`."""
+        """See `Transport.lasting`."""
 
-    def servers(self) -> AsyncIterator[AsyncWire]:
-        """See `Wire.servers`."""
+    def servers(self) -> AsyncIterator[AsyncTransport]:
+        """See `Transport.servers`."""
 
     async def close(self) -> None:
-        """See `Wire.close`."""
+        """See `Transport.close`."""
 
 
 class Waiting(NamedTuple):
@@ -97,11 +97,11 @@ class Waiting(NamedTuple):
         return reply
 
 
-class Asker:
-    """Sends commands through a wire, and raises only errors of the provider contract and Lost."""
+class Executor:
+    """Sends commands through a transport, and raises only errors of the provider contract and Lost."""
 
-    def __init__(self, wire: Wire, waiting: Waiting | None) -> None:
-        self.wire = wire
+    def __init__(self, transport: Transport, waiting: Waiting | None) -> None:
+        self.transport = transport
         self._waiting = waiting
         self.replicas = 0 if waiting is None else waiting.replicas
         """The number of replicas that must confirm the end of a session."""
@@ -114,11 +114,11 @@ class Asker:
         """
         return self._harmless(self._call, command, id)
 
-    def ask_at(self, server: Wire, command: Command) -> Any:
+    def ask_at(self, server: Transport, command: Command) -> Any:
         """Return the reply of one server to a command that may be executed twice."""
         return self._harmless(self._call, command, None, server)
 
-    def ask_each(self, server: Wire, commands: Sequence[Command]) -> list[Any]:
+    def ask_each(self, server: Transport, commands: Sequence[Command]) -> list[Any]:
         """Return the replies of one server to commands that may be executed twice.
 
         An error that Redis answers is returned in the place of the reply.
@@ -131,7 +131,7 @@ class Asker:
 
         A reply is None if the key is of another type.  Any other error is raised.
         """
-        replies: list[Any] = self._harmless(self.wire.calls, commands)
+        replies: list[Any] = self._harmless(self.transport.calls, commands)
         return [_sound(reply) for reply in replies]
 
     def repeat(self, verb: Verb) -> Any:
@@ -143,7 +143,7 @@ class Asker:
 
         A reply is None if a key is of another type.  Any other error is raised.
         """
-        replies: list[Any] = self._harmless(self.wire.calls, [verb.short for verb in verbs])
+        replies: list[Any] = self._harmless(self.transport.calls, [verb.short for verb in verbs])
         return [
             # A script that Redis has not cached is sent again by itself, with its source.
             self.repeat(verb) if isinstance(reply, NoScriptError) else _sound(reply)
@@ -193,9 +193,11 @@ class Asker:
         except Lost as again:
             raise _unanswered(again) from None
 
-    def _call(self, command: Command, id: str | None = None, wire: Wire | None = None) -> Any:
+    def _call(
+        self, command: Command, id: str | None = None, transport: Transport | None = None
+    ) -> Any:
         try:
-            return (wire or self.wire).call(command)
+            return (transport or self.transport).call(command)
         # A ResponseError too, but not translated: `run` handles it.
         except NoScriptError:
             raise
@@ -205,7 +207,7 @@ class Asker:
     def _call_and_wait(self, command: Command) -> Any:
         assert self._waiting is not None
         # Over one connection, since WAIT covers only the writes of its own connection.
-        replies = self.wire.lasting([command, self._waiting.command(command.tag)])
+        replies = self.transport.lasting([command, self._waiting.command(command.tag)])
         try:
             return self._waiting.check(replies)
         # A ResponseError too, but not translated: `run` handles it.
@@ -215,11 +217,11 @@ class Asker:
             raise faults.refused(error) from None
 
 
-class AsyncAsker:
-    """Sends commands through a wire, and raises only errors of the provider contract and Lost."""
+class AsyncExecutor:
+    """Sends commands through a transport, and raises only errors of the provider contract and Lost."""
 
-    def __init__(self, wire: AsyncWire, waiting: Waiting | None) -> None:
-        self.wire = wire
+    def __init__(self, transport: AsyncTransport, waiting: Waiting | None) -> None:
+        self.transport = transport
         self._waiting = waiting
         self.replicas = 0 if waiting is None else waiting.replicas
         """The number of replicas that must confirm the end of a session."""
@@ -232,11 +234,11 @@ class AsyncAsker:
         """
         return await self._harmless(self._call, command, id)
 
-    async def ask_at(self, server: AsyncWire, command: Command) -> Any:
+    async def ask_at(self, server: AsyncTransport, command: Command) -> Any:
         """Return the reply of one server to a command that may be executed twice."""
         return await self._harmless(self._call, command, None, server)
 
-    async def ask_each(self, server: AsyncWire, commands: Sequence[Command]) -> list[Any]:
+    async def ask_each(self, server: AsyncTransport, commands: Sequence[Command]) -> list[Any]:
         """Return the replies of one server to commands that may be executed twice.
 
         An error that Redis answers is returned in the place of the reply.
@@ -249,7 +251,7 @@ class AsyncAsker:
 
         A reply is None if the key is of another type.  Any other error is raised.
         """
-        replies: list[Any] = await self._harmless(self.wire.calls, commands)
+        replies: list[Any] = await self._harmless(self.transport.calls, commands)
         return [_sound(reply) for reply in replies]
 
     async def repeat(self, verb: Verb) -> Any:
@@ -261,7 +263,9 @@ class AsyncAsker:
 
         A reply is None if a key is of another type.  Any other error is raised.
         """
-        replies: list[Any] = await self._harmless(self.wire.calls, [verb.short for verb in verbs])
+        replies: list[Any] = await self._harmless(
+            self.transport.calls, [verb.short for verb in verbs]
+        )
         return [
             # A script that Redis has not cached is sent again by itself, with its source.
             await self.repeat(verb) if isinstance(reply, NoScriptError) else _sound(reply)
@@ -312,10 +316,10 @@ class AsyncAsker:
             raise _unanswered(again) from None
 
     async def _call(
-        self, command: Command, id: str | None = None, wire: AsyncWire | None = None
+        self, command: Command, id: str | None = None, transport: AsyncTransport | None = None
     ) -> Any:
         try:
-            return await (wire or self.wire).call(command)
+            return await (transport or self.transport).call(command)
         # A ResponseError too, but not translated: `run` handles it.
         except NoScriptError:
             raise
@@ -325,7 +329,7 @@ class AsyncAsker:
     async def _call_and_wait(self, command: Command) -> Any:
         assert self._waiting is not None
         # Over one connection, since WAIT covers only the writes of its own connection.
-        replies = await self.wire.lasting([command, self._waiting.command(command.tag)])
+        replies = await self.transport.lasting([command, self._waiting.command(command.tag)])
         try:
             return self._waiting.check(replies)
         # A ResponseError too, but not translated: `run` handles it.

@@ -22,7 +22,7 @@ DECIDING := $(addprefix tests/,test_session.py test_session_mapping.py test_afte
 # The core and the contract, over the stores that need no server.
 QUICK := $(DECIDING) tests/contract/test_file.py tests/contract/test_sqlite.py tests/providers \
 	$(addprefix tests/test_,codec.py config.py config_properties.py cookies.py format.py \
-	probing.py reconcile.py sweeper.py tokens.py turns.py urls.py) $(addprefix tests/web/test_,asgi.py wsgi.py)
+	reading.py reconcile.py sweeper.py tokens.py turns.py urls.py) $(addprefix tests/web/test_,asgi.py wsgi.py)
 
 # Many tests wait for servers: as many processes share them as there are processors, up to four.
 IN_PARALLEL := --numprocesses=auto --maxprocesses=4 --dist=loadfile

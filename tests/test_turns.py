@@ -219,7 +219,7 @@ async def test_releases_that_are_given_back_keep_their_order() -> None:
     turn = await enter(turns)
     tasks = await companions(turns, 4)
     turn.claim(3)
-    claimed = turn.others
+    claimed = turn.followers
     assert [other.claimed for other in claimed] == [True] * 3
     turn.give_back(claimed)
     assert [other.claimed for other in claimed] == [False] * 3
@@ -240,7 +240,7 @@ async def test_a_release_that_was_cancelled_is_not_given_back() -> None:
     turn = await enter(turns)
     cancelled, second = await companions(turns, 2)
     turn.claim(2)
-    claimed = turn.others
+    claimed = turn.followers
     cancelled.cancel()
     await asyncio.sleep(0)
     assert cancelled.cancelled()
@@ -256,12 +256,12 @@ def test_a_thread_whose_time_was_up_while_it_was_claimed_goes_on(pool: ThreadPoo
     waiting = pool.submit(turns.enter, ID, 0.05, conversation())
     until(lambda: queued(turns) == 2)
     turn.claim(1)
-    claimed = turn.others
+    claimed = turn.followers
     until(lambda: claimed[0].left)
     turn.give_back(claimed)
     other = entered(waiting.result(PATIENCE))
     assert other is claimed[0]
-    assert (other.claimed, other.taken) == (False, False)
+    assert (other.claimed, other.answered) == (False, False)
     other.leave()
     turn.leave()
     assert turns._by_id == {}
@@ -275,7 +275,7 @@ async def test_releases_that_a_lost_turn_gives_back_go_on_without_one(
     lost = await enter(turns)
     tasks = await companions(turns, 2)
     lost.claim(2)
-    claimed = lost.others
+    claimed = lost.followers
     third = asyncio.create_task(enter(turns))
     await asyncio.sleep(0)
     monkeypatch.setattr(turns_module, "LONGEST_TURN", -1.0)
@@ -284,7 +284,7 @@ async def test_releases_that_a_lost_turn_gives_back_go_on_without_one(
     monkeypatch.undo()
     lost.give_back(claimed)
     assert [await task for task in tasks] == claimed
-    assert not any(other.claimed or other.taken for other in claimed)
+    assert not any(other.claimed or other.answered for other in claimed)
     for other in claimed:
         other.leave(record(1))
     await asyncio.sleep(0)
@@ -565,14 +565,14 @@ def test_ctrl_c_at_any_line_of_claiming_loses_no_release(
         def claim(first: Turn = first) -> None:
             first.claim(2)
             if given_back:
-                first.give_back(first.others)
+                first.give_back(first.followers)
 
         more = interrupted(claim, step)
-        first.give_back(first.others)
+        first.give_back(first.followers)
         first.leave(record(1))
         for future in futures:
             turn = entered(future.result(PATIENCE))
-            assert (turn.claimed, turn.taken) == (False, False)
+            assert (turn.claimed, turn.answered) == (False, False)
             turn.leave(record(1))
         assert turns._by_id == {}
         step += 1

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 __version__ = "0.1.0"
 
-from sojourn._policy import SessionInfo as SessionInfo
+from sojourn._manager_base import SessionInfo as SessionInfo
 from sojourn.config import Config as Config
 from sojourn.errors import ConfigError as ConfigError
 from sojourn.errors import CorruptRecord as CorruptRecord

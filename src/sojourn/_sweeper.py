@@ -26,11 +26,11 @@ LEASE = "0" * 64
 """The id of the lease.  No session has it, since ids are hashes of random tokens."""
 NOWHERE = "f" * 64
 """The id to which the lease, as a tombstone, leads; no session has it either."""
-SHARE = 0.9
-"""The part of the interval for which a lease is valid.
+VALID_FOR = 0.9
+"""The fraction of the interval for which a lease is valid.
 
-It has to end before its holder sweeps again; and if the holder ends, the next worker should not
-come much later.
+It must expire before its holder's next sweep, and if the holder dies, another worker should take
+over soon.
 """
 
 
@@ -40,7 +40,7 @@ class Lease:
     def __init__(self, provider: Provider, now: Callable[[], float], interval: float) -> None:
         self._provider = provider
         self._now = now
-        self._seconds = interval * SHARE
+        self._seconds = interval * VALID_FOR
         # A store that other processes cannot reach has a provider with `shared = False`.
         self._shared = getattr(provider, "shared", True)
 
@@ -70,7 +70,8 @@ class Lease:
         return self._provider.create(mine)
 
     def _is_valid(self, lease: Record, now: float) -> bool:
-        # The second comparison ignores a lease from a machine whose clock is far ahead.
+        # The second comparison ignores a lease from a machine whose clock is far ahead, and that of
+        # a worker with a longer interval.
         return now < lease.expires <= now + self._seconds
 
 
@@ -80,7 +81,7 @@ class AsyncLease:
     def __init__(self, provider: AsyncProvider, now: Callable[[], float], interval: float) -> None:
         self._provider = provider
         self._now = now
-        self._seconds = interval * SHARE
+        self._seconds = interval * VALID_FOR
         # A store that other processes cannot reach has a provider with `shared = False`.
         self._shared = getattr(provider, "shared", True)
 
@@ -110,7 +111,8 @@ class AsyncLease:
         return await self._provider.create(mine)
 
     def _is_valid(self, lease: Record, now: float) -> bool:
-        # The second comparison ignores a lease from a machine whose clock is far ahead.
+        # The second comparison ignores a lease from a machine whose clock is far ahead, and that of
+        # a worker with a longer interval.
         return now < lease.expires <= now + self._seconds
 
 
@@ -149,7 +151,7 @@ class Sweeper:
                 if self._lease.acquire():
                     self._sweep()
             except Exception:  # noqa: BLE001 - no error may prevent the next sweep
-                logger.exception("a sweep of the garbage collection failed")
+                logger.exception("a sweep failed")
 
 
 class AsyncSweeper:
@@ -190,4 +192,4 @@ class AsyncSweeper:
                 if await self._lease.acquire():
                     await self._sweep()
             except Exception:  # noqa: BLE001 - no error may prevent the next sweep
-                logger.exception("a sweep of the garbage collection failed")
+                logger.exception("a sweep failed")

@@ -1,7 +1,7 @@
 """The managers, which carry the decisions of `_lifecycle` to a provider, and its answers back.
 
 `Manager` and `AsyncManager` have the same text, except for `async` and `await`; a test compares
-them.  Their common base class is in `_policy`, and the order of colliding releases in `_queue`.
+them.  Their common base class is in `_manager_base`, and the order of colliding releases in `_queue`.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from typing import Any
 
 from sojourn._after_release import async_run, run
 from sojourn._cookies import Headers
-from sojourn._policy import GC_BATCH, Policy, SessionInfo
-from sojourn._probing import AsyncProber, Prober
+from sojourn._manager_base import GC_BATCH, ManagerBase, SessionInfo
 from sojourn._queue.runner import AsyncRunner, Runner
+from sojourn._reading import AsyncReader, Reader
 from sojourn._session.signin import text_of
 from sojourn._session.state import Standing
 from sojourn._sweeper import AsyncLease, AsyncSweeper, Lease, Sweeper
@@ -30,7 +30,7 @@ ANYONE: Any = object()
 """The default of `destroy(user=...)`, for a session of any user; None is an anonymous visitor."""
 
 
-class Manager(Policy):
+class Manager(ManagerBase):
     """Starts a session from the headers of a request, and releases it into the response."""
 
     def __init__(
@@ -52,7 +52,7 @@ class Manager(Policy):
         self._provider: Provider = provider_for(provider, self.config.provider_config)
         self._gc: Sweeper | None = None
         self._runner = Runner(self._provider)
-        self._prober = Prober(self._provider, self._life)
+        self._reader = Reader(self._provider, self._life)
 
     def start(self, headers: Headers, *, https: bool = False) -> Session:
         """Return the session of the request with these headers; a new one if it has none.
@@ -70,7 +70,7 @@ class Manager(Policy):
         for token in arrival.tokens:
             id = life.id_of(token)
             try:
-                record = self._prober.read(id)
+                record = self._reader.read(id)
             except CorruptRecord:
                 life.report("corrupt", id)
                 continue
@@ -137,7 +137,7 @@ class Manager(Policy):
     def _resume(self, id: str) -> Session | None:
         """Return the session of an id, for work without a request; None if none is live."""
         try:
-            record = self._prober.read(id) if is_id(id) else None
+            record = self._reader.read(id) if is_id(id) else None
         except CorruptRecord:
             self._life.report("corrupt", id)
             record = None
@@ -147,7 +147,7 @@ class Manager(Policy):
         """End a session now, or its successor if its id was replaced; return whether there was one.
 
         user: end it only if it belongs to this user, as when users end one of their own sessions.
-            With None, for an anonymous visitor, nothing is ended.
+            None (an anonymous visitor) ends nothing.  By default the user is not checked.
         """
         if user is not ANYONE:
             theirs = self._ids_of(user)
@@ -199,12 +199,12 @@ class Manager(Policy):
 
         A record is written, read, listed and deleted.  Raises StoreError if the store refuses that.
         """
-        wrong = self._prober.probe()
+        wrong = self._reader.probe()
         check = getattr(self._provider, "check", None)
         return wrong if check is None else [*wrong, *check()]
 
     def repair(self) -> int:
-        """Correct the store's indexes after records or entries were lost; return the corrections.
+        """Correct the store's indexes after records or entries were lost; return how many entries.
 
         Only Redis needs that, and only to have correct lists before one lifetime has passed.
         """
@@ -238,7 +238,7 @@ class Manager(Policy):
             self._gc = Sweeper(self.gc, interval, lease)
 
     def _ids_of(self, user: str | None) -> set[str]:
-        """Return the ids of a user's live sessions; none for None, an anonymous visitor."""
+        """Return the ids of a user's live sessions; an empty set for None, an anonymous visitor."""
         return set() if user is None else {info.id for info in self.sessions(user)}
 
     def _followed(self, ids: set[str], living: set[str]) -> set[str]:
@@ -247,7 +247,7 @@ class Manager(Policy):
         todo = [id for id in ids - living if is_id(id)]
         while todo and len(found) < MOVES:  # faulty tombstones might lead in a circle
             with suppress(CorruptRecord):
-                record = self._prober.read(todo.pop())
+                record = self._reader.read(todo.pop())
                 successor = None if record is None else record.successor
                 if successor is not None and successor not in found:
                     found.add(successor)
@@ -255,7 +255,7 @@ class Manager(Policy):
         return found
 
 
-class AsyncManager(Policy):
+class AsyncManager(ManagerBase):
     """Starts a session from the headers of a request, and releases it into the response."""
 
     def __init__(
@@ -277,7 +277,7 @@ class AsyncManager(Policy):
         self._provider: AsyncProvider = async_provider_for(provider, self.config.provider_config)
         self._gc: AsyncSweeper | None = None
         self._runner = AsyncRunner(self._provider)
-        self._prober = AsyncProber(self._provider, self._life)
+        self._reader = AsyncReader(self._provider, self._life)
 
     async def start(self, headers: Headers, *, https: bool = False) -> Session:
         """Return the session of the request with these headers; a new one if it has none.
@@ -295,7 +295,7 @@ class AsyncManager(Policy):
         for token in arrival.tokens:
             id = life.id_of(token)
             try:
-                record = await self._prober.read(id)
+                record = await self._reader.read(id)
             except CorruptRecord:
                 life.report("corrupt", id)
                 continue
@@ -362,7 +362,7 @@ class AsyncManager(Policy):
     async def _resume(self, id: str) -> Session | None:
         """Return the session of an id, for work without a request; None if none is live."""
         try:
-            record = await self._prober.read(id) if is_id(id) else None
+            record = await self._reader.read(id) if is_id(id) else None
         except CorruptRecord:
             self._life.report("corrupt", id)
             record = None
@@ -372,7 +372,7 @@ class AsyncManager(Policy):
         """End a session now, or its successor if its id was replaced; return whether there was one.
 
         user: end it only if it belongs to this user, as when users end one of their own sessions.
-            With None, for an anonymous visitor, nothing is ended.
+            None (an anonymous visitor) ends nothing.  By default the user is not checked.
         """
         if user is not ANYONE:
             theirs = await self._ids_of(user)
@@ -424,12 +424,12 @@ class AsyncManager(Policy):
 
         A record is written, read, listed and deleted.  Raises StoreError if the store refuses that.
         """
-        wrong = await self._prober.probe()
+        wrong = await self._reader.probe()
         check = getattr(self._provider, "check", None)
         return wrong if check is None else [*wrong, *await check()]
 
     async def repair(self) -> int:
-        """Correct the store's indexes after records or entries were lost; return the corrections.
+        """Correct the store's indexes after records or entries were lost; return how many entries.
 
         Only Redis needs that, and only to have correct lists before one lifetime has passed.
         """
@@ -463,7 +463,7 @@ class AsyncManager(Policy):
             self._gc = AsyncSweeper(self.gc, interval, lease)
 
     async def _ids_of(self, user: str | None) -> set[str]:
-        """Return the ids of a user's live sessions; none for None, an anonymous visitor."""
+        """Return the ids of a user's live sessions; an empty set for None, an anonymous visitor."""
         return set() if user is None else {info.id async for info in self.sessions(user)}
 
     async def _followed(self, ids: set[str], living: set[str]) -> set[str]:
@@ -472,7 +472,7 @@ class AsyncManager(Policy):
         todo = [id for id in ids - living if is_id(id)]
         while todo and len(found) < MOVES:  # faulty tombstones might lead in a circle
             with suppress(CorruptRecord):
-                record = await self._prober.read(todo.pop())
+                record = await self._reader.read(todo.pop())
                 successor = None if record is None else record.successor
                 if successor is not None and successor not in found:
                     found.add(successor)

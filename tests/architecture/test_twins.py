@@ -18,7 +18,7 @@ PAIRS: list[tuple[str, str, set[str]]] = [
     ("sojourn/manager.py", "Manager", set()),
     ("sojourn/_queue/runner.py", "Runner", set()),
     ("sojourn/_sweeper.py", "Lease", set()),
-    ("sojourn/_probing.py", "Prober", set()),
+    ("sojourn/_reading.py", "Reader", set()),
     ("sojourn/providers/compare_and_swap.py", "CompareAndSwapProvider", set()),
     ("sojourn/providers/redis/provider.py", "RedisProvider", {"__init__"}),
     ("sojourn/providers/redis/listing.py", "Lister", set()),

@@ -89,7 +89,7 @@ class Runner:
             # The inherited record is newer: `record` is from before the wait.  Cancelling this
             # request must not interrupt the leader, which also stores the changes of others.
             undisturbed(self._lead, turn, conversation, turn.inherited or record)
-        elif not turn.taken:
+        elif not turn.answered:
             raise OutcomeUnknown("the release that was to store these changes did not end in time")
         # Further calls, for instance of a sign-in that came late, do not compete for the record.
         while conversation.call is not None:
@@ -101,7 +101,7 @@ class Runner:
 
         An error of the store ends the claimed releases too; each raises it in its own request.
         """
-        claimed = turn.others
+        claimed = turn.followers
         stored: Stored | None = None
         try:
             record = record or self._first_answer(conversation)
@@ -124,7 +124,7 @@ class Runner:
             rest = [one for one in claimed if is_waiting(one.conversation, stored)]
             turn.give_back(rest)
             # If other processes write too, a record handed on would probably be out of date.
-            turn.leave(None if turn.lost or stored is None else stored.left)
+            turn.leave(None if turn.beaten or stored is None else stored.left)
             # After the turn, since it calls `on_event`, which may release this session itself.
             if stored is not None:
                 settle(stored.together, stored.outcome)
@@ -151,7 +151,7 @@ class Runner:
         """
         # Each time another process writes first, half as many releases are combined: less work
         # leaves less time for another process, so that at last this one writes first.
-        while (together := combined(record, waiting[: MOST >> turn.lost or 1])) is not None:
+        while (together := combined(record, waiting[: MOST >> turn.beaten or 1])) is not None:
             call = together.update
             try:
                 answer = self._provider.update(call.record, call.changes)
@@ -221,7 +221,7 @@ class AsyncRunner:
             # The inherited record is newer: `record` is from before the wait.  Cancelling this
             # request must not interrupt the leader, which also stores the changes of others.
             await async_undisturbed(self._lead, turn, conversation, turn.inherited or record)
-        elif not turn.taken:
+        elif not turn.answered:
             raise OutcomeUnknown("the release that was to store these changes did not end in time")
         # Further calls, for instance of a sign-in that came late, do not compete for the record.
         while conversation.call is not None:
@@ -235,7 +235,7 @@ class AsyncRunner:
 
         An error of the store ends the claimed releases too; each raises it in its own request.
         """
-        claimed = turn.others
+        claimed = turn.followers
         stored: Stored | None = None
         try:
             record = record or await self._first_answer(conversation)
@@ -258,7 +258,7 @@ class AsyncRunner:
             rest = [one for one in claimed if is_waiting(one.conversation, stored)]
             turn.give_back(rest)
             # If other processes write too, a record handed on would probably be out of date.
-            turn.leave(None if turn.lost or stored is None else stored.left)
+            turn.leave(None if turn.beaten or stored is None else stored.left)
             # After the turn, since it calls `on_event`, which may release this session itself.
             if stored is not None:
                 settle(stored.together, stored.outcome)
@@ -287,7 +287,7 @@ class AsyncRunner:
         """
         # Each time another process writes first, half as many releases are combined: less work
         # leaves less time for another process, so that at last this one writes first.
-        while (together := combined(record, waiting[: MOST >> turn.lost or 1])) is not None:
+        while (together := combined(record, waiting[: MOST >> turn.beaten or 1])) is not None:
             call = together.update
             try:
                 answer = await self._provider.update(call.record, call.changes)

@@ -29,8 +29,10 @@ from sojourn.record import Record
 LONGEST_PAUSE = 0.008
 """The longest pause, in seconds, after another process wrote first."""
 LONGEST_TURN = 10.0
-"""Seconds after which a turn counts as lost, and the queue goes on without it.  No release takes
-that long, so its thread or task hangs, or has ended without leaving the queue."""
+"""Seconds after which a turn is overdue, and the queue goes on without it.
+
+Its thread or task probably hangs, or has ended without leaving the queue.  If it is merely slow, as
+with a long `timeout` of the store, nothing is lost: the store itself merges what collides."""
 
 
 class Event:
@@ -105,15 +107,15 @@ class Turn:
         "_called",
         "_queues",
         "_since",
+        "answered",
+        "beaten",
         "claimed",
         "conversation",
+        "followers",
         "id",
         "inherited",
         "left",
         "loop",
-        "lost",
-        "others",
-        "taken",
     )
 
     def __init__(
@@ -125,16 +127,16 @@ class Turn:
     ) -> None:
         self.inherited: Record | None = None
         """The record that the previous leader left, or None if it did not know what is stored."""
-        self.lost = 0
+        self.beaten = 0
         """How often another process wrote first during this turn."""
         self.conversation = conversation
         """The release itself; None if a leader cannot store its changes."""
-        self.others: list[Turn] = []
+        self.followers: list[Turn] = []
         """The releases that it has claimed, in their order.  The list belongs to the turn, so that
         none of them is lost if Ctrl-C interrupts `claim`."""
         self.claimed = False
         """Whether a leader is storing its changes."""
-        self.taken = False
+        self.answered = False
         """Whether the leader has finished with it: the conversation got its answer."""
         self.left = False
         """Whether it has left the queue for good."""
@@ -151,13 +153,13 @@ class Turn:
         their work.  They are random, so that two processes fall out of step, and the more often
         this release has lost, the shorter they are, so that it does not lose for ever.
         """
-        self.lost += 1
-        return 0.0 if self.lost == 1 else random_fraction() * LONGEST_PAUSE / (self.lost - 1)
+        self.beaten += 1
+        return 0.0 if self.beaten == 1 else random_fraction() * LONGEST_PAUSE / (self.beaten - 1)
 
     def claim(self, most: int) -> None:
         """Take the releases right behind this one out of the queue, to store their changes too.
 
-        At most `most` of them are in `others` then.  They wait until the leader calls `done` or
+        At most `most` of them are in `followers` then.  They wait until the leader calls `done` or
         gives them back.
         """
         self._queues.claim(self, most)
@@ -177,7 +179,7 @@ class Turn:
     def done(self) -> None:
         """Let this release go on, after the leader has answered its conversation."""
         # Set before the call, since the thread that wakes up looks at it.
-        self.taken = True
+        self.answered = True
         self._called.set()
 
     def leave(self, record: Record | None = None) -> None:
@@ -206,7 +208,7 @@ class Turn:
             self._called.set()
 
     @property
-    def is_lost(self) -> bool:
+    def is_overdue(self) -> bool:
         """Whether the turn began longer than `LONGEST_TURN` ago."""
         return self._called.is_set() and time.monotonic() - self._since > LONGEST_TURN
 
@@ -236,7 +238,7 @@ class _Queues:
             queue = queues.setdefault(turn.loop, deque())
             queue.append(turn)
             # Newcomers do this, since those that wait cannot: they sleep until they are woken.
-            if queue[0].is_lost:
+            if queue[0].is_overdue:
                 queue.popleft()
             queue[0].begin(None)
 
@@ -244,13 +246,13 @@ class _Queues:
         """Take the releases right behind the first out of the queue, up to one that has to wait."""
         with self._lock:
             queue = self.by_id.get(turn.id, {}).get(turn.loop, deque())
-            while len(queue) > 1 and queue[0] is turn and len(turn.others) < most:
+            while len(queue) > 1 and queue[0] is turn and len(turn.followers) < most:
                 following = queue[1]
                 # The order is kept: nothing behind a release that cannot be combined overtakes it.
                 if following.conversation is None or not can_go_along(following.conversation):
                     break
                 # First into the list, from where `give_back` takes it if Ctrl-C strikes here.
-                turn.others.append(following)
+                turn.followers.append(following)
                 following.claimed = True
                 del queue[1]
 
@@ -334,7 +336,7 @@ class Turns(_Turns):
         """Enter the queue of a session, and wait until the releases before this one have left it.
 
         Return the turn, which the caller must end with `leave` in any case.  If it is `claimed`, a
-        leader has answered the conversation, unless `taken` is False: then it did not end in time.
+        leader has answered the conversation, unless `answered` is False: then it did not end in time.
         Return None after `timeout` seconds; the release has left the queue then.
         """
         queues, called = self._own(), Event()
@@ -343,7 +345,8 @@ class Turns(_Turns):
             queues.append(turn)
             if called.wait(timeout):
                 return turn
-            # It leaves before it looks at `claimed`, since only one in the queue can be claimed.  If
+            # It leaves before it looks at `claimed`, since only a release that is still in
+            # the queue can be claimed: afterwards the answer is final.  If
             # its turn began just now, it passes on the record that it inherited.
             turn.leave(turn.inherited)
             # The leader has a time limit of its own, and may be storing the changes right now.
@@ -368,7 +371,7 @@ class AsyncTurns(_Turns):
         """Enter the queue of a session, and wait until the releases before this one have left it.
 
         Return the turn, which the caller must end with `leave` in any case.  If it is `claimed`, a
-        leader has answered the conversation, unless `taken` is False: then it did not end in time.
+        leader has answered the conversation, unless `answered` is False: then it did not end in time.
         Return None after `timeout` seconds; the release has left the queue then.
         """
         queues, called = self._own(), AsyncEvent()
@@ -377,7 +380,8 @@ class AsyncTurns(_Turns):
             queues.append(turn)
             if await called.wait(timeout):
                 return turn
-            # It leaves before it looks at `claimed`, since only one in the queue can be claimed.  If
+            # It leaves before it looks at `claimed`, since only a release that is still in
+            # the queue can be claimed: afterwards the answer is final.  If
             # its turn began just now, it passes on the record that it inherited.
             turn.leave(turn.inherited)
             # The leader has a time limit of its own, and may be storing the changes right now.

@@ -92,7 +92,7 @@ class SessionMapping(MutableMapping[Any, Any]):
     # -- copies are dicts: a second session could only overwrite the changes of the first ------
 
     def copy(self) -> dict[Any, Any]:
-        """Return a dict with copies of all values, so that changing it does not affect the session."""
+        """Return a dict with copies of all values; changing it does not affect the session."""
         return {key: self._state.changes.copy_of(encode_key(key)) for key in self}
 
     __copy__ = copy
@@ -150,7 +150,8 @@ class SessionMapping(MutableMapping[Any, Any]):
     def apply(self, key: Any, function: Callable[[Any], Any], default: Any = None) -> Any:
         """Replace the value by `function(value)`, and return that; no overlapping one is lost.
 
-        The function is called immediately, with a copy of the value, or of `default` if there is none.
+        The function is called immediately, with a copy of the value, or of `default` if there is
+        none.
         It is called again at release only if another request has changed the value by then, so
         it should only compute.  A change in place before or after it is merged.  If it raises, the
         error reaches the caller, and nothing of the request is stored.

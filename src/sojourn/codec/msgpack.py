@@ -39,7 +39,10 @@ OPTIONS = (
 
 
 class Mark(Enum):
-    """The kind of a marked array.  The numbers are stored, so none is ever changed or reused."""
+    """The kinds of container that MessagePack lacks, by the number that is stored as their mark.
+
+    A number is never changed or reused.
+    """
 
     TUPLE = 16
     SET = 17

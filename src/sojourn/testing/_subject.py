@@ -217,7 +217,7 @@ class Subject:
         return record
 
     def stands(self, id: str) -> Record | None:
-        """Return the record stored under `id`, without its private version; None if absent."""
+        """Return the record stored under `id`, without `version`, which each store numbers for itself; None if absent."""
         return bare(self.store.read(id))
 
 

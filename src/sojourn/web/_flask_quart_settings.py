@@ -16,7 +16,7 @@ from typing import Any, Protocol, runtime_checkable
 from flask.sansio.app import App
 from markupsafe import Markup
 
-from sojourn._policy import Policy
+from sojourn._manager_base import ManagerBase
 from sojourn.config import Config
 from sojourn.errors import ConfigError
 
@@ -66,7 +66,7 @@ class Settings:
         self._said = self._say()
         self.config = _config_of(app.config, ours)
 
-    def follow(self, manager: Policy) -> None:
+    def follow(self, manager: ManagerBase) -> None:
         """Apply settings changed since the last request; raise ConfigError for a wrong one."""
         said = self._say()
         if said == self._said:

@@ -48,7 +48,7 @@ def install(app: flask.Flask) -> None:
 
 
 def _logged_in(app: flask.Flask, **_: Any) -> None:
-    """Handle a sign-in; clear another user's remember cookie, or that user would come back."""
+    """Handle a sign-in; clear a remember cookie of another user, who would come back by it."""
     session = _session()
     if session is not None:
         cookie = request.cookies.get(app.config.get("REMEMBER_COOKIE_NAME", COOKIE_NAME))

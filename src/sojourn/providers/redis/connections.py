@@ -101,7 +101,8 @@ def async_opener(kind: Kind, settings: Mapping[str, Any]) -> Callable[..., Await
             # Without `nowait`, closing would wait for a server that may not answer.
             await connection.disconnect(nowait=True)
             raise _of_opening(error) from None
-        # Not an Exception; raised, for example, when the time limit of the multiplexed connection is exceeded.
+        # Not an Exception; raised, for example, when the time limit of the multiplexed connection
+        # is exceeded.
         except asyncio.CancelledError:
             await connection.disconnect(nowait=True)
             raise

@@ -1,4 +1,4 @@
-"""Sending commands through a transport, with retries, translation of errors, and waiting for replicas.
+"""Sending commands through a transport: retries, translated errors, and waiting for replicas.
 
 `ask…` and `repeat…` are for commands that may be executed twice without harm.  If the connection
 breaks, they send the command once more over a new connection, and raise StoreUnavailable if that
@@ -98,7 +98,7 @@ class Waiting(NamedTuple):
 
 
 class Executor:
-    """Sends commands through a transport, and raises only errors of the provider contract and Lost."""
+    """Sends commands through a transport; raises only errors of the provider contract and Lost."""
 
     def __init__(self, transport: Transport, waiting: Waiting | None) -> None:
         self.transport = transport
@@ -112,18 +112,18 @@ class Executor:
         id: the session whose hash is read.  If its key is of another type, CorruptRecord is raised;
             without an id it is StoreUnavailable, as for every other error of Redis.
         """
-        return self._harmless(self._call, command, id)
+        return self._retried(self._call, command, id)
 
     def ask_at(self, server: Transport, command: Command) -> Any:
         """Return the reply of one server to a command that may be executed twice."""
-        return self._harmless(self._call, command, None, server)
+        return self._retried(self._call, command, None, server)
 
     def ask_each(self, server: Transport, commands: Sequence[Command]) -> list[Any]:
         """Return the replies of one server to commands that may be executed twice.
 
         An error that Redis answers is returned in the place of the reply.
         """
-        replies: list[Any] = self._harmless(server.calls, commands)
+        replies: list[Any] = self._retried(server.calls, commands)
         return replies
 
     def ask_all(self, commands: Sequence[Command]) -> list[Any]:
@@ -131,19 +131,19 @@ class Executor:
 
         A reply is None if the key is of another type.  Any other error is raised.
         """
-        replies: list[Any] = self._harmless(self.transport.calls, commands)
+        replies: list[Any] = self._retried(self.transport.calls, commands)
         return [_sound(reply) for reply in replies]
 
     def repeat(self, verb: Verb) -> Any:
         """Return the reply of a script that may be executed twice."""
-        return self._harmless(self.run, verb)
+        return self._retried(self.run, verb)
 
     def repeat_all(self, verbs: Sequence[Verb]) -> list[Any]:
         """Return the replies of scripts that may be executed twice, and are sent together.
 
         A reply is None if a key is of another type.  Any other error is raised.
         """
-        replies: list[Any] = self._harmless(self.transport.calls, [verb.short for verb in verbs])
+        replies: list[Any] = self._retried(self.transport.calls, [verb.short for verb in verbs])
         return [
             # A script that Redis has not cached is sent again by itself, with its source.
             self.repeat(verb) if isinstance(reply, NoScriptError) else _sound(reply)
@@ -177,10 +177,11 @@ class Executor:
             raise lost
         return outcome
 
-    def _harmless(self, do: Callable[..., Any], *args: Any) -> Any:
-        """Call `do`, and call it again if the connection breaks; the second call opens a new one.
+    def _retried(self, do: Callable[..., Any], *args: Any) -> Any:
+        """Call `do`; if the connection breaks, call it once more, on another connection.
 
-        After a timeout it is not called again, since the caller would wait twice as long.
+        After a timeout it is not called again, since the caller would wait twice as long.  Raises
+        StoreUnavailable if it fails.
         """
         try:
             return do(*args)
@@ -218,7 +219,7 @@ class Executor:
 
 
 class AsyncExecutor:
-    """Sends commands through a transport, and raises only errors of the provider contract and Lost."""
+    """Sends commands through a transport; raises only errors of the provider contract and Lost."""
 
     def __init__(self, transport: AsyncTransport, waiting: Waiting | None) -> None:
         self.transport = transport
@@ -232,18 +233,18 @@ class AsyncExecutor:
         id: the session whose hash is read.  If its key is of another type, CorruptRecord is raised;
             without an id it is StoreUnavailable, as for every other error of Redis.
         """
-        return await self._harmless(self._call, command, id)
+        return await self._retried(self._call, command, id)
 
     async def ask_at(self, server: AsyncTransport, command: Command) -> Any:
         """Return the reply of one server to a command that may be executed twice."""
-        return await self._harmless(self._call, command, None, server)
+        return await self._retried(self._call, command, None, server)
 
     async def ask_each(self, server: AsyncTransport, commands: Sequence[Command]) -> list[Any]:
         """Return the replies of one server to commands that may be executed twice.
 
         An error that Redis answers is returned in the place of the reply.
         """
-        replies: list[Any] = await self._harmless(server.calls, commands)
+        replies: list[Any] = await self._retried(server.calls, commands)
         return replies
 
     async def ask_all(self, commands: Sequence[Command]) -> list[Any]:
@@ -251,19 +252,19 @@ class AsyncExecutor:
 
         A reply is None if the key is of another type.  Any other error is raised.
         """
-        replies: list[Any] = await self._harmless(self.transport.calls, commands)
+        replies: list[Any] = await self._retried(self.transport.calls, commands)
         return [_sound(reply) for reply in replies]
 
     async def repeat(self, verb: Verb) -> Any:
         """Return the reply of a script that may be executed twice."""
-        return await self._harmless(self.run, verb)
+        return await self._retried(self.run, verb)
 
     async def repeat_all(self, verbs: Sequence[Verb]) -> list[Any]:
         """Return the replies of scripts that may be executed twice, and are sent together.
 
         A reply is None if a key is of another type.  Any other error is raised.
         """
-        replies: list[Any] = await self._harmless(
+        replies: list[Any] = await self._retried(
             self.transport.calls, [verb.short for verb in verbs]
         )
         return [
@@ -299,10 +300,11 @@ class AsyncExecutor:
             raise lost
         return outcome
 
-    async def _harmless(self, do: Callable[..., Any], *args: Any) -> Any:
-        """Call `do`, and call it again if the connection breaks; the second call opens a new one.
+    async def _retried(self, do: Callable[..., Any], *args: Any) -> Any:
+        """Call `do`; if the connection breaks, call it once more, on another connection.
 
-        After a timeout it is not called again, since the caller would wait twice as long.
+        After a timeout it is not called again, since the caller would wait twice as long.  Raises
+        StoreUnavailable if it fails.
         """
         try:
             return await do(*args)

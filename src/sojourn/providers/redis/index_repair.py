@@ -22,12 +22,12 @@ MOST = 1_000_000
 class IndexRepair:
     """Repairs the sorted sets of one prefix."""
 
-    def __init__(self, asker: Executor, layout: Layout) -> None:
-        self._executor = asker
+    def __init__(self, executor: Executor, layout: Layout) -> None:
+        self._executor = executor
         self._layout = layout
 
     def run(self) -> int:
-        """Add missing entries and remove wrong ones; return the number of both."""
+        """Add missing entries, and remove those without a hash; return how many it was in all."""
         repaired = 0
         for server in self._executor.transport.servers():
             repaired += self._enter_all(server)
@@ -39,6 +39,7 @@ class IndexRepair:
 
     def _enter_all(self, server: Transport) -> int:
         """Add the entries of every hash of one server; return how many were missing."""
+        # The scan is of this server alone; the entries go to the server that has their tag.
         entered = 0
         scan = census.Scan(self._layout, STEP)
         while not scan.ended:
@@ -49,7 +50,7 @@ class IndexRepair:
         return entered
 
     def _verify(self, tag: str, which: int, size: int) -> int:
-        """Remove the wrong entries of a set of this size; return their number."""
+        """Remove the entries of a set of this size that have no hash; return their number."""
         rank = removed = 0
         while rank < size:
             wrong = self._executor.repeat(census.verify(self._layout, tag, which, rank))
@@ -63,12 +64,12 @@ class IndexRepair:
 class AsyncIndexRepair:
     """Repairs the sorted sets of one prefix."""
 
-    def __init__(self, asker: AsyncExecutor, layout: Layout) -> None:
-        self._executor = asker
+    def __init__(self, executor: AsyncExecutor, layout: Layout) -> None:
+        self._executor = executor
         self._layout = layout
 
     async def run(self) -> int:
-        """Add missing entries and remove wrong ones; return the number of both."""
+        """Add missing entries, and remove those without a hash; return how many it was in all."""
         repaired = 0
         async for server in self._executor.transport.servers():
             repaired += await self._enter_all(server)
@@ -80,6 +81,7 @@ class AsyncIndexRepair:
 
     async def _enter_all(self, server: AsyncTransport) -> int:
         """Add the entries of every hash of one server; return how many were missing."""
+        # The scan is of this server alone; the entries go to the server that has their tag.
         entered = 0
         scan = census.Scan(self._layout, STEP)
         while not scan.ended:
@@ -92,7 +94,7 @@ class AsyncIndexRepair:
         return entered
 
     async def _verify(self, tag: str, which: int, size: int) -> int:
-        """Remove the wrong entries of a set of this size; return their number."""
+        """Remove the entries of a set of this size that have no hash; return their number."""
         rank = removed = 0
         while rank < size:
             wrong = await self._executor.repeat(census.verify(self._layout, tag, which, rank))

@@ -21,8 +21,8 @@ BATCH = 200
 class Lister:
     """Finds sessions through the sorted sets."""
 
-    def __init__(self, asker: Executor, layout: Layout) -> None:
-        self._executor = asker
+    def __init__(self, executor: Executor, layout: Layout) -> None:
+        self._executor = executor
         self._layout = layout
 
     def find(self, user: str | None, now: float) -> Iterator[Record]:
@@ -80,8 +80,8 @@ class Lister:
 class AsyncLister:
     """Finds sessions through the sorted sets."""
 
-    def __init__(self, asker: AsyncExecutor, layout: Layout) -> None:
-        self._executor = asker
+    def __init__(self, executor: AsyncExecutor, layout: Layout) -> None:
+        self._executor = executor
         self._layout = layout
 
     async def find(self, user: str | None, now: float) -> AsyncIterator[Record]:

@@ -2,7 +2,7 @@
 
 If each task had its own connection, each command would need two iterations of the loop and four
 system calls, which take more time than the server does.  Therefore all tasks of a loop share one
-connection, a `Multiplexed`.  The commands of one iteration of the loop are sent together, as a pipeline,
+connection, a `Multiplexed`.  The commands of one iteration of the loop are sent as a pipeline,
 and the replies arrive in the order of the commands.  Commands that are issued during the exchange
 form the next batch.  So a single command does not wait, and the more commands are issued at once,
 the less time each of them takes.

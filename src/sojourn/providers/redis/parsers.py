@@ -226,7 +226,7 @@ class Parser(_Errors, _HiredisParser):
 
 
 class AsyncParser(_Errors, _AsyncHiredisParser):
-    """Reads the replies of one asyncio connection; the multiplexed connection has a timer that limits the time."""
+    """Reads the replies of one asyncio connection; a timer of `Multiplexed` limits the time."""
 
     _reader: Any  # a reader of hiredis, from `on_connect` on
     _stream: StreamReader

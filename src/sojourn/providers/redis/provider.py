@@ -153,7 +153,7 @@ class RedisProvider:
         return swept
 
     def repair(self) -> int:
-        """Correct the indexes where they differ from the records; return the number of entries.
+        """Add missing index entries, and remove those without a record; return the number of both.
 
         Needed only after keys were evicted or deleted by hand, and then only by those who do not
         want to wait: the indexes are complete again after one lifetime of a session.  It goes
@@ -309,7 +309,7 @@ class AsyncRedisProvider:
         return swept
 
     async def repair(self) -> int:
-        """Correct the indexes where they differ from the records; return the number of entries.
+        """Add missing index entries, and remove those without a record; return the number of both.
 
         Needed only after keys were evicted or deleted by hand, and then only by those who do not
         want to wait: the indexes are complete again after one lifetime of a session.  It goes

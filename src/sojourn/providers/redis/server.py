@@ -90,7 +90,7 @@ class Server:
 
     def lasting(self, commands: Sequence[Command]) -> list[Any]:
         """Do the same as `calls`, for commands that may take long."""
-        # They delay no other thread, since each call has its own connection (unlike in a multiplexed connection).
+        # They delay no other thread, since here each call has its own connection.
         return self.calls(commands)
 
     def servers(self) -> Iterator[Self]:

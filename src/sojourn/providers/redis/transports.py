@@ -39,7 +39,7 @@ def transport(settings: Settings) -> Transport:
 
 
 def async_transport(settings: Settings) -> AsyncTransport:
-    """Return the transport for tasks, which may run in any event loop; no connection is opened yet."""
+    """Return the transport for tasks of any event loop; no connection is opened yet."""
     connect, seeds, _, remap = settings.target
 
     def shared(*place: Any) -> Multiplexed:
@@ -61,7 +61,7 @@ class Loops:
 
     def __init__(self, make: Callable[[], AsyncTransport]) -> None:
         self._make = make
-        self._mine = PerProcess(_Wires)
+        self._mine = PerProcess(_Transports)
 
     def call(self, command: Command) -> Coroutine[Any, Any, Any]:
         return self._here().call(command)
@@ -90,7 +90,7 @@ class Loops:
         loop, mine = running_loop(), self._mine()
         return mine.by_loop.get(loop) or self._new(loop, mine)
 
-    def _new(self, loop: AbstractEventLoop, mine: _Wires) -> AsyncTransport:
+    def _new(self, loop: AbstractEventLoop, mine: _Transports) -> AsyncTransport:
         """Create the transport of a loop, and drop the transports of loops that are closed."""
         with mine.lock:  # each thread may run a loop, and they share the dictionary
             for ended in [one for one in mine.by_loop if one.is_closed()]:
@@ -99,7 +99,7 @@ class Loops:
             return transport
 
 
-class _Wires:
+class _Transports:
     """The transports of one process by their event loops."""
 
     def __init__(self) -> None:

@@ -118,7 +118,8 @@ class AsyncPool:
             raise
 
     async def _wait(self, shelf: _Shelf) -> Connection | None:
-        """Wait for a connection; return None for the place of a closed one, to open another in.
+        """Wait for a free connection; return None if one was closed instead, so that the caller may open
+        another in its place.
 
         Raises StoreUnavailable after the timeout.
         """

@@ -233,7 +233,7 @@ class AsyncPsycopg(_Psycopg):
 
 
 def _has_rows(cursor: Any) -> bool:
-    """Whether the answer has rows."""
+    """Whether the statement returns rows, even if there are none this time."""
     # Not by `cursor.description`, which creates an object for each column.
     return cursor.pgresult.nfields > 0  # type: ignore[no-any-return]
 

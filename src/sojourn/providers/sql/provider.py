@@ -51,7 +51,7 @@ class SQLProvider(CompareAndSwapProvider):
     def move(self, old: Record, new: Record, tombstone: Record) -> bool:
         """Store `new` under its own id, and replace `old` by `tombstone`, in one statement.
 
-        If the table's engine has no transactions, in two statements, as `CompareAndSwapProvider.move`.
+        If the table's engine has no transactions, in two statements, as the base class.
         """
         # Without transactions, a statement that fails half-way would leave both rows.
         if not self._executor.layout().has_transactions:
@@ -197,7 +197,7 @@ class AsyncSQLProvider(AsyncCompareAndSwapProvider):
     async def move(self, old: Record, new: Record, tombstone: Record) -> bool:
         """Store `new` under its own id, and replace `old` by `tombstone`, in one statement.
 
-        If the table's engine has no transactions, in two statements, as `CompareAndSwapProvider.move`.
+        If the table's engine has no transactions, in two statements, as the base class.
         """
         # Without transactions, a statement that fails half-way would leave both rows.
         if not (await self._executor.layout()).has_transactions:

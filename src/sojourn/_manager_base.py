@@ -43,7 +43,7 @@ def _now() -> float:
     return time.time()
 
 
-class Policy:
+class ManagerBase:
     """The part of a manager that needs no store: its settings and its lifecycle."""
 
     _provider: object

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from sojourn import AsyncManager, Manager, StoreUnavailable
-from sojourn._probing import ALTERED, CORRUPT, NOT_LISTED, NOT_REMOVED, NOT_WRITTEN
+from sojourn._reading import ALTERED, CORRUPT, NOT_LISTED, NOT_REMOVED, NOT_WRITTEN
 from sojourn.errors import CorruptRecord
 from sojourn.providers.memory import MemoryProvider
 from sojourn.record import Record

@@ -30,7 +30,7 @@ def _record(id: str, now: float) -> Record:
     return Record(id, {b"bytes": bytes(range(256))}, now, now, now + LIFETIME, user, now)
 
 
-class Prober:
+class Reader:
     """Reads records, and tests the store if one cannot be read."""
 
     def __init__(self, provider: Provider, life: Lifecycle) -> None:
@@ -82,7 +82,7 @@ class Prober:
         return []
 
 
-class AsyncProber:
+class AsyncReader:
     """Reads records, and tests the store if one cannot be read."""
 
     def __init__(self, provider: AsyncProvider, life: Lifecycle) -> None:

@@ -27,9 +27,10 @@ QUICK := $(DECIDING) tests/contract/test_file.py tests/contract/test_sqlite.py t
 # Many tests wait for servers: as many processes share them as there are processors, up to four.
 IN_PARALLEL := --numprocesses=auto --maxprocesses=4 --dist=loadfile
 
-# A test that waits for ever fails after this many seconds, and its traceback says where it waited.
-# The slowest test takes a minute on a busy machine.
-LIMIT := --timeout=600
+# A test that waits for ever fails after ten minutes, and its traceback says where it waited.  If it
+# waits in C code, where no signal reaches it, its process ends after fifteen.  The slowest test
+# takes a minute on a busy machine.
+LIMIT := --timeout=600 -o faulthandler_timeout=900 -o faulthandler_exit_on_timeout=true
 
 # The random searches, and how many times longer than in `make test` they take.
 SEARCHES := $(shell grep -rl --include='test_*.py' SOJOURN_SEARCH tests)

@@ -7,25 +7,32 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 
 import pytest
 
 
-def _undone() -> Iterator[None]:
+@contextmanager
+def _restored() -> Iterator[None]:
     # Not imported here: if the project's settings do not use Sojourn, nothing has to be restored.
     testing = sys.modules.get("sojourn.web.django._testing")
     with nullcontext() if testing is None else testing.undone():
         yield
 
 
-# The fixtures are autouse, so they are registered only if pytest-django is there.  The one of a class
-# is for sessions that are created once, for all tests of the class.
 class _Fixtures:
-    _of_class = staticmethod(
-        pytest.fixture(autouse=True, scope="class", name="_sojourn_of_class")(_undone)
-    )
-    _of_test = staticmethod(pytest.fixture(autouse=True, name="_sojourn_of_test")(_undone))
+    """The fixtures.  They are autouse, so they are registered only if pytest-django is there."""
+
+    # This one is for sessions that are created once, for all tests of a class.
+    @pytest.fixture(autouse=True, scope="class", name="_sojourn_of_class")
+    def _of_class(self) -> Iterator[None]:
+        with _restored():
+            yield
+
+    @pytest.fixture(autouse=True, name="_sojourn_of_test")
+    def _of_test(self) -> Iterator[None]:
+        with _restored():
+            yield
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from sojourn import AsyncManager, Manager
+from sojourn import AsyncManager, CorruptRecord, Manager, StoreUnavailable
 from sojourn._sweeper import LEASE
 from sojourn.providers.file import FileProvider
 from sojourn.record import Record
@@ -172,6 +172,47 @@ def test_a_manager_is_closed_in_another_loop_than_it_sweeps_in(gone: bool) -> No
 
 async def start_gc(manager: AsyncManager) -> None:
     manager.start_gc()
+
+
+class Full(FileProvider):
+    """A store without room for another record; what is there can be deleted."""
+
+    def create(self, record: Record) -> bool:
+        raise StoreUnavailable("no space left on the device")
+
+
+class Unreadable(FileProvider):
+    """A store with a lease that can neither be read nor be deleted by its id."""
+
+    def read(self, id: str) -> Record | None:
+        raise CorruptRecord("not a record", id=id)
+
+    destroy = read
+
+
+@pytest.mark.parametrize("kind", [Full, Unreadable])
+def test_a_store_that_refuses_the_lease_is_swept(kind: type[FileProvider], tmp_path: Path) -> None:
+    """Otherwise a store that is full would stay full: only a sweep makes room."""
+    clock = FakeClock()
+    fill(Manager(FileProvider(tmp_path), clock=clock))
+    manager = Manager(kind(tmp_path), clock=clock, gc_interval=0.01)
+    clock.advance(3601)
+    manager.start_gc()
+    until(lambda: not [*tmp_path.rglob("[0-9a-f]" * 64)])
+    manager.close()
+
+
+@pytest.mark.parametrize("kind", [Full, Unreadable])
+async def test_a_task_sweeps_a_store_that_refuses_the_lease(
+    kind: type[FileProvider], tmp_path: Path
+) -> None:
+    clock = FakeClock()
+    fill(Manager(FileProvider(tmp_path), clock=clock))
+    manager = AsyncManager(kind(tmp_path), clock=clock, gc_interval=0.01)
+    clock.advance(3601)
+    manager.start_gc()
+    await asyncio.to_thread(until, lambda: not [*tmp_path.rglob("[0-9a-f]" * 64)])
+    await manager.close()
 
 
 @pytest.mark.parametrize("fork", FORKS)

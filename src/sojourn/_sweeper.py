@@ -3,7 +3,8 @@
 The workers of an application usually share one store, so they take turns: a worker sweeps only if
 it obtains the lease, a record in the store that expires before the next sweep is due.  The others
 read the lease and do nothing.  The lease is a tombstone, so no list and no count contains it, and
-`gc` deletes it once it has expired.  It only saves work: nothing breaks if two workers sweep.
+`gc` deletes it once it has expired.  It only saves work: nothing breaks if two workers sweep, so a
+worker for which the store refuses the lease sweeps without it.
 
 A sweep that fails is logged, and the next one follows after the usual interval.  The thread does
 not survive a fork, so it has to be started in the worker process, not before.
@@ -32,6 +33,7 @@ VALID_FOR = 0.9
 It must expire before its holder's next sweep, and if the holder dies, another worker should take
 over soon.
 """
+REFUSED = "the store refused the lease for a sweep; this process sweeps without it"
 
 
 class Lease:
@@ -148,10 +150,18 @@ class Sweeper:
     def _run(self) -> None:
         while not self._stopped.wait(self._interval):
             try:
-                if self._lease.acquire():
+                if self._is_due():
                     self._sweep()
             except Exception:  # noqa: BLE001 - no error may prevent the next sweep
                 logger.exception("a sweep failed")
+
+    def _is_due(self) -> bool:
+        try:
+            return self._lease.acquire()
+        except Exception:  # noqa: BLE001 - no error of the lease may prevent the sweep
+            # A full store takes no lease, and it is the sweep that makes room in it.
+            logger.warning(REFUSED, exc_info=True)
+            return True
 
 
 class AsyncSweeper:
@@ -189,7 +199,15 @@ class AsyncSweeper:
         while True:
             await asyncio.sleep(self._interval)
             try:
-                if await self._lease.acquire():
+                if await self._is_due():
                     await self._sweep()
             except Exception:  # noqa: BLE001 - no error may prevent the next sweep
                 logger.exception("a sweep failed")
+
+    async def _is_due(self) -> bool:
+        try:
+            return await self._lease.acquire()
+        except Exception:  # noqa: BLE001 - no error of the lease may prevent the sweep
+            # A full store takes no lease, and it is the sweep that makes room in it.
+            logger.warning(REFUSED, exc_info=True)
+            return True

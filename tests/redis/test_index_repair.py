@@ -116,6 +116,20 @@ def test_lost_sets_are_made_again(
     assert is_right(store, records, NOW + 60)
 
 
+@pytest.mark.parametrize("kind", ["live", "users"])
+def test_a_set_that_another_program_uses_is_left_out(
+    store: RedisProvider, server: Redis, names: Names, kind: str
+) -> None:
+    """Also by a server that has no script in its cache yet, and sends its errors one by one."""
+    server.flush()
+    records = filled(store, 40, tags=["00", "7f"])
+    lose(server, [getattr(names, kind)("00"), names.live("7f")])
+    server.cli("SET", getattr(names, kind)("00"), "foreign")
+    server.cli("SCRIPT FLUSH")
+    assert store.repair() == 20
+    assert server.cli("ZCARD", names.live("7f")) == len(records) // 2
+
+
 def test_entries_of_lost_records_are_forgotten(
     store: RedisProvider, server: Redis, names: Names
 ) -> None:

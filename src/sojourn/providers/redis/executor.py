@@ -144,11 +144,11 @@ class Executor:
         A reply is None if a key is of another type.  Any other error is raised.
         """
         replies: list[Any] = self._retried(self.transport.calls, [verb.short for verb in verbs])
-        return [
+        for at, verb in enumerate(verbs):
             # A script that Redis has not cached is sent again by itself, with its source.
-            self.repeat(verb) if isinstance(reply, NoScriptError) else _sound(reply)
-            for verb, reply in zip(verbs, replies, strict=True)
-        ]
+            if isinstance(replies[at], NoScriptError):
+                [replies[at]] = self._retried(self.transport.calls, [verb.whole])
+        return [_sound(reply) for reply in replies]
 
     def run(self, verb: Verb, *, ends: bool = False) -> Any:
         """Return the reply of a script.
@@ -267,11 +267,11 @@ class AsyncExecutor:
         replies: list[Any] = await self._retried(
             self.transport.calls, [verb.short for verb in verbs]
         )
-        return [
+        for at, verb in enumerate(verbs):
             # A script that Redis has not cached is sent again by itself, with its source.
-            await self.repeat(verb) if isinstance(reply, NoScriptError) else _sound(reply)
-            for verb, reply in zip(verbs, replies, strict=True)
-        ]
+            if isinstance(replies[at], NoScriptError):
+                [replies[at]] = await self._retried(self.transport.calls, [verb.whole])
+        return [_sound(reply) for reply in replies]
 
     async def run(self, verb: Verb, *, ends: bool = False) -> Any:
         """Return the reply of a script.

@@ -6,16 +6,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import cycle
 from pathlib import Path
 from random import Random
 
 import pytest
 
-from sojourn import AsyncManager, Manager
+from sojourn import AsyncManager, Manager, StoreUnavailable
 from sojourn.cli import main
-from sojourn.providers.redis import AsyncRedisProvider, RedisProvider
+from sojourn.providers.redis import AsyncRedisProvider, RedisProvider, census
+from sojourn.providers.redis.layout import Layout
+from sojourn.providers.redis.replies import Command
 from sojourn.record import Changes, Move, Record
 from sojourn.testing import FakeClock
 from tests.redis.stores import HOUR, Make, Names, id_of, record_of
@@ -152,6 +154,52 @@ def test_a_cluster_is_repaired_as_well(
     lose(redis_cluster, [names.hash(record.id) for record in records[50:]])
     assert store.repair() > 0
     assert is_right(store, records[:50])
+
+
+def test_a_cluster_that_moves_the_keys_keeps_the_entries(
+    make: Make, names: Names, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sets may be handed over before the hashes, while a repair looks for lost hashes."""
+    with RedisCluster() as cluster:
+        store = make(cluster.url())
+        records = filled(store, 8, tags=["ab"])
+        begin, finish = handing_over(cluster, [names.live("ab"), names.users("ab")])
+        sizes = census.sizes
+
+        def moved(layout: Layout) -> list[Command]:
+            begin()
+            return sizes(layout)
+
+        monkeypatch.setattr(census, "sizes", moved)
+        with pytest.raises(StoreUnavailable, match="moving"):
+            store.repair()
+        finish()
+        assert is_right(store, records)
+
+
+def handing_over(
+    cluster: RedisCluster, keys: list[str]
+) -> tuple[Callable[[], None], Callable[[], None]]:
+    """Functions that hand a slot to another master: first these keys, then the rest."""
+    old = cluster.master_of(keys[0])
+    new = next(node for node in cluster.masters if node is not old)
+    slot = old.cli("CLUSTER KEYSLOT", keys[0])
+
+    def migrate(keys: Iterable[str | bytes]) -> None:
+        for key in keys:
+            old.cli("MIGRATE", "127.0.0.1", new.port, key, 0, 5000)
+
+    def begin() -> None:
+        new.cli("CLUSTER SETSLOT", slot, "IMPORTING", old.cli("CLUSTER MYID"))
+        old.cli("CLUSTER SETSLOT", slot, "MIGRATING", new.cli("CLUSTER MYID"))
+        migrate(keys)
+
+    def finish() -> None:
+        migrate(old.cli("CLUSTER GETKEYSINSLOT", slot, 100))
+        for node in (new, old):
+            node.cli("CLUSTER SETSLOT", slot, "NODE", new.cli("CLUSTER MYID"))
+
+    return begin, finish
 
 
 def test_what_redis_has_evicted_is_not_counted(make: Make) -> None:

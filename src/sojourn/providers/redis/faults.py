@@ -71,6 +71,7 @@ _CODES = {
 }
 # By words in the text, for errors whose code is only ERR.
 _PHRASES = (
+    ("non local key", "is moving these keys to another node"),
     ("WRONGTYPE", "holds something else under a key of Sojourn's: remove it, or change the prefix"),
     ("unknown command", "lacks a command that sessions need: it must be Redis 6 or later"),
     ("DB index", "does not have a database of this number"),

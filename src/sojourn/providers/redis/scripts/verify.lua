@@ -21,7 +21,10 @@ for _, entry in ipairs(redis.call('ZRANGE', key, ARGV[2], ARGV[2] + ARGV[3] - 1)
     -- "user NUL id" in `users`, "id NUL user" in `live`.  A user's name may contain NUL, an id does
     -- not, so the id follows the last NUL, or precedes the first.  The class %z matches NUL.
     local id = string.match(entry, second and '^.*%z(.*)$' or '^[^%z]*') or ''
-    if not (is_id(id) and redis.call('EXISTS', ARGV[4] .. id) == 1) then
+    -- EXISTS counts both keys.  The set is named with the hash, since a cluster that is moving the
+    -- slot answers for one absent key that it does not exist, even if its hash is still on the other
+    -- server; for two keys, of which one is absent, it reports an error, and the entry stays.
+    if not (is_id(id) and redis.call('EXISTS', ARGV[4] .. id, key) == 2) then
         redis.call('ZREM', key, entry)
         lost = lost + 1
     end

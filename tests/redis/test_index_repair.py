@@ -325,6 +325,25 @@ def test_it_heals_by_itself_within_a_lifetime(server: Redis, lost: str) -> None:
     manager.close()
 
 
+@pytest.mark.parametrize("lost", ["live", "users"])
+def test_a_visit_enters_a_session_that_lasts_no_longer_by_it(server: Redis, lost: str) -> None:
+    """As one that is remembered for as long as a session may last at all: 30 days by default."""
+    prefix, clock = fresh_prefix(), FakeClock()
+    names = Names(prefix)
+    manager = Manager(RedisProvider(server.url(), prefix=prefix), clock=clock)
+    with manager.open({}) as session:
+        session.login("ada", remember=30 * 24 * HOUR)
+    assert session.released is not None
+    cookie = {"Cookie": f"session={session.released.token}"}
+    lose(server, [getattr(names, lost)(session.id)])
+    clock.advance(60)
+    with manager.open(cookie) as session:
+        assert session.user == "ada"
+    assert manager.active_count() == 1
+    assert manager.destroy_user("ada") == 1
+    manager.close()
+
+
 def test_where_nobody_sweeps_new_sessions_forget_old_entries(
     store: RedisProvider, server: Redis, names: Names
 ) -> None:

@@ -1,8 +1,8 @@
 """The repair of the sorted sets (the indexes), for which the hashes are authoritative.
 
 A hash may disappear without its entries (evicted, deleted by hand), and a sorted set without its
-hashes.  Each write that changes the expiry of a session also writes its entries, and sessions and
-entries that are not renewed expire, so both faults disappear within the lifetime of a session.
+hashes.  Each write of the times of a session also writes its entries, and sessions and entries that
+are not renewed expire, so both faults disappear within the lifetime of a session.
 This repair corrects them at once, in steps that occupy Redis for about a millisecond each.
 """
 

@@ -121,7 +121,8 @@ if kept < 2 then
     own, persistent = lifetime, kept
 end
 
--- All checks are done; the writes begin.  The entries depend on the id, the user and the expiry;
+-- All checks are done; the writes begin.  The entries depend on the id, the user and the expiry.
+-- Each update of the times adds them again in case they were lost, even if the expiry is the same;
 -- other updates leave them as they are.  `live` comes last, since the entries in it are counted: it
 -- must not contain the new id of a move that fails.
 local key, old_entry, old_user_entry = KEYS[1], entry, user_entry
@@ -131,7 +132,7 @@ if move > 0 then
     entry, user_entry = entries(ARGV[move_at], user)
     redis.call('ZADD', KEYS[4], ARGV[move_at + 2], id)
 end
-if move > 0 or ends ~= ended then
+if move > 0 or expires >= 0 or ends ~= ended then
     if user_entry then
         redis.call('ZADD', KEYS[3], 0, user_entry)
     end

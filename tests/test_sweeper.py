@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from sojourn import AsyncManager, CorruptRecord, Manager, StoreUnavailable
-from sojourn._sweeper import LEASE
+from sojourn._sweeper import LEASE, AsyncLease, Lease
 from sojourn.providers.file import FileProvider
+from sojourn.providers.threads import as_async
 from sojourn.record import Record
 from sojourn.testing import FakeClock
 from tests.forks import FORKS, in_child
@@ -213,6 +214,21 @@ async def test_a_task_sweeps_a_store_that_refuses_the_lease(
     manager.start_gc()
     await asyncio.to_thread(until, lambda: not [*tmp_path.rglob("[0-9a-f]" * 64)])
     await manager.close()
+
+
+class Short(FileProvider):
+    """A store that cuts long ids off, as MySQL does without its strict mode."""
+
+    def create(self, record: Record) -> bool:
+        return super().create(record._replace(id=record.id[:40]))
+
+
+async def test_a_lease_that_is_not_found_again_prevents_no_sweep(tmp_path: Path) -> None:
+    """Its id may be longer than those of the sessions, for which the table was made."""
+    leases = [Lease(Short(tmp_path), FakeClock(), 300.0) for _ in range(2)]
+    assert [lease.acquire() for lease in leases] == [True, True]
+    store = as_async(Short(tmp_path))
+    assert await AsyncLease(store, FakeClock(), 300.0).acquire()
 
 
 @pytest.mark.parametrize("fork", FORKS)

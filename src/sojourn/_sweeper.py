@@ -58,7 +58,8 @@ class Lease:
             self._provider.destroy(LEASE)
             stored = None
         if stored is None:
-            return self._provider.create(mine)
+            # If the store refuses this lease and shows no other one, nobody would ever sweep.
+            return self._provider.create(mine) or self._provider.read(LEASE) is None
         if self._is_valid(stored, now):
             return False
         ended = self._provider.destroy(LEASE)
@@ -99,7 +100,8 @@ class AsyncLease:
             await self._provider.destroy(LEASE)
             stored = None
         if stored is None:
-            return await self._provider.create(mine)
+            # If the store refuses this lease and shows no other one, nobody would ever sweep.
+            return await self._provider.create(mine) or await self._provider.read(LEASE) is None
         if self._is_valid(stored, now):
             return False
         ended = await self._provider.destroy(LEASE)

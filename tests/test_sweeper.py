@@ -101,6 +101,39 @@ def test_of_the_workers_that_share_a_store_one_sweeps(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.rglob("[0-9a-f]" * 64)] == [LEASE]
 
 
+def test_a_worker_whose_sweeps_fail_leaves_the_turn_to_another(tmp_path: Path) -> None:
+    """It comes first each time, as one that lacks the right to delete."""
+    swept, failed = list[float](), list[float]()
+
+    class Failing(FileProvider):
+        def gc(self, now: float, limit: int) -> int:
+            failed.append(now)
+            raise StoreUnavailable("no right to delete")
+
+    class Counting(FileProvider):
+        def gc(self, now: float, limit: int) -> int:
+            swept.append(now)
+            return super().gc(now, limit)
+
+    failing = Manager(Failing(tmp_path), gc_interval=0.2)
+    working = Manager(Counting(tmp_path), gc_interval=0.2)
+    failing.start_gc()
+    time.sleep(0.1)
+    working.start_gc()
+    until(lambda: len(swept) > 0)
+    assert len(failed) <= 5
+    failing.close()
+    working.close()
+
+
+def test_an_interval_may_be_longer_than_a_thread_can_wait() -> None:
+    manager = Manager("memory", gc_interval=1e10)
+    manager.start_gc()
+    time.sleep(0.05)
+    assert len(threads()) == 1
+    manager.close()
+
+
 def test_nothing_sweeps_a_store_that_needs_no_sweep() -> None:
     manager = Manager("redis://127.0.0.1:1")
     manager.start_gc()

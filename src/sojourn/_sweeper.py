@@ -150,12 +150,16 @@ class Sweeper:
         return self._pid == os.getpid()
 
     def _run(self) -> None:
-        while not self._stopped.wait(self._interval):
+        pause = self._interval
+        while not self._stopped.wait(min(pause, threading.TIMEOUT_MAX)):
+            pause = self._interval
             try:
                 if self._is_due():
                     self._sweep()
             except Exception:  # noqa: BLE001 - no error may prevent the next sweep
                 logger.exception("a sweep failed")
+                # It omits its next turn, since another worker may have the rights that it lacks.
+                pause *= 2
 
     def _is_due(self) -> bool:
         try:
@@ -198,13 +202,17 @@ class AsyncSweeper:
             loop.call_soon_threadsafe(self._task.cancel)
 
     async def _run(self) -> None:
+        pause = self._interval
         while True:
-            await asyncio.sleep(self._interval)
+            await asyncio.sleep(pause)
+            pause = self._interval
             try:
                 if await self._is_due():
                     await self._sweep()
             except Exception:  # noqa: BLE001 - no error may prevent the next sweep
                 logger.exception("a sweep failed")
+                # It omits its next turn, since another worker may have the rights that it lacks.
+                pause *= 2
 
     async def _is_due(self) -> bool:
         try:

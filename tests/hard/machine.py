@@ -134,8 +134,11 @@ class Sessions(RuleBasedStateMachine):
     def begin(self, tokens: list[str]) -> Request:
         session = self.manager.start([("Cookie", f"session={token}") for token in tokens])
         candidates = [self.issued.get(token, "") for token in dict.fromkeys(tokens)]
-        found = (self.model.visit(id, self.clock()) for id in candidates)
-        visit = next((visit for visit in found if visit is not None), Visit())
+        visits = [self.model.visit(id, self.clock()) for id in candidates]
+        found = [visit for visit in visits if visit is not None]
+        # A retired token does not hide a living one that comes after it.
+        found.sort(key=lambda visit: visit.standing == "retired")
+        visit = found[0] if found else Visit()
         assert dict(session) == visit.mine
         assert session.is_new == (visit.origin is None)
         assert session.user == visit.user

@@ -99,7 +99,7 @@ def test_forgotten_connections_to_redis_cost_one_request(redis_server: Redis) ->
     url = redis_server.url().replace(f":{redis_server.port}/", f":{balancer.port}/")
     store = RedisProvider(url, prefix=fresh_prefix(), timeout=0.5)
     store.count(0.0)
-    fill(store._asker.wire._pool)  # type: ignore[attr-defined]
+    fill(store._executor.transport._pool)  # type: ignore[attr-defined]
     balancer.forget()
     assert failures(store) == 1
     store.close()
@@ -122,9 +122,9 @@ def test_tcp_asks_whether_the_database_is_there(way: str, server: Server, make: 
 
 def test_tcp_asks_whether_redis_is_there(redis_server: Redis) -> None:
     store: Any = RedisProvider(redis_server.url())
-    line = store._asker.wire._pool.take()
+    line = store._executor.transport._pool.take()
     assert keeps_alive(line.connection._sock.fileno())
-    store._asker.wire._pool.discard(line)
+    store._executor.transport._pool.discard(line)
 
 
 @pytest.mark.parametrize("way", SYNC)

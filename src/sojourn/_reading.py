@@ -1,7 +1,7 @@
-"""A test of the store with a record that the manager writes, reads, lists and deletes.
+"""Reading a record, and a test of the store if the record cannot be decoded.
 
-It serves `check`, and every read of a record that cannot be decoded: if the store, or a proxy or
-driver before it, alters all data, that is an outage; otherwise only this record is corrupt.
+The test writes, reads, lists and deletes a record.  If the store, or a proxy or driver before it,
+alters all data, that is an outage; otherwise only the one record is corrupt.  `check` runs it too.
 """
 
 from __future__ import annotations

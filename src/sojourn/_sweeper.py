@@ -6,8 +6,8 @@ read the lease and do nothing.  The lease is a tombstone, so no list and no coun
 `gc` deletes it once it has expired.  It only saves work: nothing breaks if two workers sweep, so a
 worker for which the store refuses the lease sweeps without it.
 
-A sweep that fails is logged, and the next one follows after the usual interval.  The thread does
-not survive a fork, so it has to be started in the worker process, not before.
+A sweep that fails is logged, and its worker omits its next turn, so that another one may try.  The
+thread does not survive a fork, so it has to be started in the worker process, not before.
 """
 
 from __future__ import annotations

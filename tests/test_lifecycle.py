@@ -567,3 +567,18 @@ def test_a_collision_is_reported_where_a_change_was_overruled_in_the_end(
     events.clear()
     assert manager.release(session).outcome == outcome
     assert events == reported
+
+
+def test_an_end_may_leave_alone_the_session_that_an_old_id_leads_to() -> None:
+    manager = Manager("memory")
+    with manager.open({}) as session:
+        session["a"] = 1
+    old = session.id
+    with manager.open(cookie(session.released)) as session:
+        session.regenerate_id()
+    new = session.id
+    endings = manager._life.endings
+
+    assert not manager._runner.run(endings.one_except(old, {new}))
+    assert manager._runner.run(endings.one_except(old, {"0" * 64}))
+    assert not manager._runner.run(endings.one_except(old, set()))

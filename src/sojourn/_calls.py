@@ -59,6 +59,13 @@ class Destroy(NamedTuple):
     id: str
 
 
-Call = Read | Create | Update | Destroy
+class Find(NamedTuple):
+    """Call `find`; the answer is the set of the ids that it yields."""
+
+    user: str
+    now: float
+
+
+Call = Read | Create | Update | Destroy | Find
 Steps = Generator[Call, Any, Release]
 """The calls of one release, which it yields one after the other, and its result."""

@@ -11,14 +11,14 @@ are dropped; only a sign-in then begins a new session.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 from weakref import WeakValueDictionary
 
 from sojourn import _cookies
 from sojourn._after_release import Function
-from sojourn._calls import PATIENCE, Call, Create, Destroy, Read, Steps, Update, crowded
+from sojourn._calls import PATIENCE, Create, Read, Steps, Update, crowded
 from sojourn._cookies import Arrival, Headers
+from sojourn._endings import Endings
 from sojourn._events import Event, emit, logger
 from sojourn._responses import Responses
 from sojourn._session.changes import Delta
@@ -26,8 +26,8 @@ from sojourn._session.state import Context, SessionState, Standing
 from sojourn._tokens import Tokens
 from sojourn.codec import Codec
 from sojourn.config import Config
-from sojourn.errors import SessionReleased, StoreError
-from sojourn.record import MOVES, Changes, Move, Outcome, Record, is_id, is_live
+from sojourn.errors import SessionGone, SessionReleased, StoreError
+from sojourn.record import MOVES, Changes, Move, Outcome, Record, is_live
 from sojourn.release import Release, ReleaseOutcome
 from sojourn.session import Session, state_of
 
@@ -55,6 +55,7 @@ class Lifecycle:
         self.now = clock
         self._awaits = awaits
         self._renewing = WeakValueDictionary[str, SessionState]()
+        self.endings = Endings(clock, self.report, self._renewing)
         self.configure(config)
 
     def configure(self, config: Config) -> None:
@@ -74,20 +75,6 @@ class Lifecycle:
     def unused_id(self) -> str:
         """Return a new random id, under which no record is stored."""
         return self._context.tokens.mint()[1]
-
-    def kept_ids(self, keep: Session | str | None) -> set[str]:
-        """Return the ids that a session has, will have, or had when its request began.
-
-        keep: the session, or one of its ids; None for no session.
-        """
-        if keep is None:
-            return set()
-        if isinstance(keep, str):
-            # After `login`, `session.id` is an id under which nothing is stored yet.  The request
-            # that will store it is found here, and with it the id that has to be kept until then.
-            renewing = self._context.renewing.get(keep)
-            return {keep} if renewing is None else {keep} | renewing.ids()
-        return state_of(keep).ids()
 
     def report(self, name: Event, id: str | None) -> None:
         """Report an event to the logger and to `on_event`."""
@@ -122,15 +109,35 @@ class Lifecycle:
             return Session(retired)
         return Session(SessionState(self._context, arrival, token, record))
 
-    def fresh(self, arrival: Arrival, standing: Standing = Standing.NORMAL) -> Session:
+    def fresh(self, arrival: Arrival) -> Session:
         """Return an empty session, for a visitor without a stored one."""
-        return Session(SessionState(self._context, arrival, None, None, standing))
+        return Session(SessionState(self._context, arrival))
+
+    def without_store(self, arrival: Arrival, error: StoreError) -> Session:
+        """Return an empty session, since the store failed, if `on_outage` is "anonymous".
+
+        Otherwise raise the error.
+        """
+        if self.config.on_outage == "error":
+            raise error
+        return Session(SessionState(self._context, arrival, None, None, Standing.OUTAGE))
 
     def resume(self, record: Record | None) -> Session | None:
         """Return the session of a record for work without a request; None if it is not live."""
         if record is None or not is_live(record, self.now()):
             return None
         return Session(SessionState(self._context, NOWHERE, None, record, Standing.DETACHED))
+
+    def opened(self, id: str, session: Session | None) -> Session:
+        """Return the session that was opened by its id.  Raises SessionGone if it is None."""
+        if session is None:
+            raise _gone(id)
+        return session
+
+    def refuse_late(self, id: str, release: Release) -> None:
+        """Raise SessionGone if a session that was opened by its id had ended before its release."""
+        if release.outcome is ReleaseOutcome.LATE:
+            raise _gone(id)
 
     # -- the end of a request ------------------------------------------------------------------
 
@@ -166,8 +173,13 @@ class Lifecycle:
         state.sealed = True
         return steps
 
-    def pass_over(self, session: Session) -> Release:
-        """Seal a session that could not be stored because the store failed."""
+    def pass_over(self, session: Session, error: StoreError) -> Release:
+        """Seal a session that could not be stored, if `on_outage` is "anonymous".
+
+        Otherwise raise the error.
+        """
+        if self.config.on_outage == "error":
+            raise error
         return self._responses.seal(state_of(session), ReleaseOutcome.OUTAGE)
 
     def due(self, session: Session, release: Release) -> Sequence[Function]:
@@ -193,25 +205,6 @@ class Lifecycle:
             return beginning or self._responses.seal(state, ReleaseOutcome.UNCHANGED)
         return self._go_on(state, state.origin)
 
-    def end(self, id: str) -> Generator[Call, Any, bool]:
-        """Destroy the record under `id` and, if it is a tombstone, the session that it names.
-
-        Return whether there was one.  So an end wins over a move: a session cannot escape a logout
-        by getting a new id at the same time.
-        """
-        following = id if is_id(id) else None  # an id may come from a client
-        ended = False
-        for _ in range(MOVES):
-            if following is None:
-                break
-            record: Record | None = yield Destroy(following)
-            following = None if record is None else record.successor
-            # Of the last record: a tombstone without its successor is not a session that ended.
-            ended = record is not None
-        if ended:
-            self.report("destroyed", id)
-        return ended
-
     def _end_then_begin(
         self, state: SessionState, doomed: Record, beginning: Steps | None
     ) -> Steps:
@@ -219,7 +212,7 @@ class Lifecycle:
 
         If the session had already ended, the release is late, and only a sign-in begins a new one.
         """
-        ended = yield from self.end(doomed.id)
+        ended = yield from self.endings.one(doomed.id)
         if not ended and not state.signs_in:
             return self._late(state, doomed)
         if beginning is None or state.standing is Standing.DETACHED:
@@ -395,3 +388,7 @@ class Lifecycle:
     def _late(self, state: SessionState, origin: Record) -> Release:
         self.report("late", origin.id)
         return self._responses.seal(state, ReleaseOutcome.LATE)
+
+
+def _gone(id: str) -> SessionGone:
+    return SessionGone(f"no living session has the id {id!r}")

@@ -7,7 +7,7 @@ them.  Their common base class is in `_manager_base`, and the order of colliding
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 from sojourn._after_release import async_run, run
@@ -16,14 +16,13 @@ from sojourn._manager_base import GC_BATCH, ManagerBase, SessionInfo
 from sojourn._queue.runner import AsyncRunner, Runner
 from sojourn._reading import AsyncReader, Reader
 from sojourn._session.signin import text_of
-from sojourn._session.state import Standing
 from sojourn._sweeper import AsyncLease, AsyncSweeper, Lease, Sweeper
 from sojourn.config import Config
-from sojourn.errors import CorruptRecord, SessionGone, StoreError
+from sojourn.errors import CorruptRecord, StoreError
 from sojourn.providers.base import AsyncProvider, Provider
 from sojourn.providers.registry import AsyncGiven, Given, async_provider_for, provider_for
-from sojourn.record import MOVES, is_id
-from sojourn.release import Release, ReleaseOutcome
+from sojourn.record import is_id
+from sojourn.release import Release
 from sojourn.session import Session
 
 ANYONE: Any = object()
@@ -51,8 +50,8 @@ class Manager(ManagerBase):
         super().__init__(Config.load(config, **settings), clock)
         self._provider: Provider = provider_for(provider, self.config.provider_config)
         self._gc: Sweeper | None = None
-        self._runner = Runner(self._provider)
         self._reader = Reader(self._provider, self._life)
+        self._runner = Runner(self._provider, self._reader)
 
     def start(self, headers: Headers, *, https: bool = False) -> Session:
         """Return the session of the request with these headers; a new one if it has none.
@@ -74,10 +73,8 @@ class Manager(ManagerBase):
             except CorruptRecord:
                 life.report("corrupt", id)
                 continue
-            except StoreError:
-                if self.config.on_outage == "error":
-                    raise
-                return life.fresh(arrival, Standing.OUTAGE)
+            except StoreError as error:
+                return life.without_store(arrival, error)
             # A retired token must not hide a live one that comes after it.
             session = life.open(arrival, token, id, record)
             if session is not None and not session.is_retired:
@@ -101,10 +98,8 @@ class Manager(ManagerBase):
         steps = self._life.close(session, headers=headers)
         try:
             release = steps if isinstance(steps, Release) else self._runner.run(steps)
-        except StoreError:
-            if self.config.on_outage == "error":
-                raise
-            release = self._life.pass_over(session)
+        except StoreError as error:
+            release = self._life.pass_over(session, error)
         if due := self._life.due(session, release):
             run(due)
         return release
@@ -126,13 +121,9 @@ class Manager(ManagerBase):
         It gets no cookie and no new id, and does not count as seen.  Raises SessionGone if no live
         session has the id; also at the end of the block, if it has ended: then nothing was stored.
         """
-        session = self._resume(id)
-        if session is None:
-            raise SessionGone(f"no living session has the id {id!r}")
+        session = self._life.opened(id, self._resume(id))
         yield session
-        release = self.release(session)
-        if release.outcome is ReleaseOutcome.LATE:
-            raise SessionGone(f"no living session has the id {id!r}")
+        self._life.refuse_late(id, self.release(session))
 
     def _resume(self, id: str) -> Session | None:
         """Return the session of an id, for work without a request; None if none is live."""
@@ -149,11 +140,9 @@ class Manager(ManagerBase):
         user: end it only if it belongs to this user, as when users end one of their own sessions.
             None (an anonymous visitor) ends nothing.  By default the user is not checked.
         """
-        if user is not ANYONE:
-            theirs = self._ids_of(user)
-            if theirs.isdisjoint(self._followed({id}, theirs)):
-                return False
-        return self._runner.run(self._life.end(id))
+        endings = self._life.endings
+        steps = endings.one(id) if user is ANYONE else endings.one_of(id, user)
+        return self._runner.run(steps)
 
     def destroy_user(self, user: str | None, *, keep: Session | str | None = None) -> int:
         """End every session of a user, except for one if it is given; return how many.
@@ -161,16 +150,7 @@ class Manager(ManagerBase):
         keep: a session, or its id.  It is kept under that id, under the new one that a `login` or
             `regenerate_id` of this request gives it, and under one that another request gave it.
         """
-        kept = self._life.kept_ids(keep)
-        ended, before = 0, -1
-        # Until a round ends none: a session may get a new id while its user's are being listed.
-        while ended > before:
-            before = ended
-            theirs = self._ids_of(user)
-            kept = self._followed(kept, theirs)
-            for id in theirs - kept:
-                ended += self.destroy(id)
-        return ended
+        return self._runner.run(self._life.endings.all_of(user, keep))
 
     def sessions(self, user: str | None = None) -> Iterator[SessionInfo]:
         """Yield the live sessions of a user, or all if it is None, in no particular order.
@@ -237,23 +217,6 @@ class Manager(ManagerBase):
             lease = Lease(self._provider, self._life.now, interval)
             self._gc = Sweeper(self.gc, interval, lease)
 
-    def _ids_of(self, user: str | None) -> set[str]:
-        """Return the ids of a user's live sessions; an empty set for None, an anonymous visitor."""
-        return set() if user is None else {info.id for info in self.sessions(user)}
-
-    def _followed(self, ids: set[str], living: set[str]) -> set[str]:
-        """Return these ids and those of their successors.  living: ids that need no look-up."""
-        found = {*ids}
-        todo = [id for id in ids - living if is_id(id)]
-        while todo and len(found) < MOVES:  # faulty tombstones might lead in a circle
-            with suppress(CorruptRecord):
-                record = self._reader.read(todo.pop())
-                successor = None if record is None else record.successor
-                if successor is not None and successor not in found:
-                    found.add(successor)
-                    todo += {successor} - living
-        return found
-
 
 class AsyncManager(ManagerBase):
     """Starts a session from the headers of a request, and releases it into the response."""
@@ -276,8 +239,8 @@ class AsyncManager(ManagerBase):
         super().__init__(Config.load(config, **settings), clock)
         self._provider: AsyncProvider = async_provider_for(provider, self.config.provider_config)
         self._gc: AsyncSweeper | None = None
-        self._runner = AsyncRunner(self._provider)
         self._reader = AsyncReader(self._provider, self._life)
+        self._runner = AsyncRunner(self._provider, self._reader)
 
     async def start(self, headers: Headers, *, https: bool = False) -> Session:
         """Return the session of the request with these headers; a new one if it has none.
@@ -299,10 +262,8 @@ class AsyncManager(ManagerBase):
             except CorruptRecord:
                 life.report("corrupt", id)
                 continue
-            except StoreError:
-                if self.config.on_outage == "error":
-                    raise
-                return life.fresh(arrival, Standing.OUTAGE)
+            except StoreError as error:
+                return life.without_store(arrival, error)
             # A retired token must not hide a live one that comes after it.
             session = life.open(arrival, token, id, record)
             if session is not None and not session.is_retired:
@@ -326,10 +287,8 @@ class AsyncManager(ManagerBase):
         steps = self._life.close(session, headers=headers)
         try:
             release = steps if isinstance(steps, Release) else await self._runner.run(steps)
-        except StoreError:
-            if self.config.on_outage == "error":
-                raise
-            release = self._life.pass_over(session)
+        except StoreError as error:
+            release = self._life.pass_over(session, error)
         if due := self._life.due(session, release):
             await async_run(due)
         return release
@@ -351,13 +310,9 @@ class AsyncManager(ManagerBase):
         It gets no cookie and no new id, and does not count as seen.  Raises SessionGone if no live
         session has the id; also at the end of the block, if it has ended: then nothing was stored.
         """
-        session = await self._resume(id)
-        if session is None:
-            raise SessionGone(f"no living session has the id {id!r}")
+        session = self._life.opened(id, await self._resume(id))
         yield session
-        release = await self.release(session)
-        if release.outcome is ReleaseOutcome.LATE:
-            raise SessionGone(f"no living session has the id {id!r}")
+        self._life.refuse_late(id, await self.release(session))
 
     async def _resume(self, id: str) -> Session | None:
         """Return the session of an id, for work without a request; None if none is live."""
@@ -374,11 +329,9 @@ class AsyncManager(ManagerBase):
         user: end it only if it belongs to this user, as when users end one of their own sessions.
             None (an anonymous visitor) ends nothing.  By default the user is not checked.
         """
-        if user is not ANYONE:
-            theirs = await self._ids_of(user)
-            if theirs.isdisjoint(await self._followed({id}, theirs)):
-                return False
-        return await self._runner.run(self._life.end(id))
+        endings = self._life.endings
+        steps = endings.one(id) if user is ANYONE else endings.one_of(id, user)
+        return await self._runner.run(steps)
 
     async def destroy_user(self, user: str | None, *, keep: Session | str | None = None) -> int:
         """End every session of a user, except for one if it is given; return how many.
@@ -386,16 +339,7 @@ class AsyncManager(ManagerBase):
         keep: a session, or its id.  It is kept under that id, under the new one that a `login` or
             `regenerate_id` of this request gives it, and under one that another request gave it.
         """
-        kept = self._life.kept_ids(keep)
-        ended, before = 0, -1
-        # Until a round ends none: a session may get a new id while its user's are being listed.
-        while ended > before:
-            before = ended
-            theirs = await self._ids_of(user)
-            kept = await self._followed(kept, theirs)
-            for id in theirs - kept:
-                ended += await self.destroy(id)
-        return ended
+        return await self._runner.run(self._life.endings.all_of(user, keep))
 
     async def sessions(self, user: str | None = None) -> AsyncIterator[SessionInfo]:
         """Yield the live sessions of a user, or all if it is None, in no particular order.
@@ -461,20 +405,3 @@ class AsyncManager(ManagerBase):
             interval = self.config.gc_interval
             lease = AsyncLease(self._provider, self._life.now, interval)
             self._gc = AsyncSweeper(self.gc, interval, lease)
-
-    async def _ids_of(self, user: str | None) -> set[str]:
-        """Return the ids of a user's live sessions; an empty set for None, an anonymous visitor."""
-        return set() if user is None else {info.id async for info in self.sessions(user)}
-
-    async def _followed(self, ids: set[str], living: set[str]) -> set[str]:
-        """Return these ids and those of their successors.  living: ids that need no look-up."""
-        found = {*ids}
-        todo = [id for id in ids - living if is_id(id)]
-        while todo and len(found) < MOVES:  # faulty tombstones might lead in a circle
-            with suppress(CorruptRecord):
-                record = await self._reader.read(todo.pop())
-                successor = None if record is None else record.successor
-                if successor is not None and successor not in found:
-                    found.add(successor)
-                    todo += {successor} - living
-        return found

@@ -16,7 +16,7 @@ LINES_OF_A_FUNCTION = 40
 
 # A file that is longer, with the number of lines it may have and the reason.
 LONGER = {
-    "sojourn/manager.py": 480,  # the two managers, side by side, of which each has half
+    "sojourn/manager.py": 420,  # the two managers, side by side, of which each has half
 }
 
 

@@ -14,10 +14,11 @@ from contextlib import suppress
 from time import sleep
 from typing import Any, NamedTuple, TypeVar, cast
 
-from sojourn._calls import PATIENCE, Call, Create, Destroy, Update, crowded, same_error
+from sojourn._calls import PATIENCE, Call, Create, Destroy, Find, Update, crowded, same_error
 from sojourn._loops import async_undisturbed, undisturbed
 from sojourn._queue.combining import Conversation, Together, combined, settle
 from sojourn._queue.turns import AsyncTurns, Turn, Turns
+from sojourn._reading import AsyncReader, Reader
 from sojourn.errors import CorruptRecord, OutcomeUnknown
 from sojourn.providers.base import AsyncProvider, Provider
 from sojourn.record import Outcome, Record
@@ -53,8 +54,9 @@ def fail_all(conversations: Iterable[Conversation[Any] | None], error: BaseExcep
 class Runner:
     """Runs the generators of the lifecycle over a provider, one call after the other."""
 
-    def __init__(self, provider: Provider) -> None:
+    def __init__(self, provider: Provider, reader: Reader) -> None:
         self._provider = provider
+        self._reader = reader
         self._turns = Turns()
 
     def run(self, steps: Generator[Call, Any, T]) -> T:
@@ -177,16 +179,20 @@ class Runner:
             return self._provider.update(call.record, call.changes)
         if isinstance(call, Destroy):
             return self._provider.destroy(call.id)
+        if isinstance(call, Find):
+            found = self._provider.find(call.user, call.now)
+            return {record.id for record in found}
         with suppress(CorruptRecord):  # a record that cannot be read counts as absent
-            return self._provider.read(call.id)
+            return self._reader.read(call.id)
         return None
 
 
 class AsyncRunner:
     """Runs the generators of the lifecycle over a provider, one call after the other."""
 
-    def __init__(self, provider: AsyncProvider) -> None:
+    def __init__(self, provider: AsyncProvider, reader: AsyncReader) -> None:
         self._provider = provider
+        self._reader = reader
         self._turns = AsyncTurns()
 
     async def run(self, steps: Generator[Call, Any, T]) -> T:
@@ -313,6 +319,9 @@ class AsyncRunner:
             return await self._provider.update(call.record, call.changes)
         if isinstance(call, Destroy):
             return await self._provider.destroy(call.id)
+        if isinstance(call, Find):
+            found = self._provider.find(call.user, call.now)
+            return {record.id async for record in found}
         with suppress(CorruptRecord):  # a record that cannot be read counts as absent
-            return await self._provider.read(call.id)
+            return await self._reader.read(call.id)
         return None

@@ -178,7 +178,7 @@ class SessionState:
             # the old and the new record are in one place, and a move is one step.
             like = self.successor if self.origin is None else self.origin.id
             self.minted = self.context.tokens.mint(like)
-            # The application may already use the new id; `Lifecycle.kept_ids` finds the old one.
+            # The application may already use the new id; `Endings.kept_ids` finds the old one.
             if like is not None:
                 self.context.renewing[self.minted[1]] = self
         return self.minted

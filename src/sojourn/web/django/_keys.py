@@ -69,8 +69,9 @@ def end(key: str, asking: InnerSession | None = None) -> None:
         # The request's session is changed in memory, or its release would store it again.
         if id == _standing_id():
             current.get().flush()
-        elif not kept or kept.isdisjoint(manager()._followed({id}, set())):
-            manager().destroy(id)
+        else:
+            endings = manager()._life.endings
+            manager()._runner.run(endings.one_except(id, kept))
 
 
 async def aend(key: str, asking: InnerSession | None = None) -> None:
@@ -83,8 +84,9 @@ async def aend(key: str, asking: InnerSession | None = None) -> None:
         # The request's session is changed in memory, or its release would store it again.
         if id == _standing_id():
             current.get().flush()
-        elif not kept or kept.isdisjoint(await async_manager()._followed({id}, set())):
-            await async_manager().destroy(id)
+        else:
+            endings = async_manager()._life.endings
+            await async_manager()._runner.run(endings.one_except(id, kept))
 
 
 def _ids(key: str | None) -> list[str]:
@@ -108,4 +110,4 @@ def _kept(asking: InnerSession | None) -> set[str]:
     session = current.get()
     inner: Session | None = None if session is None else session._session
     given_up = None if asking is None else asking.given_up
-    return manager()._life.kept_ids(inner) | ({given_up} if given_up is not None else set())
+    return manager()._life.endings.kept_ids(inner) | ({given_up} if given_up is not None else set())

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sojourn._cookies import Arrival, arrive, delete_cookie, set_cookie
+from sojourn._cookies import Arrival, Headers, SessionCookie
 from sojourn.config import Config
 from sojourn.config.validators import COOKIE_LIMIT
 from sojourn.errors import ConfigError
@@ -18,6 +18,18 @@ A, B, C, D = (letter * 42 + "A" for letter in "abcd")
 PLAIN = Config()
 BOTH = Config(header_name="X-Session")
 HEADER_ONLY = Config(header_name="X-Session", enable_set_cookie=False)
+
+
+def arrive(headers: Headers, https: bool, config: Config) -> Arrival:
+    return SessionCookie(config).arrive(headers, https=https)
+
+
+def set_cookie(config: Config, token: str, max_age: int | None, https: bool) -> str:
+    return SessionCookie(config).give(token, max_age, https=https)
+
+
+def delete_cookie(config: Config, https: bool) -> str:
+    return SessionCookie(config).delete(https=https)
 
 
 def read(cookie: str, config: Config = PLAIN) -> Arrival:

@@ -1,15 +1,15 @@
 """Reads tokens from the headers of a request, and renders Set-Cookie headers.
 
 `arrive` reads headers as untrusted text: no text of a client makes it raise, and it returns only
-texts that have the form of a token.  `set_cookie` and `delete_cookie` share one renderer: a browser
-keeps a cookie unless it is deleted with the attributes with which it was set (RFC 6265 §5.3).
+texts that have the form of a token.  `give` and `delete` render the same attributes: a browser keeps
+a cookie unless it is deleted with those with which it was set (RFC 6265 §5.3).
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from functools import lru_cache
+from functools import partial
 from typing import Any, NamedTuple
 
 from sojourn._tokens import TOKEN, TOKEN_LENGTHS, Token, is_token
@@ -26,6 +26,11 @@ A request may carry several cookies of the same name, for different paths or dom
 host can set some that come before the visitor's own cookie, because of a longer path, or after it,
 because they are newer (RFC 6265 §5.4).  With tokens from both ends, neither hides the visitor's.
 """
+
+MOST_NAMES = 256
+"""The number of spellings of header names that are remembered."""
+LONGEST_NAME = 64
+"""The length of the longest header name that is remembered."""
 
 PAST = "Thu, 01 Jan 1970 00:00:00 GMT"
 
@@ -57,64 +62,106 @@ class Arrival(NamedTuple):
         )
 
 
-def arrive(headers: Headers, https: bool, config: Config) -> Arrival:  # noqa: FBT001
-    """Read the headers of a request.
+_arrival: Callable[[tuple[Any, ...]], Arrival] = partial(tuple.__new__, Arrival)
+"""Makes an Arrival of a tuple of its values: the usual way costs a call of Python more."""
 
-    If a request has the configured session header, even an empty one, its cookies are not read, and
-    the response carries the token in that header.  https: whether the server's own connection uses
-    https; headers of a proxy can only add that.
+
+class SessionCookie:
+    """The cookie, or the header, that carries the tokens of one configuration."""
+
+    def __init__(self, config: Config) -> None:
+        """Prepare all that does not depend on a request."""
+        self._header_name = config.header_name
+        self._reads_cookie = config.header_name is None or config.enable_set_cookie
+        self._asks_proxy = config.secure == "auto"
+        self._name = config.cookie_name
+        self._values_of = _values_of(config.cookie_name)
+        self._wanted = _Wanted(config.header_name)
+        self._before = f"{config.cookie_name}="
+        path = f"; Path={config.cookie_path}"
+        self._after = f"{path}; Domain={config.cookie_domain}" if config.cookie_domain else path
+        self._flags = _flags(config, https=False)
+        self._flags_over_https = _flags(config, https=True)
+
+    def arrive(self, headers: Headers, *, https: bool) -> Arrival:
+        """Read the headers of a request.
+
+        If a request has the configured session header, even an empty one, its cookies are not read,
+        and the response carries the token in that header.  https: whether the server's own
+        connection uses https; headers of a proxy can only add that.
+        """
+        found = self._pick(headers)
+        # If a cookie is all that was found, there is no header of a proxy to look at.
+        if not https and self._asks_proxy and (len(found) > 1 or "cookie" not in found):
+            https = _asked_over_https(found)
+        if self._header_name is not None and ("header" in found or not self._reads_cookie):
+            token = found.get("header", "").strip(" \t")
+            if is_token(token):
+                return _arrival(((Token(token),), False, True, https))
+            return _arrival(((), token != "", True, https))
+        text = found.get("cookie")
+        # The test by `in` is faster than the search.
+        if text is None or self._name not in text:
+            return _arrival(((), False, False, https))
+        # With ";" in front, the first cookie looks like the others.
+        values = self._values_of(f";{text}")
+        # Nearly always there is one cookie without quotes; `_candidates` returns the same for it.
+        if len(values) == 1 and len(values[0]) in TOKEN_LENGTHS:
+            return _arrival(((Token(values[0]),), False, False, https))
+        return _arrival((_candidates(values), "" in values, False, https))
+
+    def give(self, token: str, max_age: int | None, *, https: bool) -> str:
+        """Return the value of a Set-Cookie header that gives the client a token.
+
+        max_age: in seconds; at most 400 days are sent, since browsers keep no cookie for longer
+            (RFC 6265bis §5.5).  None makes a cookie that ends with the browser's session.
+        """
+        lasting = "" if max_age is None else f"; Max-Age={min(max_age, COOKIE_LIMIT)}"
+        return self._render(token, lasting, https=https)
+
+    def delete(self, *, https: bool) -> str:
+        """Return the value of a Set-Cookie header that deletes the client's cookie."""
+        # `Expires` is for clients that ignore `Max-Age`.
+        return self._render("", f"; Max-Age=0; Expires={PAST}", https=https)
+
+    def _render(self, value: str, lasting: str, *, https: bool) -> str:
+        flags = self._flags_over_https if https else self._flags
+        return f"{self._before}{value}{self._after}{lasting}{flags}"
+
+    def _pick(self, headers: Headers) -> dict[str, str]:
+        """Return the wanted headers as text; values of one name are joined in their order."""
+        found: dict[str, str] = {}
+        wanted = self._wanted
+        pairs = headers.items() if hasattr(headers, "items") else headers
+        for name, value in pairs:
+            key = wanted[name]
+            if key is not None:
+                # HTTP/2 may split a Cookie header, and the parts are joined by "; " (RFC 9113
+                # §8.2.3).
+                joint = "; " if key == "cookie" else ", "
+                text = value if isinstance(value, str) else _text(value, joint)
+                found[key] = f"{found[key]}{joint}{text}" if key in found else text
+        return found
+
+
+class _Wanted(dict[str | bytes, str | None]):
+    """The headers to read, by their names in any case, as str and as bytes; None for all others.
+
+    Each name is put into lower case once, when it is first looked up.  A limit protects against
+    clients that send ever new names.
     """
-    found = _pick(headers, _wanted(config.header_name))
-    # If a cookie is all that was found, there is no header of a proxy to look at.
-    if not https and config.secure == "auto" and (len(found) > 1 or "cookie" not in found):
-        https = _asked_over_https(found)
-    if config.header_name is not None and ("header" in found or not config.enable_set_cookie):
-        token = found.get("header", "").strip(" \t")
-        if is_token(token):
-            return Arrival((Token(token),), malformed=False, in_header=True, https=https)
-        return Arrival((), malformed=token != "", in_header=True, https=https)
-    tokens, malformed = _cookie_tokens(found.get("cookie", ""), config.cookie_name)
-    return Arrival(tokens, malformed, False, https)
 
+    def __init__(self, header_name: str | None) -> None:
+        self._keys = {name: name for name in ("cookie", "forwarded", "x-forwarded-proto")}
+        if header_name is not None:
+            self._keys[header_name.lower()] = "header"
 
-def set_cookie(config: Config, token: str, max_age: int | None, https: bool) -> str:  # noqa: FBT001
-    """Return the value of a Set-Cookie header that gives the client a token.
-
-    max_age: in seconds; at most 400 days are sent, since browsers keep no cookie for longer (RFC
-        6265bis §5.5).  None makes a cookie that ends with the browser's session.
-    """
-    lasting = "" if max_age is None else f"; Max-Age={min(max_age, COOKIE_LIMIT)}"
-    return _render(config, token, lasting, https=https)
-
-
-def delete_cookie(config: Config, https: bool) -> str:  # noqa: FBT001
-    """Return the value of a Set-Cookie header that deletes the client's cookie."""
-    # `Expires` is for clients that ignore `Max-Age`.
-    return _render(config, "", f"; Max-Age=0; Expires={PAST}", https=https)
-
-
-def _pick(headers: Headers, wanted: Mapping[str | bytes, str]) -> dict[str, str]:
-    """Return the wanted headers as text; values of one name are joined in their order."""
-    found: dict[str, str] = {}
-    pairs = headers.items() if hasattr(headers, "items") else headers
-    for name, value in pairs:
-        key = wanted.get(name.lower())
-        if key is not None:
-            # HTTP/2 may split a Cookie header, and the parts are joined by "; " (RFC 9113 §8.2.3).
-            joint = "; " if key == "cookie" else ", "
-            text = value if isinstance(value, str) else _text(value, joint)
-            found[key] = f"{found[key]}{joint}{text}" if key in found else text
-    return found
-
-
-@lru_cache
-def _wanted(header_name: str | None) -> dict[str | bytes, str]:
-    """Return the names of the headers to read, in lower case, each as str and as bytes."""
-    wanted = {name: name for name in ("cookie", "forwarded", "x-forwarded-proto")}
-    if header_name is not None:
-        wanted[header_name.lower()] = "header"
-    spelled: dict[str | bytes, str] = {name.encode(): key for name, key in wanted.items()}
-    return spelled | wanted
+    def __missing__(self, name: str | bytes) -> str | None:
+        lower = name.lower()
+        key = self._keys.get(lower if isinstance(lower, str) else lower.decode("latin-1"))
+        if len(self) < MOST_NAMES and len(name) <= LONGEST_NAME:
+            self[name] = key
+        return key
 
 
 def _text(value: str | bytes | Iterable[str | bytes], joint: str) -> str:
@@ -134,23 +181,16 @@ def _asked_over_https(found: Mapping[str, str]) -> bool:
     )
 
 
-def _cookie_tokens(text: str, name: str) -> tuple[tuple[str, ...], bool]:
-    """Return the tokens in the cookies of a name, and whether one of these is not a token."""
-    # The test by `in` is faster than the search.  With ";" in front, the first cookie looks like
-    # the others.
-    values = _cookies_of(name)(f";{text}") if name in text else ()
-    # Nearly always there is one cookie without quotes; the rest of the function gives the same.
-    if len(values) == 1 and len(values[0]) in TOKEN_LENGTHS:
-        return (Token(values[0]),), False
+def _candidates(values: list[str]) -> tuple[str, ...]:
+    """Return the tokens among the values of the cookies of one name: each once, at most eight."""
     tokens = [*dict.fromkeys(found.strip('"') for found in values if found)]
     if len(tokens) > MOST_CANDIDATES:
         half = MOST_CANDIDATES // 2
         tokens = [*tokens[:half], *tokens[-half:]]
-    return tuple(map(Token, tokens)), "" in values
+    return tuple(map(Token, tokens))
 
 
-@lru_cache
-def _cookies_of(name: str) -> Callable[[str], list[str]]:
+def _values_of(name: str) -> Callable[[str], list[str]]:
     """Return a function that finds the cookies of a name in a Cookie header.
 
     It returns for each the token, or an empty text if the value is not a token.  It gives the same
@@ -161,13 +201,11 @@ def _cookies_of(name: str) -> Callable[[str], list[str]]:
     return re.compile(rf";[ \t]*{re.escape(name)}[ \t]*=(?:{value})?").findall
 
 
-def _render(config: Config, value: str, lasting: str, *, https: bool) -> str:
+def _flags(config: Config, *, https: bool) -> str:
+    """Return the attributes of the cookie that are the same for each token."""
     secure = https if config.secure == "auto" else config.secure
     return "".join(
         (
-            f"{config.cookie_name}={value}; Path={config.cookie_path}",
-            f"; Domain={config.cookie_domain}" if config.cookie_domain else "",
-            lasting,
             "; HttpOnly" if config.http_only else "",
             "; Secure" if secure else "",
             f"; SameSite={config.same_site}",

@@ -14,10 +14,9 @@ import time
 from collections.abc import Callable, Sequence
 from weakref import WeakValueDictionary
 
-from sojourn import _cookies
 from sojourn._after_release import Function
 from sojourn._calls import PATIENCE, Create, Read, Steps, Update, crowded
-from sojourn._cookies import Arrival, Headers
+from sojourn._cookies import Arrival, Headers, SessionCookie
 from sojourn._endings import Endings
 from sojourn._events import Event, emit, logger
 from sojourn._responses import Responses
@@ -43,7 +42,7 @@ LOST = frozenset(
 NOT_STORED = "session %s: the answer cannot carry a new token, so what needs one is not stored"
 MINTS = 3
 """How many new ids are tried if the store already holds a record under them."""
-NOWHERE = _cookies.Arrival((), malformed=False, in_header=False, https=False)
+NOWHERE = Arrival((), malformed=False, in_header=False, https=False)
 """The arrival of a session that was opened without a request."""
 
 
@@ -69,7 +68,8 @@ class Lifecycle:
             self._awaits,
         )
         self.config = config
-        self._responses = Responses(config)
+        self._cookie = SessionCookie(config)
+        self._responses = Responses(config, self._cookie)
         self.id_of = self._context.tokens.id_of
 
     def unused_id(self) -> str:
@@ -84,7 +84,7 @@ class Lifecycle:
 
     def arrive(self, headers: Headers, *, https: bool) -> Arrival:
         """Read the tokens from the headers of a request; report a value that is not a token."""
-        arrival = _cookies.arrive(headers, https, self.config)
+        arrival = self._cookie.arrive(headers, https=https)
         if arrival.malformed:
             self.report("rejected", None)
         return arrival

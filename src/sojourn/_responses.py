@@ -7,7 +7,7 @@ newer cookie by then.
 
 from __future__ import annotations
 
-from sojourn import _cookies
+from sojourn._cookies import SessionCookie
 from sojourn._session.state import SessionState, Standing
 from sojourn.config import Config
 from sojourn.release import Release, ReleaseOutcome
@@ -21,8 +21,9 @@ Headers = tuple[tuple[str, str], ...]
 class Responses:
     """Seals sessions, and returns the result of each release with the headers for the response."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, cookie: SessionCookie) -> None:
         self._config = config
+        self._set_cookie = cookie
         self._vary = (("Vary", _vary(config)),)
 
     def seal(
@@ -70,7 +71,7 @@ class Responses:
         """Return the result of an end, with headers that make the client drop its token."""
         headers = self._in_header(state, "")
         if not headers and self._config.enable_set_cookie:
-            gone = _cookies.delete_cookie(self._config, state.arrival.https)
+            gone = self._set_cookie.delete(https=state.arrival.https)
             headers = (("Set-Cookie", gone),)
         # Without a request there is no client to answer.
         if state.standing is Standing.DETACHED:
@@ -92,7 +93,7 @@ class Responses:
             configured = state.lifetime is None and self._config.cookie_lifetime
             max_age = int(configured or state.expiry(now) - now)
         https = state.arrival.https
-        return (("Set-Cookie", _cookies.set_cookie(self._config, token, max_age, https)),)
+        return (("Set-Cookie", self._set_cookie.give(token, max_age, https=https)),)
 
 
 def _vary(config: Config) -> str:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
+from binascii import b2a_base64
 
 from sojourn.errors import ConfigError
 
@@ -34,6 +35,7 @@ TOKEN = f"(?:[A-Za-z0-9_-]{{42}}[AEIMQUYcgkosw048]|[A-Za-z0-9_-]{{{SHORT}}})"
 _is_shaped = re.compile(TOKEN).fullmatch
 
 _INNER_PAD = bytes(byte ^ 0x36 for byte in range(256))
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _OUTER_PAD = bytes(byte ^ 0x5C for byte in range(256))
 
 
@@ -104,7 +106,9 @@ class Tokens:
         Raises the operating system's error if no randomness is available.
         """
         while True:
-            token = secrets.token_urlsafe(self._bytes)
+            # As `secrets.token_urlsafe`, without its further calls.
+            data = b2a_base64(secrets.token_bytes(self._bytes), newline=False)
+            token = data.translate(_URL_SAFE, b"=").decode()
             id = self.id_of(token)
             if like is None or id[:2] == like[:2]:
                 return Token(token), id

@@ -20,13 +20,13 @@ from sojourn._cookies import Arrival, Headers, SessionCookie
 from sojourn._endings import Endings
 from sojourn._events import Event, emit, logger
 from sojourn._responses import Responses
-from sojourn._session.changes import Delta
+from sojourn._session.changes import NOTHING, Delta
 from sojourn._session.state import Context, SessionState, Standing
 from sojourn._tokens import Tokens
 from sojourn.codec import Codec
 from sojourn.config import Config
 from sojourn.errors import SessionGone, SessionReleased, StoreError
-from sojourn.record import MOVES, Changes, Move, Outcome, Record, is_live
+from sojourn.record import MOVES, Changes, Move, Outcome, Record, changes_of, is_live, size_of
 from sojourn.release import Release, ReleaseOutcome
 from sojourn.session import Session, state_of
 
@@ -261,7 +261,8 @@ class Lifecycle:
         self, state: SessionState, record: Record, fields: dict[bytes, bytes]
     ) -> Changes:
         """Return the changes that replace the session of a record by a new one, under a new id."""
-        changes = self._changes(state, Delta(fields, set(), {}, clear=True), due=True)
+        delta = Delta(fields, set(), clear=True, expect={})
+        changes = self._changes(state, delta, self.now(), due=True)
         expires, absolute = state.expiry(changes.now), self.config.absolute_lifetime
         if absolute is not None:
             # The store keeps `created` when a record moves, so the absolute limit counts from then.
@@ -288,58 +289,49 @@ class Lifecycle:
         delta = state.changes.delta()
         # Whether the times are written as well as the fields.
         due = state.renews or state.sets_lifetime or self._touch_due(state, delta, origin, now)
-        if delta.is_empty and not due:
+        if delta is NOTHING and not due:
             return self._responses.seal(state, ReleaseOutcome.UNCHANGED)
         self._check_size(delta, origin)
-        return self._update(state, origin, delta, due=due)
+        return self._update(state, origin, delta, self._changes(state, delta, now, due=due))
 
     def _check_size(self, delta: Delta, record: Record) -> None:
         """Raise SessionTooLarge if the changes would make a record grow beyond `max_size`."""
-        if delta.put:  # deletions alone make no record larger
-            stored = record.fields
+        stored = record.fields
+        # The sum is the most that the size can be.  Only if that is too much is the exact size
+        # needed, which takes a copy of the fields.  Deletions alone make no record larger.
+        if delta.put and size_of(stored) + size_of(delta.put) > self.config.max_size:
             kept = () if delta.clear else stored.keys() - delta.drop
             self.config.check_size({**{key: stored[key] for key in kept}, **delta.put}, stored)
 
     # Whether "last seen" and the expiry are written as well, which is once per interval at most.
     def _touch_due(self, state: SessionState, delta: Delta, origin: Record, now: float) -> bool:
-        counts = state.counts_as_seen or self.config.touch_on == "request"
-        unseen = delta.is_empty and not counts
-        if unseen or state.standing is Standing.DETACHED:
-            return False
         interval = self.config.touch_interval
         # `touch_interval` is chosen for `max_lifetime`; a session with a shorter lifetime of its own
         # could expire between two touches.
         if origin.lifetime is not None:
             interval = min(interval, origin.lifetime / 60)
-        return now - origin.seen >= interval
+        if now - origin.seen < interval or state.standing is Standing.DETACHED:
+            return False
+        changed = delta is not NOTHING
+        return changed or state.counts_as_seen or self.config.touch_on == "request"
 
-    def _changes(self, state: SessionState, delta: Delta, *, due: bool) -> Changes:
-        now = self.now()
+    def _changes(self, state: SessionState, delta: Delta, now: float, *, due: bool) -> Changes:
         move = None
         if state.renews:
             until = now + self.config.retired_for
             about = state.about
             move = Move(state.mint()[1], state.user, state.authenticated, about, until)
-        return Changes(
-            now,
-            state.expiry(now) if due else None,
-            delta.put,
-            delta.drop,
-            delta.clear,
-            delta.expect,
-            move,
-            state.lifetime,
-            state.persistent if state.sets_lifetime else None,
-        )
+        expires = state.expiry(now) if due else None
+        persistent = state.persistent if state.sets_lifetime else None
+        return changes_of((now, expires, *delta, move, state.lifetime, persistent))
 
-    def _update(self, state: SessionState, origin: Record, delta: Delta, *, due: bool) -> Steps:
+    def _update(self, state: SessionState, origin: Record, delta: Delta, changes: Changes) -> Steps:
         """Write the changes; while other requests change the same keys, merge them and try again.
 
         Raises StoreUnavailable after `PATIENCE` seconds of that.
         """
         # The system's clock: the manager's own may be a fixed one, as in tests.
         deadline = time.monotonic() + PATIENCE
-        changes = self._changes(state, delta, due=due)
         answer: Outcome | Record = yield Update(origin, changes)
         collided = False
         while isinstance(answer, Record):
@@ -350,7 +342,7 @@ class Lifecycle:
             again, collided = state.changes.rebase(delta, answer.fields)
             # The merged values may be larger than those of either request.
             self._check_size(again, answer)
-            changes = self._changes(state, again, due=due)
+            changes = self._changes(state, again, self.now(), due=changes.expires is not None)
             answer = yield Update(answer, changes)
         # Of a release that came too late, nothing was stored that could overrule another request.
         if collided and answer is not Outcome.GONE:
@@ -379,7 +371,7 @@ class Lifecycle:
             token, _ = state.mint()
             return self._responses.hand_over(state, ReleaseOutcome.RENEWED, token, changes.now)
         # A lifetime set on purpose is a change, though it only changes the times.
-        quiet = delta.is_empty and not state.sets_lifetime
+        quiet = delta is NOTHING and not state.sets_lifetime
         outcome = ReleaseOutcome.TOUCHED if quiet else ReleaseOutcome.SAVED
         return self._responses.saved(
             state, outcome, None if changes.expires is None else changes.now

@@ -9,9 +9,10 @@ are seconds since the epoch.  They are arguments: nothing here reads a clock.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from enum import Enum, auto
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
 Fields = Mapping[bytes, bytes]
 """A record's fields: encoded key to encoded value.  Stores do not interpret either."""
@@ -52,6 +53,10 @@ class Record(NamedTuple):
         return f"<Record {self.id} user={self.user!r}, {len(self.fields)} fields>"
 
 
+record_of: Callable[[tuple[Any, ...]], Record] = partial(tuple.__new__, Record)
+"""Makes a Record of a tuple with all of its values, without a call of Python."""
+
+
 class Move(NamedTuple):
     """A move to another id, the first two hex digits of which are the same as those of the old."""
 
@@ -87,6 +92,10 @@ class Changes(NamedTuple):
         return f"<Changes {names}, clear={self.clear}, move={self.move!r}>"
 
 
+changes_of: Callable[[tuple[Any, ...]], Changes] = partial(tuple.__new__, Changes)
+"""Makes Changes of a tuple with all of their values, without a call of Python."""
+
+
 class Outcome(Enum):
     """The result of an update."""
 
@@ -116,6 +125,11 @@ def is_id(text: str) -> bool:
     return _is_digest(text) is not None
 
 
+def size_of(fields: Fields) -> int:
+    """Return the bytes of all keys and values together."""
+    return sum(map(len, fields)) + sum(map(len, fields.values()))
+
+
 def is_live(record: Record, now: float) -> bool:
     """Return whether the record is a session, not a tombstone, and has not expired."""
     return record.successor is None and record.expires > now
@@ -127,38 +141,29 @@ def merge(record: Record | None, changes: Changes) -> Merged | Outcome | Record:
     Return GONE if it is not a live session, `record` itself if it differs from `changes.expect`,
     and otherwise the records that the caller has to store, in one atomic step.
     """
-    if record is None or not is_live(record, changes.now):
+    now, _, put, drop, clear, expect, move, *_ = changes
+    if record is None or not is_live(record, now):
         return Outcome.GONE
     fields = record.fields
-    for key, expected in changes.expect.items():
+    for key, expected in expect.items():
         if fields.get(key) != expected:
             return record
-    if changes.clear or changes.drop or changes.put:
-        fields = {} if changes.clear else dict(fields)
-        for key in changes.drop:
+    if clear or drop or put:
+        fields = {} if clear else {**fields}
+        for key in drop:
             fields.pop(key, None)
-        fields.update(changes.put)
+        fields.update(put)
     # A move also carries the user of the new record.
-    whose = changes.move or record
+    whose = record if move is None else move
     # A session without data and user ends by itself, so that visitors leave no empty records.
     if not fields and whose.user is None:
         return Merged(Outcome.EMPTIED, None, None)
-    seen, expires = _times(record, changes)
-    lifetime, persistent = _lifetime(record, changes)
-    merged = Record(
-        whose.id,
-        fields,
-        record.created,
-        seen,
-        expires,
-        whose.user,
-        whose.authenticated,
-        whose.about,
-        lifetime,
-        persistent,
-        record.version + 1,
-    )
-    buried = None if changes.move is None else tombstone(record, changes.move)
+    times = _times(record, changes)
+    lifetime = _lifetime(record, changes)
+    user = whose.user, whose.authenticated, whose.about
+    version = record.version + 1
+    merged = record_of((whose.id, fields, record.created, *times, *user, *lifetime, version, None))
+    buried = None if move is None else tombstone(record, move)
     return Merged(Outcome.APPLIED, merged, buried)
 
 

@@ -30,20 +30,16 @@ from sojourn.record import NO_FIELDS, Fields
 
 
 class Delta(NamedTuple):
-    """How a request changed the fields, in the form that `Changes` needs."""
+    """How a request changed the fields: the attributes of `Changes` of the same names, in order."""
 
     put: dict[bytes, bytes]
     drop: set[bytes]
-    expect: dict[bytes, bytes | None]
     clear: bool
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether the fields are unchanged."""
-        return not (self.put or self.drop or self.expect or self.clear)
+    expect: dict[bytes, bytes | None]
 
 
-NOTHING = Delta({}, set(), {}, clear=False)
+NOTHING = Delta({}, set(), clear=False, expect={})
+"""The difference if the fields are unchanged: always this object."""
 
 
 class Apply(NamedTuple):
@@ -138,12 +134,13 @@ class ChangeSet:
 
         Assigning the same object that was handed out counts as a change in place of it.
         """
-        if type(value) in ATOMIC:
-            self._assign(name, value, None)
-            return
-        data = self._encode(name, value)  # refused here, where the traceback shows the assignment
-        if self._values.get(name) is not value:
-            self._assign(name, value, data)
+        data = None
+        if type(value) not in ATOMIC:
+            # Refused here, where the traceback shows the assignment.
+            data = self._encode(name, value)
+            if self._values.get(name) is value:
+                return
+        self._assign(name, value, data)
 
     def drop(self, name: bytes) -> None:
         """Delete a value that exists."""
@@ -215,9 +212,11 @@ class ChangeSet:
 
     def delta(self) -> Delta:
         """Return what differs from the loaded fields.  Changes no state."""
-        if self._is_unchanged():
+        changed = self._assigned or self._dropped or self._steps or self._cleared
+        # A value of an atomic type that was only read cannot have changed.
+        if not changed and ATOMIC.issuperset(map(type, self._values.values())):
             return NOTHING
-        delta = Delta({}, self._dropped, {}, self._cleared)
+        delta = Delta({}, self._dropped, self._cleared, {})
         for name in self._dropped:
             delta.expect[name] = self._loaded[name]
         for name, value in self._values.items():
@@ -228,12 +227,7 @@ class ChangeSet:
             elif type(value) not in ATOMIC and (edit := self._edit(name)) is not None:
                 delta.put[name] = edit.after
                 delta.expect[name] = edit.before
-        return delta
-
-    def _is_unchanged(self) -> bool:
-        """Whether no change was made, and no value handed out that can be changed in place."""
-        changed = self._assigned or self._dropped or self._steps or self._cleared
-        return not changed and ATOMIC.issuperset(map(type, self._values.values()))
+        return delta if delta.put or delta.drop or delta.expect or delta.clear else NOTHING
 
     def _put_assigned(self, delta: Delta, name: bytes, data: bytes) -> None:
         loaded = self._loaded.get(name)
@@ -274,7 +268,7 @@ class ChangeSet:
         `delta` is always the difference from the loaded fields.  A key that was assigned or dropped
         is no longer expected once another request changed it: the last release wins.
         """
-        again = Delta(dict(delta.put), set(delta.drop), {}, delta.clear)
+        again = Delta(dict(delta.put), set(delta.drop), delta.clear, {})
         overruled = False
         compare = Comparer(self._codec.mark)  # one limit on the work of all merges
         for name, seen in delta.expect.items():

@@ -168,7 +168,7 @@ class SessionMapping(MutableMapping[Any, Any]):
                 "use `manager.open_id(session.id)` afterwards"
             )
         state.accessed = True
-        if state.has_ended:
+        if state.ended is not None and state.has_ended:
             raise SessionGone(
                 "the session was ended by `destroy`, and one opened by its id has no client that "
                 "could be given a new one: change it before that"

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from weakref import WeakValueDictionary
 
 from sojourn._cookies import Arrival
-from sojourn._session.changes import ChangeSet
+from sojourn._session.changes import NOTHING, ChangeSet
 from sojourn._tokens import Tokens
 from sojourn.codec import Codec
 from sojourn.config import Config
@@ -49,31 +49,27 @@ class Standing(Enum):
 class SessionState:
     """One session during one request."""
 
-    __slots__ = (
-        "__weakref__",
-        "about",
-        "accessed",
-        "arrival",
-        "authenticated",
-        "callbacks",
-        "changes",
-        "context",
-        "counts_as_seen",
-        "ended",
-        "lifetime",
-        "minted",
-        "origin",
-        "persistent",
-        "released",
-        "renews",
-        "sealed",
-        "sets_lifetime",
-        "signs_in",
-        "standing",
-        "successor",
-        "token",
-        "user",
-    )
+    # These are the values of a new state, kept in the class: most requests change none of them, and
+    # setting each in `__init__` would take longer than all the rest of it.
+    accessed = False
+    """Whether the application looked at it: if so, the response depends on the visitor."""
+    callbacks: tuple[Callable[[], object], ...] = ()
+    """The functions to call once the changes are stored."""
+    counts_as_seen = False
+    """Whether the request counts as seen, even if nothing changed and `touch_on` is "change"."""
+    ended: Record | None = None
+    """The record that the release is to destroy."""
+    minted: tuple[str, str] | None = None
+    """The token and the id that the release will give it, once `mint` has made them."""
+    released: Release | None = None
+    renews = False
+    """Whether the release is to give it a new token and id."""
+    sealed = False
+    """Whether it was released: a later change could not be saved."""
+    sets_lifetime = False
+    signs_in = False
+    successor: str | None = None
+    """Of a retired session, the id under which the session of its token continues."""
 
     def __init__(
         self,
@@ -89,31 +85,12 @@ class SessionState:
         self.token = token
         """The token of the request, if it named the record."""
         self.standing = standing
-        self.successor: str | None = None
-        """Of a retired session, the id under which the session of its token continues."""
         self.changes = ChangeSet(context.codec, NO_FIELDS if origin is None else origin.fields)
-        self.accessed = False
-        """Whether the application looked at it: if so, the response depends on the visitor."""
-        self.sealed = False
-        """Whether it was released: a later change could not be saved."""
-        self.ended: Record | None = None
-        """The record that the release is to destroy."""
-        self.callbacks: tuple[Callable[[], object], ...] = ()
-        """The functions to call once the changes are stored."""
-        self.released: Release | None = None
-        self.begin(origin)
+        self._begin(origin)
 
-    def begin(self, origin: Record | None) -> None:
-        """Take the times and the user of a record, or of a new session, and request no action."""
+    def _begin(self, origin: Record | None) -> None:
+        """Take the user and the lifetime of a record, or of a new session."""
         self.origin = origin
-        self.renews = False
-        """Whether the release is to give it a new token and id."""
-        self.counts_as_seen = False
-        """Whether the request counts as seen, even if nothing changed and `touch_on` is "change"."""
-        self.signs_in = False
-        self.sets_lifetime = False
-        self.minted: tuple[str, str] | None = None
-        """The token and the id that the release will give it, once `mint` has made them."""
         if origin is None:
             self.user: str | None = None
             self.authenticated: float | None = None
@@ -132,7 +109,10 @@ class SessionState:
         # After a second end in one request, it is still the record that has to be destroyed.
         self.ended = self.origin or self.ended
         self.changes.forget()
-        self.begin(None)
+        # The new session begins without the actions that were requested for the old one.
+        self.renews = self.signs_in = self.counts_as_seen = self.sets_lifetime = False
+        self.minted = None
+        self._begin(None)
 
     def leave_origin(self) -> None:
         """Become a new session, since the record has ended in the meantime."""
@@ -158,7 +138,7 @@ class SessionState:
             return True
         if self.origin is None:
             return self.changes.has_values or self.user is not None
-        return self.renews or self.sets_lifetime or not self.changes.delta().is_empty
+        return self.renews or self.sets_lifetime or self.changes.delta() is not NOTHING
 
     @property
     def needs_token(self) -> bool:

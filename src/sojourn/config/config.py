@@ -22,7 +22,7 @@ from sojourn.config.beego import KEYS as BEEGO_KEYS
 from sojourn.config.beego import from_beego
 from sojourn.config.hints import answer
 from sojourn.errors import ConfigError, SessionTooLarge
-from sojourn.record import NO_FIELDS, Fields
+from sojourn.record import NO_FIELDS, Fields, size_of
 
 
 def _setting(its_check: check.Check, *, default: Any) -> Any:
@@ -145,8 +145,8 @@ class Config:
         stored: the fields that they replace.  If those are already too large, for instance because
         the limit was lowered, a record may still be made smaller.
         """
-        size = sum(map(len, fields)) + sum(map(len, fields.values()))
-        if size > self.max_size and size > sum(map(len, stored)) + sum(map(len, stored.values())):
+        size = size_of(fields)
+        if size > self.max_size and size > size_of(stored):
             raise SessionTooLarge(
                 f"the session would be {size:,} bytes, max_size is {self.max_size:,}: "
                 "keep large things elsewhere and their keys here, or raise max_size"

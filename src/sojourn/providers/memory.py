@@ -2,7 +2,8 @@
 
 Sessions are lost when the process ends, and are never evicted before they expire.  Each session is
 one bytes object under a bytes key: Python's garbage collector does not track dicts of bytes, so
-even a million sessions add nothing to its work.  Three indexes are kept beside the sessions and
+even a million sessions add nothing to its work.  The version at the end of these bytes tells an
+update whether the record is still the one that its caller has read.  Three indexes are kept beside the sessions and
 are updated under one lock: sessions by expiry, tombstones by expiry, and session ids by user.
 """
 
@@ -10,13 +11,17 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections.abc import Iterator
-from itertools import islice
+from itertools import count, islice
+from struct import Struct
 from threading import Lock
 
 from sojourn._processes import PerProcess
 from sojourn.providers.base import followed
-from sojourn.providers.serialization import expiry, pack, unpack_own
+from sojourn.providers.serialization import expiry, pack_as, unpack_own
 from sojourn.record import Changes, Merged, Outcome, Record, is_live, merge
+
+_tail = Struct(">q").pack
+"""Returns the end of a record's stored form, for its version."""
 
 WIDTH = 8.0
 """The width of a bucket of a schedule: the seconds within which expiries share one bucket."""
@@ -32,6 +37,9 @@ class MemoryProvider:
 
     def __init__(self) -> None:
         self._frames: dict[bytes, bytes] = {}
+        # The versions of a record count up from a number of its own, far from that of any other: so
+        # they differ also from those of a record that was under the same id before.
+        self._births = count(1)
         self._lock = PerProcess(Lock, self._take_over)
         self._index()
 
@@ -43,24 +51,33 @@ class MemoryProvider:
     def create(self, record: Record) -> bool:
         """See `Provider.create`."""
         with self._lock():
-            if bytes.fromhex(record.id) in self._frames:
+            key = bytes.fromhex(record.id)
+            if key in self._frames:
                 return False
-            self._add(record)
+            self._frames[key] = _frame(record, next(self._births) << 32)
+            self._list(record)
             return True
 
     def update(self, record: Record, changes: Changes) -> Outcome | Record:
-        """See `Provider.update`.  Merges under the lock."""
+        """See `Provider.update`.  Merges under the lock.
+
+        A record of the stored version is taken for the stored record, which is then not decoded.
+        """
         with self._lock():
-            stands = self.read(record.id)
-            merged = merge(stands, changes)
-            if stands is None or not isinstance(merged, Merged):
-                return merged if isinstance(merged, Record) else Outcome.GONE
+            frame = self._frames.get(bytes.fromhex(record.id))
+            if frame is None:
+                return Outcome.GONE
+            same = frame.endswith(_tail(record.version))
+            stored = record if same else unpack_own(record.id, frame)
+            merged = merge(stored, changes)
+            if not isinstance(merged, Merged):
+                return merged
             if merged.record is None:
-                self._remove(stands)
+                self._remove(stored)
             elif merged.tombstone is None:
-                self._replace(stands, merged.record)
+                self._replace(stored, merged.record)
             else:
-                self._move(stands, merged.record, merged.tombstone)
+                self._move(stored, merged.record, merged.tombstone)
             return merged.outcome
 
     def destroy(self, id: str) -> Record | None:
@@ -126,10 +143,6 @@ class MemoryProvider:
     def _schedule_of(self, record: Record) -> _Schedule:
         return self._sessions if record.successor is None else self._tombstones
 
-    def _add(self, record: Record) -> None:
-        self._frames[bytes.fromhex(record.id)] = pack(record)
-        self._list(record)
-
     def _list(self, record: Record) -> None:
         key = bytes.fromhex(record.id)
         self._schedule_of(record).add(key, record.expires)
@@ -141,7 +154,7 @@ class MemoryProvider:
         """Store a changed record; reschedule it only if its expiry is in another bucket."""
         # The user is the same: only a move can change it, and a move adds a new record.
         key = bytes.fromhex(old.id)
-        self._frames[key] = pack(new)
+        self._frames[key] = _frame(new, new.version)
         if old.expires // WIDTH != new.expires // WIDTH:
             self._sessions.discard(key, old.expires)
             self._sessions.add(key, new.expires)
@@ -149,7 +162,9 @@ class MemoryProvider:
     def _move(self, old: Record, new: Record, tombstone: Record) -> None:
         """Replace a session by its tombstone and a record under its new id."""
         # In one step: `read` takes no lock, and a forked child goes on from what is stored.
-        both = {bytes.fromhex(record.id): pack(record) for record in (new, tombstone)}
+        both = {
+            bytes.fromhex(record.id): _frame(record, record.version) for record in (new, tombstone)
+        }
         self._frames.update(both)
         self._unlist(old)
         self._list(new)
@@ -167,6 +182,11 @@ class MemoryProvider:
             del mine[key]
             if not mine:
                 del self._users[record.user]
+
+
+def _frame(record: Record, version: int) -> bytes:
+    """Return the stored form of a record.  Decoding ignores the bytes at the end."""
+    return pack_as(record, version) + _tail(version)
 
 
 class _Schedule:

@@ -15,7 +15,7 @@ from types import NoneType
 import ormsgpack
 
 from sojourn.errors import CorruptRecord
-from sojourn.record import Record, is_id
+from sojourn.record import Record, is_id, record_of
 
 FORM = 1
 """The number of the layout that this release writes."""
@@ -28,7 +28,6 @@ LATEST_VERSION = 2**62
 
 _BYTES, _STR, _TEXT = {bytes}, {str}, {str, NoneType}
 _OPTION = ormsgpack.OPT_NON_STR_KEYS  # the keys of the fields are bytes
-_record = Record._make
 _pack, _unpack = ormsgpack.packb, ormsgpack.unpackb
 _expires = struct.Struct(">d").unpack_from
 # The head of the array, the layout number, two floats of nine bytes, and the type byte of the
@@ -39,6 +38,11 @@ _EXPIRES_AT = 21
 def pack(record: Record) -> bytes:
     """Return the record as bytes."""
     return _pack((FORM, *record[2:], record[1]), option=_OPTION)
+
+
+def pack_as(record: Record, version: int) -> bytes:
+    """Return the record as bytes, with another version."""
+    return _pack((FORM, *record[2:10], version, record.successor, record[1]), option=_OPTION)
 
 
 def unpack(id: str, data: bytes) -> Record:
@@ -60,7 +64,7 @@ def unpack_own(id: str, data: bytes) -> Record:
     # expiry has a fixed position.
     record[0] = id
     record.insert(1, record.pop())
-    return _record(record)
+    return record_of(record)
 
 
 def expiry(data: bytes) -> float:

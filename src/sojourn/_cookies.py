@@ -92,7 +92,7 @@ class SessionCookie:
         """
         found = self._pick(headers)
         # If a cookie is all that was found, there is no header of a proxy to look at.
-        if not https and self._asks_proxy and (len(found) > 1 or "cookie" not in found):
+        if found and not https and self._asks_proxy and (len(found) > 1 or "cookie" not in found):
             https = _asked_over_https(found)
         if self._header_name is not None and ("header" in found or not self._reads_cookie):
             token = found.get("header", "").strip(" \t")

@@ -12,7 +12,7 @@ from asyncio import sleep as async_sleep
 from collections.abc import Generator, Iterable
 from contextlib import suppress
 from time import sleep
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar
 
 from sojourn._calls import PATIENCE, Call, Create, Destroy, Find, Update, crowded, same_error
 from sojourn._loops import async_undisturbed, undisturbed
@@ -66,7 +66,8 @@ class Runner:
             try:
                 call = steps.send(answer)
             except StopIteration as end:
-                return cast("T", end.value)
+                result: T = end.value
+                return result
             if not isinstance(call, Update):
                 answer = self._ask(call)
                 continue
@@ -202,7 +203,8 @@ class AsyncRunner:
             try:
                 call = steps.send(answer)
             except StopIteration as end:
-                return cast("T", end.value)
+                result: T = end.value
+                return result
             if not isinstance(call, Update):
                 answer = await self._ask(call)
                 continue

@@ -140,7 +140,12 @@ class ChangeSet:
             data = self._encode(name, value)
             if self._values.get(name) is value:
                 return
-        self._assign(name, value, data)
+        # The body of `_assign`, inlined for speed.
+        self._values[name] = value
+        self._assigned[name] = data
+        if self._dropped or self._steps:
+            self._dropped.discard(name)
+            self._steps.pop(name, None)
 
     def drop(self, name: bytes) -> None:
         """Delete a value that exists."""
@@ -187,10 +192,8 @@ class ChangeSet:
     def _assign(self, name: bytes, value: Any, data: bytes | None) -> None:
         self._values[name] = value
         self._assigned[name] = data
-        # The test saves two calls for each of the most common assignments.
-        if self._dropped or self._steps:
-            self._dropped.discard(name)
-            self._steps.pop(name, None)
+        self._dropped.discard(name)
+        self._steps.pop(name, None)
 
     def _take(self, name: bytes, step: Apply | None, value: Any, data: bytes) -> None:
         """Note a step, or a default, that gave `value`; `data` is its encoded form."""
@@ -347,7 +350,11 @@ class ChangeSet:
     def own(self) -> dict[bytes, bytes]:
         """Return the fields that this request itself put, for a session without the loaded ones."""
         if not self._loaded:
-            return {name: self._bytes_of(name, value) for name, value in self._values.items()}
+            encode, bytes_of = self._codec.encode, self._bytes_of
+            return {
+                name: encode(value) if type(value) in ATOMIC else bytes_of(name, value)
+                for name, value in self._values.items()
+            }
         own = {}
         for name, value in self._values.items():
             steps = self._steps.get(name)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from typing import Any, NoReturn, Self, TypeVar, get_origin, is_typeddict, overload
 
 from sojourn._session.state import SessionState
-from sojourn.codec import decode_key, encode_key, shown
+from sojourn.codec import decode_key, encode_key, shown, text_key
 from sojourn.errors import CorruptRecord, EncodeError, SessionGone, SessionReleased
 
 T = TypeVar("T")
@@ -32,7 +32,7 @@ class SessionMapping(MutableMapping[Any, Any]):
         state.accessed = True
         # A key of a type that cannot be stored is absent, as any other key is in a dict.
         try:
-            return state.changes.get(encode_key(key))
+            return state.changes.get(text_key(key) if type(key) is str else encode_key(key))
         except (KeyError, EncodeError):
             raise KeyError(key) from None
 
@@ -117,7 +117,12 @@ class SessionMapping(MutableMapping[Any, Any]):
         After changing an object in place that this session returned, it need not be assigned again.
         To do so does no harm: it still counts as a change in place.
         """
-        self._changing().changes.put(encode_key(key), value)
+        state = self._state
+        # The conditions under which `_changing` may refuse: without them its call is spared.
+        if state.sealed or state.ended is not None:
+            self._changing()
+        state.accessed = True
+        state.changes.put(text_key(key) if type(key) is str else encode_key(key), value)
 
     def __delitem__(self, key: Any) -> None:
         state = self._changing()
@@ -168,7 +173,7 @@ class SessionMapping(MutableMapping[Any, Any]):
                 "use `manager.open_id(session.id)` afterwards"
             )
         state.accessed = True
-        if state.ended is not None and state.has_ended:
+        if state.has_ended:
             raise SessionGone(
                 "the session was ended by `destroy`, and one opened by its id has no client that "
                 "could be given a new one: change it before that"

@@ -280,12 +280,12 @@ class Codec:
 def encode_key(key: Any) -> bytes:
     """Return the bytes of a session's key.  Raises EncodeError for anything but a `Key`."""
     if type(key) is str:
-        return _text_key(key)
+        return text_key(key)
     return packb(_lower_key(key, 0), form.leaf, OPTIONS)
 
 
 @lru_cache(maxsize=1024)  # an application has few keys and uses them all the time
-def _text_key(key: str) -> bytes:
+def text_key(key: str) -> bytes:
     """Return the bytes of a str key."""
     return packb(form.text(key), form.leaf, OPTIONS)
 

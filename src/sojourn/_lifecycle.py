@@ -21,13 +21,25 @@ from sojourn._endings import Endings
 from sojourn._events import Event, emit, logger
 from sojourn._responses import Responses
 from sojourn._session.changes import NOTHING, Delta
-from sojourn._session.state import Context, SessionState, Standing
+from sojourn._session.state import DETACHED, OUTAGE, RETIRED, Context, SessionState
 from sojourn._tokens import Tokens
 from sojourn.codec import Codec
 from sojourn.config import Config
 from sojourn.errors import SessionGone, SessionReleased, StoreError
-from sojourn.record import MOVES, Changes, Move, Outcome, Record, changes_of, is_live, size_of
-from sojourn.release import Release, ReleaseOutcome
+from sojourn.record import (
+    APPLIED,
+    EMPTIED,
+    GONE,
+    MOVES,
+    Changes,
+    Move,
+    Outcome,
+    Record,
+    changes_of,
+    is_live,
+    size_of,
+)
+from sojourn.release import CREATED, SAVED, TOUCHED, UNCHANGED, Release, ReleaseOutcome
 from sojourn.session import Session, state_of
 
 LOST = frozenset(
@@ -104,7 +116,7 @@ class Lifecycle:
             self.report("retired", id)
             # Without the token and the record, since the request may neither see nor end the
             # session that goes on under the successor.
-            retired = SessionState(self._context, arrival, None, None, Standing.RETIRED)
+            retired = SessionState(self._context, arrival, None, None, RETIRED)
             retired.successor = record.successor
             return Session(retired)
         return Session(SessionState(self._context, arrival, token, record))
@@ -120,13 +132,13 @@ class Lifecycle:
         """
         if self.config.on_outage == "error":
             raise error
-        return Session(SessionState(self._context, arrival, None, None, Standing.OUTAGE))
+        return Session(SessionState(self._context, arrival, None, None, OUTAGE))
 
     def resume(self, record: Record | None) -> Session | None:
         """Return the session of a record for work without a request; None if it is not live."""
         if record is None or not is_live(record, self.now()):
             return None
-        return Session(SessionState(self._context, NOWHERE, None, record, Standing.DETACHED))
+        return Session(SessionState(self._context, NOWHERE, None, record, DETACHED))
 
     def opened(self, id: str, session: Session | None) -> Session:
         """Return the session that was opened by its id.  Raises SessionGone if it is None."""
@@ -163,9 +175,9 @@ class Lifecycle:
             # The end itself needs no token and is still stored.  A second end drops the fields
             # that were put after the first one: they would begin a new session.
             state.end()
-        if state.standing is Standing.OUTAGE:
+        if state.standing is OUTAGE:
             return self._responses.seal(state, ReleaseOutcome.OUTAGE)
-        if state.standing is Standing.RETIRED and not state.signs_in:
+        if state.standing is RETIRED and not state.signs_in:
             return self._responses.seal(state, ReleaseOutcome.RETIRED)
         # Sealed only now: if a value cannot be encoded, an error page may still remove it, and
         # release the session again.
@@ -185,6 +197,8 @@ class Lifecycle:
     def due(self, session: Session, release: Release) -> Sequence[Function]:
         """Return the functions to call after a release, once; none if its changes were lost."""
         state = state_of(session)
+        if not state.callbacks:
+            return ()
         due, state.callbacks = state.callbacks, ()
         return () if release.outcome in LOST else due
 
@@ -202,7 +216,7 @@ class Lifecycle:
             return self._end_then_begin(state, state.ended, self._beginning(state))
         if state.origin is None:
             beginning = self._beginning(state)
-            return beginning or self._responses.seal(state, ReleaseOutcome.UNCHANGED)
+            return beginning or self._responses.seal(state, UNCHANGED)
         return self._go_on(state, state.origin)
 
     def _end_then_begin(
@@ -215,7 +229,7 @@ class Lifecycle:
         ended = yield from self.endings.one(doomed.id)
         if not ended and not state.signs_in:
             return self._late(state, doomed)
-        if beginning is None or state.standing is Standing.DETACHED:
+        if beginning is None or state.standing is DETACHED:
             return self._responses.ended(state)
         return (yield from beginning)
 
@@ -250,10 +264,10 @@ class Lifecycle:
             if record.user != state.user:
                 break
             changes = self._replacing(state, record, fields)
-            if (yield Update(record, changes)) is Outcome.APPLIED:
+            if (yield Update(record, changes)) is APPLIED:
                 token, id = state.mint()
                 self.report("created", id)
-                return self._responses.hand_over(state, ReleaseOutcome.CREATED, token, changes.now)
+                return self._responses.hand_over(state, CREATED, token, changes.now)
             # It has ended or moved since it was read: look again.
         return (yield from self._create(state, fields))
 
@@ -279,7 +293,7 @@ class Lifecycle:
             record = Record(id, fields, now, now, until, *who, *life)
             if (yield Create(record)):
                 self.report("created", id)
-                return self._responses.hand_over(state, ReleaseOutcome.CREATED, token, now)
+                return self._responses.hand_over(state, CREATED, token, now)
             state.minted = None  # so that `mint` makes another one
         raise StoreError(f"the store already holds something under {MINTS} new ids")
 
@@ -290,7 +304,7 @@ class Lifecycle:
         # Whether the times are written as well as the fields.
         due = state.renews or state.sets_lifetime or self._touch_due(state, delta, origin, now)
         if delta is NOTHING and not due:
-            return self._responses.seal(state, ReleaseOutcome.UNCHANGED)
+            return self._responses.seal(state, UNCHANGED)
         self._check_size(delta, origin)
         return self._update(state, origin, delta, self._changes(state, delta, now, due=due))
 
@@ -310,7 +324,7 @@ class Lifecycle:
         # could expire between two touches.
         if origin.lifetime is not None:
             interval = min(interval, origin.lifetime / 60)
-        if now - origin.seen < interval or state.standing is Standing.DETACHED:
+        if now - origin.seen < interval or state.standing is DETACHED:
             return False
         changed = delta is not NOTHING
         return changed or state.counts_as_seen or self.config.touch_on == "request"
@@ -345,11 +359,11 @@ class Lifecycle:
             changes = self._changes(state, again, self.now(), due=changes.expires is not None)
             answer = yield Update(answer, changes)
         # Of a release that came too late, nothing was stored that could overrule another request.
-        if collided and answer is not Outcome.GONE:
+        if collided and answer is not GONE:
             self.report("collided", origin.id)
-        if answer is Outcome.APPLIED:
+        if answer is APPLIED:
             return self._stored(state, delta, changes)
-        if answer is Outcome.EMPTIED:
+        if answer is EMPTIED:
             self.report("destroyed", origin.id)
             return self._responses.ended(state)
         return (yield from self._too_late(state, origin))
@@ -372,7 +386,7 @@ class Lifecycle:
             return self._responses.hand_over(state, ReleaseOutcome.RENEWED, token, changes.now)
         # A lifetime set on purpose is a change, though it only changes the times.
         quiet = delta is NOTHING and not state.sets_lifetime
-        outcome = ReleaseOutcome.TOUCHED if quiet else ReleaseOutcome.SAVED
+        outcome = TOUCHED if quiet else SAVED
         return self._responses.saved(
             state, outcome, None if changes.expires is None else changes.now
         )

@@ -8,9 +8,9 @@ newer cookie by then.
 from __future__ import annotations
 
 from sojourn._cookies import SessionCookie
-from sojourn._session.state import SessionState, Standing
+from sojourn._session.state import DETACHED, SessionState
 from sojourn.config import Config
-from sojourn.release import Release, ReleaseOutcome
+from sojourn.release import Release, ReleaseOutcome, release_of
 
 _NO_STORE = ("Cache-Control", "no-store, private")
 """`private` adds nothing to `no-store`, but some caches obey only that directive."""
@@ -41,8 +41,8 @@ class Responses:
         elif state.accessed:
             headers = self._vary
         state.sealed = True
-        state.released = Release(outcome, headers, token)
-        return state.released
+        state.released = release = release_of((outcome, headers, token))
+        return release
 
     def saved(self, state: SessionState, outcome: ReleaseOutcome, seen: float | None) -> Release:
         """Return the result of a write under the old id; renew the cookie if its end has moved.
@@ -74,7 +74,7 @@ class Responses:
             gone = self._set_cookie.delete(https=state.arrival.https)
             headers = (("Set-Cookie", gone),)
         # Without a request there is no client to answer.
-        if state.standing is Standing.DETACHED:
+        if state.standing is DETACHED:
             headers = ()
         return self.seal(state, ReleaseOutcome.ENDED, headers)
 

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from enum import Enum, auto
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 Fields = Mapping[bytes, bytes]
 """A record's fields: encoded key to encoded value.  Stores do not interpret either."""
@@ -106,6 +106,12 @@ class Outcome(Enum):
     """The record was absent, a tombstone, or expired: nothing was written."""
 
 
+# Python 3.11 takes 0.1 µs to look up a member in its class, which is too long for each request.
+APPLIED: Final = Outcome.APPLIED
+EMPTIED: Final = Outcome.EMPTIED
+GONE: Final = Outcome.GONE
+
+
 class Merged(NamedTuple):
     """The records that a store has to contain after an update."""
 
@@ -115,6 +121,9 @@ class Merged(NamedTuple):
     remains under the old id."""
     tombstone: Record | None
     """The record that replaces the old one after a move; None without a move."""
+
+
+_merged: Callable[[tuple[Any, ...]], Merged] = partial(tuple.__new__, Merged)
 
 
 def is_id(text: str) -> bool:
@@ -141,9 +150,9 @@ def merge(record: Record | None, changes: Changes) -> Merged | Outcome | Record:
     Return GONE if it is not a live session, `record` itself if it differs from `changes.expect`,
     and otherwise the records that the caller has to store, in one atomic step.
     """
-    now, _, put, drop, clear, expect, move, *_ = changes
+    now, expires, put, drop, clear, expect, move, _, persistent = changes
     if record is None or not is_live(record, now):
-        return Outcome.GONE
+        return GONE
     fields = record.fields
     for key, expected in expect.items():
         if fields.get(key) != expected:
@@ -157,14 +166,18 @@ def merge(record: Record | None, changes: Changes) -> Merged | Outcome | Record:
     whose = record if move is None else move
     # A session without data and user ends by itself, so that visitors leave no empty records.
     if not fields and whose.user is None:
-        return Merged(Outcome.EMPTIED, None, None)
+        return Merged(EMPTIED, None, None)
+    version = record.version + 1
+    # Most requests change fields alone.
+    if move is None and expires is None and persistent is None:
+        merged = record_of((record.id, fields, *record[2:10], version, None))
+        return _merged((APPLIED, merged, None))
     times = _times(record, changes)
     lifetime = _lifetime(record, changes)
     user = whose.user, whose.authenticated, whose.about
-    version = record.version + 1
     merged = record_of((whose.id, fields, record.created, *times, *user, *lifetime, version, None))
     buried = None if move is None else tombstone(record, move)
-    return Merged(Outcome.APPLIED, merged, buried)
+    return Merged(APPLIED, merged, buried)
 
 
 def tombstone(record: Record, move: Move) -> Record:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import StrEnum
-from typing import NamedTuple
+from functools import partial
+from typing import Any, Final, NamedTuple
 
 
 class ReleaseOutcome(StrEnum):
@@ -32,6 +34,13 @@ class ReleaseOutcome(StrEnum):
     they need: nothing was stored."""
 
 
+# Python 3.11 takes 0.1 µs to look up a member in its class, which is too long for each request.
+UNCHANGED: Final = ReleaseOutcome.UNCHANGED
+TOUCHED: Final = ReleaseOutcome.TOUCHED
+CREATED: Final = ReleaseOutcome.CREATED
+SAVED: Final = ReleaseOutcome.SAVED
+
+
 class Release(NamedTuple):
     """The outcome of a release, and the headers to add to the response."""
 
@@ -45,3 +54,7 @@ class Release(NamedTuple):
         """Return the outcome and the names of the headers; their values may contain the token."""
         names = ", ".join(name for name, _ in self.headers)
         return f"<Release {self.outcome.value}: {names or 'no headers'}>"
+
+
+release_of: Callable[[tuple[Any, ...]], Release] = partial(tuple.__new__, Release)
+"""Makes a Release of a tuple of its values, without a call of Python."""

@@ -15,7 +15,7 @@ from typing import Self, cast
 
 from sojourn._session.mapping import SessionMapping
 from sojourn._session.signin import checked_about, checked_user
-from sojourn._session.state import SessionState, Standing
+from sojourn._session.state import DETACHED, RETIRED, SessionState
 from sojourn.config.validators import DURATION, POSITIVE
 from sojourn.errors import ConfigError, NotFresh, SessionError
 from sojourn.release import Release
@@ -64,7 +64,7 @@ class Session(SessionMapping):
     @property
     def is_retired(self) -> bool:
         """Whether the token was replaced before the request: only a sign-in is stored then."""
-        return self._state.standing is Standing.RETIRED
+        return self._state.standing is RETIRED
 
     @property
     def user(self) -> str | None:
@@ -259,7 +259,7 @@ class Session(SessionMapping):
         state.sets_lifetime = True
 
     def _refuse_detached(self, verb: str) -> None:
-        if self._state.standing is Standing.DETACHED:
+        if self._state.standing is DETACHED:
             raise SessionError(
                 f"{verb}: a session opened by its id has no client to give a new token to"
             )

@@ -224,22 +224,19 @@ class ChangeSet:
             delta.expect[name] = self._loaded[name]
         for name, value in self._values.items():
             if name in self._assigned:
-                self._put_assigned(delta, name, self._bytes_of(name, value))
+                data = self._bytes_of(name, value)
+                loaded = self._loaded.get(name)
+                if data != loaded:
+                    delta.put[name] = data
+                    # After `clear` nothing is expected: it deletes the values of others as well.
+                    if not self._cleared:
+                        delta.expect[name] = loaded
             elif name in self._steps:
                 self._put_computed(delta, name, self._encode(name, value), self._steps[name])
             elif type(value) not in ATOMIC and (edit := self._edit(name)) is not None:
                 delta.put[name] = edit.after
                 delta.expect[name] = edit.before
         return delta if delta.put or delta.drop or delta.expect or delta.clear else NOTHING
-
-    def _put_assigned(self, delta: Delta, name: bytes, data: bytes) -> None:
-        loaded = self._loaded.get(name)
-        if data == loaded:
-            return
-        delta.put[name] = data
-        # After `clear` nothing is expected: it deletes the values of other requests as well.
-        if not self._cleared:
-            delta.expect[name] = loaded
 
     def _put_computed(self, delta: Delta, name: bytes, data: bytes, steps: Steps) -> None:
         if data != steps.base:

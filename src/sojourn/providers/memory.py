@@ -18,7 +18,7 @@ from threading import Lock
 from sojourn._processes import PerProcess
 from sojourn.providers.base import followed
 from sojourn.providers.serialization import expiry, pack_as, unpack_own
-from sojourn.record import Changes, Merged, Outcome, Record, is_live, merge
+from sojourn.record import GONE, Changes, Merged, Outcome, Record, is_live, merge
 
 _tail = Struct(">q").pack
 """Returns the end of a record's stored form, for its version."""
@@ -66,7 +66,7 @@ class MemoryProvider:
         with self._lock():
             frame = self._frames.get(bytes.fromhex(record.id))
             if frame is None:
-                return Outcome.GONE
+                return GONE
             same = frame.endswith(_tail(record.version))
             stored = record if same else unpack_own(record.id, frame)
             merged = merge(stored, changes)
@@ -155,7 +155,7 @@ class MemoryProvider:
         # The user is the same: only a move can change it, and a move adds a new record.
         key = bytes.fromhex(old.id)
         self._frames[key] = _frame(new, new.version)
-        if old.expires // WIDTH != new.expires // WIDTH:
+        if new.expires != old.expires and new.expires // WIDTH != old.expires // WIDTH:
             self._sessions.discard(key, old.expires)
             self._sessions.add(key, new.expires)
 

@@ -902,3 +902,18 @@ def test_what_is_no_frame_is_not_joined(place: int) -> None:
     for broken in (b"", whole[:1], whole[:-1], whole + b"\0", b"\x93" + whole[1:]):
         frames[place] = broken
         assert msgpack.extended(*frames) is None
+
+
+@pytest.mark.parametrize("wrap", WRAPS.values(), ids=WRAPS)
+def test_a_large_value_may_be_as_deep_as_a_small_one(wrap: Callable[[Any], Any]) -> None:
+    """Its depth is found in another way, as long as no part of it needs the slow path."""
+    wide = [[number] for number in range(300)]
+    assert_round_trip([*wide, nested(98, wrap)])
+    for depth in (100, 101, 150, 200, 300):
+        with pytest.raises(EncodeError, match="nested deeper than 100"):
+            RICH.encode([*wide, nested(depth, wrap)])
+
+
+def test_the_limit_of_the_packer_is_found() -> None:
+    """The depth of a large value is compared with it; another limit would only cost time."""
+    assert msgpack.in_lists(1) == nested(155, WRAPS["list"])

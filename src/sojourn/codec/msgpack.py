@@ -14,11 +14,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from decimal import Decimal
 from enum import Enum
+from functools import cache
 from types import NoneType
 from typing import Any, NamedTuple
 
 import ormsgpack
-from ormsgpack import Ext, unpackb
+from ormsgpack import Ext, packb, unpackb
 
 from sojourn.codec.scalars import EXACT_WRITERS, READERS, Refused
 from sojourn.codec.scalars import WRITERS as LEAF_WRITERS
@@ -237,13 +238,38 @@ def container(mark: Mark, items: list[Any]) -> Any:
     return entries
 
 
-def is_deep(data: bytes) -> bool:
-    """Whether the containers in a frame are nested deeper than `MAX_DEPTH`.
+def may_be_deep(data: bytes) -> bool:
+    """Whether a frame has enough bytes that could open a container to be deeper than `MAX_DEPTH`."""
+    return len(data.translate(None, _NOT_OPENING)) > MAX_DEPTH
 
-    Most values have too few bytes that could open a container, and are accepted after a count.
+
+def in_lists(value: Any) -> Any:
+    """Return a value in so many lists that `packb` accepts it only if it is not deeper than
+    `MAX_DEPTH`.
+
+    Raises TypeError if this release of `packb` has no limit that could serve for that.
     """
-    if len(data.translate(None, _NOT_OPENING)) <= MAX_DEPTH:
-        return False
+    for _ in range(_lists_around()):
+        value = [value]
+    return value
+
+
+@cache
+def _lists_around() -> int:
+    """Return the limit of `packb`, in nested lists, minus `MAX_DEPTH`.  See `in_lists`."""
+    nested: list[Any] = []
+    # The limit was 255 in each release so far.
+    for depth in range(1, 1000):
+        try:
+            packb(nested)
+        except TypeError:
+            return depth - 1 - MAX_DEPTH
+        nested = [nested]
+    raise TypeError("packb has no limit")
+
+
+def is_deep(data: bytes) -> bool:
+    """Whether the containers in a frame are nested deeper than `MAX_DEPTH`."""
     # Level by level and without recursion, which could exhaust the stack on the very values
     # that this is to refuse.
     level = [unpackb(data, ext_hook=_open_mark)]

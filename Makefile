@@ -36,6 +36,9 @@ LIMIT := --timeout=600 -o faulthandler_timeout=900 -o faulthandler_exit_on_timeo
 SEARCHES := $(shell grep -rl --include='test_*.py' SOJOURN_SEARCH tests)
 FACTOR ?= 20
 
+# The commit beside which `make against` measures this tree.
+COMMIT ?= HEAD
+
 # It runs a block of the page on aiohttp, which shows the typed keys that aiohttp has since 3.14.
 NEWER := --deselect tests/neighbours/test_moves_async.py::test_users_of_aiohttp_session_stay_signed_in
 
@@ -43,7 +46,7 @@ NEWER := --deselect tests/neighbours/test_moves_async.py::test_users_of_aiohttp_
 BESIDE := tests/contract tests/web tests/neighbours $(addprefix tests/frameworks/test_,\
 	in_process.py opened.py django_commands.py)
 
-.PHONY: help setup demo check quick test minima search lint types imports architecture format bench clean
+.PHONY: help setup demo check quick test minima search lint types imports architecture format bench against clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -96,6 +99,10 @@ format: $(READY) ## Format, and mend what ruff can mend
 
 bench: $(PEERS) ## Measure beside others and write docs/performance.md (ARGS="--quick" tries it)
 	bench/.venv/bin/python -m bench $(ARGS)
+
+against: $(READY) $(DRIVERS) ## Measure this tree beside another one (COMMIT=HEAD~1, ARGS="--store redis")
+	@scripts/need redis-server mariadbd:mariadb-server initdb:postgresql
+	$(BIN)/python -m bench.against $(COMMIT) $(ARGS)
 
 clean: ## Take away .venv and all caches
 	rm -rf .venv $(MINIMA) .*_cache .hypothesis .coverage build dist

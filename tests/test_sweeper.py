@@ -14,10 +14,11 @@ from pathlib import Path
 import pytest
 
 from sojourn import AsyncManager, CorruptRecord, Manager, StoreUnavailable
-from sojourn._sweeper import LEASE, AsyncLease, Lease
+from sojourn._sweeper import LEASE, NOWHERE, AsyncLease, Lease
+from sojourn._tokens import SHORT
 from sojourn.providers.file import FileProvider
 from sojourn.providers.threads import as_async
-from sojourn.record import Record
+from sojourn.record import Record, is_id
 from sojourn.testing import FakeClock
 from tests.forks import FORKS, in_child
 from tests.servers.process import BUSY
@@ -98,7 +99,7 @@ def test_of_the_workers_that_share_a_store_one_sweeps(tmp_path: Path) -> None:
         for worker in workers:
             worker.close()
         assert len(sweeps) == number
-    assert [path.name for path in tmp_path.rglob("[0-9a-f]" * 64)] == [LEASE]
+    assert [path.name for path in tmp_path.rglob("[0-9a-f]" * 32)] == [LEASE]
 
 
 def test_a_worker_whose_sweeps_fail_leaves_the_turn_to_another(tmp_path: Path) -> None:
@@ -232,7 +233,7 @@ def test_a_store_that_refuses_the_lease_is_swept(kind: type[FileProvider], tmp_p
     manager = Manager(kind(tmp_path), clock=clock, gc_interval=0.01)
     clock.advance(3601)
     manager.start_gc()
-    until(lambda: not [*tmp_path.rglob("[0-9a-f]" * 64)])
+    until(lambda: not [*tmp_path.rglob("[0-9a-f]" * 32)])
     manager.close()
 
 
@@ -245,7 +246,7 @@ async def test_a_task_sweeps_a_store_that_refuses_the_lease(
     manager = AsyncManager(kind(tmp_path), clock=clock, gc_interval=0.01)
     clock.advance(3601)
     manager.start_gc()
-    await asyncio.to_thread(until, lambda: not [*tmp_path.rglob("[0-9a-f]" * 64)])
+    await asyncio.to_thread(until, lambda: not [*tmp_path.rglob("[0-9a-f]" * 32)])
     await manager.close()
 
 
@@ -253,11 +254,11 @@ class Short(FileProvider):
     """A store that cuts long ids off, as MySQL does without its strict mode."""
 
     def create(self, record: Record) -> bool:
-        return super().create(record._replace(id=record.id[:40]))
+        return super().create(record._replace(id=record.id[:30]))
 
 
 async def test_a_lease_that_is_not_found_again_prevents_no_sweep(tmp_path: Path) -> None:
-    """Its id may be longer than those of the sessions, for which the table was made."""
+    """The store may not find any record under the id that it was given."""
     leases = [Lease(Short(tmp_path), FakeClock(), 300.0) for _ in range(2)]
     assert [lease.acquire() for lease in leases] == [True, True]
     store = as_async(Short(tmp_path))
@@ -285,3 +286,8 @@ def test_a_child_starts_a_thread_of_its_own_and_waits_for_none_of_its_parent(for
     in_child(work, fork)
     assert frames
     manager.close()
+
+
+def test_the_lease_fits_where_short_ids_do() -> None:
+    """A table that was made for ids of 40 characters keeps it too."""
+    assert all(is_id(id) and len(id) <= SHORT for id in (LEASE, NOWHERE))

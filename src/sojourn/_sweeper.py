@@ -23,9 +23,10 @@ from sojourn.errors import CorruptRecord
 from sojourn.providers.base import AsyncProvider, Provider
 from sojourn.record import Record
 
-LEASE = "0" * 64
-"""The id of the lease.  No session has it, since ids are hashes of random tokens."""
-NOWHERE = "f" * 64
+LEASE = "0" * 32
+"""The id of the lease.  No session has it, since ids are hashes of random tokens.  It is as short as
+an id may be, so that it fits the column of any table."""
+NOWHERE = "f" * 32
 """The id to which the lease, as a tombstone, leads; no session has it either."""
 VALID_FOR = 0.9
 """The fraction of the interval for which a lease is valid.

@@ -917,3 +917,15 @@ def test_a_large_value_may_be_as_deep_as_a_small_one(wrap: Callable[[Any], Any])
 def test_the_limit_of_the_packer_is_found() -> None:
     """The depth of a large value is compared with it; another limit would only cost time."""
     assert msgpack.in_lists(1) == nested(155, WRAPS["list"])
+
+
+def test_the_functions_of_the_application_run_once_for_each_object() -> None:
+    """Also in a value that is large enough to be checked for its depth."""
+    boxes = list[Box]()
+
+    def opened(of: Box) -> tuple[Any]:
+        boxes.append(of)
+        return (of.inner,)
+
+    Codec({"box": (Box, opened, box)}).encode([Box([number]) for number in range(300)])
+    assert len(boxes) == 300

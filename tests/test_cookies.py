@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sojourn._cookies import Arrival, Headers, SessionCookie
+from sojourn._cookies import LONGEST_NAME, MOST_NAMES, Arrival, Headers, SessionCookie
 from sojourn.config import Config
 from sojourn.config.validators import COOKIE_LIMIT
 from sojourn.errors import ConfigError
@@ -395,3 +395,12 @@ def test_a_repr_shows_no_token() -> None:
     for shown in (repr(arrival), str(arrival), f"{arrival}"):
         assert A not in shown
         assert B not in shown
+
+
+def test_the_names_of_headers_are_remembered_whatever_a_client_sends() -> None:
+    cookie = SessionCookie(PLAIN)
+    for number in range(10 * MOST_NAMES):
+        cookie.arrive({f"X-{number}": "", "x" * (LONGEST_NAME + 1): ""}, https=False)
+        assert len(cookie._wanted) <= MOST_NAMES
+    assert cookie.arrive({"COOKIE": f"session={A}"}, https=False).tokens == (A,)
+    assert "COOKIE" in cookie._wanted

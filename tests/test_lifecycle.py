@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import logging
+import weakref
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -582,3 +585,39 @@ def test_an_end_may_leave_alone_the_session_that_an_old_id_leads_to() -> None:
     assert not manager._runner.run(endings.one_except(old, {new}))
     assert manager._runner.run(endings.one_except(old, {"0" * 64}))
     assert not manager._runner.run(endings.one_except(old, set()))
+
+
+@pytest.mark.parametrize("operation", ["read", "update"])
+def test_a_request_that_fails_in_an_outage_leaves_no_garbage(
+    operation: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error refers to the frames of the request; a cycle would keep these in memory."""
+    provider = MemoryProvider()
+    manager = Manager(provider)
+    with manager.open({}) as session:
+        session["a"] = 1
+    visitor = cookie(session.released)
+    bodies = list[weakref.ref[Body]]()
+
+    def request() -> None:
+        body = Body()
+        bodies.append(weakref.ref(body))
+        with manager.open(visitor) as session:
+            session["a"] = 2
+
+    def fail(*_: object) -> None:
+        raise StoreUnavailable("down")
+
+    monkeypatch.setattr(provider, operation, fail)
+    gc.disable()
+    try:
+        for _ in range(3):
+            with suppress(StoreUnavailable):
+                request()
+        assert [body() for body in bodies] == [None] * 3
+    finally:
+        gc.enable()
+
+
+class Body:
+    """The body of a request, which may be large."""

@@ -159,7 +159,9 @@ class _Wanted(dict[str | bytes, str | None]):
     def __missing__(self, name: str | bytes) -> str | None:
         lower = name.lower()
         key = self._keys.get(lower if isinstance(lower, str) else lower.decode("latin-1"))
-        if len(self) < MOST_NAMES and len(name) <= LONGEST_NAME:
+        if len(name) <= LONGEST_NAME:
+            if len(self) >= MOST_NAMES:
+                self.clear()
             self[name] = key
         return key
 

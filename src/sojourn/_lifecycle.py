@@ -125,13 +125,13 @@ class Lifecycle:
         """Return an empty session, for a visitor without a stored one."""
         return Session(SessionState(self._context, arrival))
 
-    def without_store(self, arrival: Arrival, error: StoreError) -> Session:
-        """Return an empty session, since the store failed, if `on_outage` is "anonymous".
+    @property
+    def fails_in_outage(self) -> bool:
+        """Whether a request fails if the store does."""
+        return self.config.on_outage == "error"
 
-        Otherwise raise the error.
-        """
-        if self.config.on_outage == "error":
-            raise error
+    def without_store(self, arrival: Arrival) -> Session:
+        """Return an empty session, since the store failed."""
         return Session(SessionState(self._context, arrival, None, None, OUTAGE))
 
     def resume(self, record: Record | None) -> Session | None:
@@ -185,13 +185,8 @@ class Lifecycle:
         state.sealed = True
         return steps
 
-    def pass_over(self, session: Session, error: StoreError) -> Release:
-        """Seal a session that could not be stored, if `on_outage` is "anonymous".
-
-        Otherwise raise the error.
-        """
-        if self.config.on_outage == "error":
-            raise error
+    def pass_over(self, session: Session) -> Release:
+        """Seal a session that could not be stored, since the store failed."""
         return self._responses.seal(state_of(session), ReleaseOutcome.OUTAGE)
 
     def due(self, session: Session, release: Release) -> Sequence[Function]:

@@ -73,8 +73,10 @@ class Manager(ManagerBase):
             except CorruptRecord:
                 life.report("corrupt", id)
                 continue
-            except StoreError as error:
-                return life.without_store(arrival, error)
+            except StoreError:
+                if life.fails_in_outage:
+                    raise
+                return life.without_store(arrival)
             # A retired token must not hide a live one that comes after it.
             session = life.open(arrival, token, id, record)
             if session is not None and not session.is_retired:
@@ -98,8 +100,10 @@ class Manager(ManagerBase):
         steps = self._life.close(session, headers=headers)
         try:
             release = steps if isinstance(steps, Release) else self._runner.run(steps)
-        except StoreError as error:
-            release = self._life.pass_over(session, error)
+        except StoreError:
+            if self._life.fails_in_outage:
+                raise
+            release = self._life.pass_over(session)
         if due := self._life.due(session, release):
             run(due)
         return release
@@ -262,8 +266,10 @@ class AsyncManager(ManagerBase):
             except CorruptRecord:
                 life.report("corrupt", id)
                 continue
-            except StoreError as error:
-                return life.without_store(arrival, error)
+            except StoreError:
+                if life.fails_in_outage:
+                    raise
+                return life.without_store(arrival)
             # A retired token must not hide a live one that comes after it.
             session = life.open(arrival, token, id, record)
             if session is not None and not session.is_retired:
@@ -287,8 +293,10 @@ class AsyncManager(ManagerBase):
         steps = self._life.close(session, headers=headers)
         try:
             release = steps if isinstance(steps, Release) else await self._runner.run(steps)
-        except StoreError as error:
-            release = self._life.pass_over(session, error)
+        except StoreError:
+            if self._life.fails_in_outage:
+                raise
+            release = self._life.pass_over(session)
         if due := self._life.due(session, release):
             await async_run(due)
         return release

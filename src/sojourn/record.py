@@ -45,7 +45,7 @@ class Record(NamedTuple):
     persistent: bool = False
     """Whether the cookie remains when the browser is closed."""
     version: int = 0
-    """Changes with each write.  Only stores that swap whole records use it."""
+    """Changes with each write, in stores that compare it to find out whether a record has changed."""
     successor: str | None = None
     """Set on a tombstone: the id that the session moved to."""
 

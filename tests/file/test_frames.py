@@ -6,9 +6,10 @@ import math
 from typing import Any
 
 import pytest
+from ormsgpack import OPT_NON_STR_KEYS, packb
 
 from sojourn.errors import CorruptRecord
-from sojourn.providers.serialization import pack, unpack
+from sojourn.providers.serialization import FORM, pack, unpack
 from sojourn.record import Record
 
 ID, NEXT = "ab" + "0" * 62, "ab" + "1" * 62
@@ -60,3 +61,13 @@ def test_a_part_of_another_shape_makes_it_corrupt(parts: dict[str, Any]) -> None
 def test_any_other_is_read(parts: dict[str, Any]) -> None:
     record = RECORD._replace(**parts)
     assert unpack(ID, pack(record)) == record
+
+
+@pytest.mark.parametrize("parts", [[], [b"more"], [None, {}], list(RECORD)])
+def test_a_frame_of_another_length_is_corrupt(parts: list[Any]) -> None:
+    frame = packb((FORM, *RECORD[2:], *parts, RECORD.fields), option=OPT_NON_STR_KEYS)
+    if not parts:
+        assert unpack(ID, frame) == RECORD
+        frame = packb((FORM, *RECORD[2:-1], RECORD.fields), option=OPT_NON_STR_KEYS)
+    with pytest.raises(CorruptRecord):
+        unpack(ID, frame)

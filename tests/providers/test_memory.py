@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import sys
 from collections.abc import Callable
+from itertools import count
 from types import FrameType
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 
 from sojourn.providers import memory
 from sojourn.providers.memory import WIDTH, MemoryProvider
-from sojourn.record import Changes, Move, Record
+from sojourn.record import Changes, Move, Outcome, Record
 from tests.forks import FORKS, in_child
 
 
@@ -155,3 +156,38 @@ def test_a_child_waits_for_no_thread_of_its_parent(fork: str) -> None:
     with provider._lock():
         del provider._frames[bytes.fromhex(record(1, 0).id)]
         in_child(work, fork)
+
+
+@pytest.mark.parametrize("version", [-(2**70), -1, 0, 1, 2**31, 2**63, 2**70])
+def test_a_record_of_another_version_is_not_taken_for_the_stored_one(version: int) -> None:
+    provider = MemoryProvider()
+    provider.create(record(1, 2000.0, "ada"))
+    foreign = record(1, 3000.0)._replace(fields={b"x": b"x"}, version=version)
+    assert provider.update(foreign, Changes(1100.0, put={b"a": b"b"})) is Outcome.APPLIED
+    stored = provider.read(foreign.id)
+    assert stored is not None
+    assert (stored.fields, stored.user) == ({b"k": b"v", b"a": b"b"}, "ada")
+
+
+def test_a_record_of_another_provider_or_of_an_earlier_session_is_not_believed() -> None:
+    ours, other = MemoryProvider(), MemoryProvider()
+    ours.create(record(1, 2000.0))
+    former = ours.read(record(1, 0.0).id)
+    other.create(record(1, 2000.0))
+    foreign = other.read(record(1, 0.0).id)
+    ours.destroy(record(1, 0.0).id)
+    ours.create(record(1, 2000.0, "ada"))
+    for stale in (former, foreign):
+        assert stale is not None
+        assert ours.update(stale, Changes(1100.0, put={b"a": b"b"})) is Outcome.APPLIED
+    stored = ours.read(record(1, 0.0).id)
+    assert stored is not None
+    assert stored.user == "ada"
+
+
+def test_versions_of_any_number_of_sessions_fit_their_place() -> None:
+    provider = MemoryProvider()
+    provider._births = count(2**62 - 1)
+    for number in range(3):
+        assert provider.create(record(number, 2000.0))
+        assert provider.read(record(number, 0.0).id) is not None

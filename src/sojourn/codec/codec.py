@@ -152,8 +152,9 @@ class Codec:
         try:
             # `packb` refuses values that are nested deeper than a limit of its own.  In as many lists
             # as bring `MAX_DEPTH` to that limit, it accepts only values that are not too deep.
-            # That takes a fraction of the time of decoding the data and walking through them.
-            packb(in_lists(value), self._default, OPTIONS)
+            # That takes a fraction of the time of decoding the data and walking through them.  It
+            # is left to the walk if a function of the application would have to run again.
+            packb(in_lists(value), form.built_in, OPTIONS)
         except TypeError:
             if is_deep(data):
                 raise EncodeError(_TOO_DEEP) from None

@@ -268,6 +268,11 @@ def _lists_around() -> int:
     raise TypeError("packb has no limit")
 
 
+def built_in(value: Any) -> Any:
+    """Return the form of a built-in value: a `default` for `packb` that accepts no other types."""
+    return WRITERS[type(value)](value)
+
+
 def is_deep(data: bytes) -> bool:
     """Whether the containers in a frame are nested deeper than `MAX_DEPTH`."""
     # Level by level and without recursion, which could exhaust the stack on the very values

@@ -20,8 +20,9 @@ from sojourn.providers.base import followed
 from sojourn.providers.serialization import expiry, pack_as, unpack_own
 from sojourn.record import GONE, Changes, Merged, Outcome, Record, is_live, merge
 
-_tail = Struct(">q").pack
-"""Returns the end of a record's stored form, for its version."""
+_VERSION = Struct(">q")
+"""The end of a record's stored form."""
+_version = _VERSION.unpack_from
 
 WIDTH = 8.0
 """The width of a bucket of a schedule: the seconds within which expiries share one bucket."""
@@ -37,9 +38,7 @@ class MemoryProvider:
 
     def __init__(self) -> None:
         self._frames: dict[bytes, bytes] = {}
-        # The versions of a record count up from a number of its own, far from that of any other: so
-        # they differ also from those of a record that was under the same id before.
-        self._births = count(1)
+        self._births = count(id(self))
         self._lock = PerProcess(Lock, self._take_over)
         self._index()
 
@@ -54,7 +53,10 @@ class MemoryProvider:
             key = bytes.fromhex(record.id)
             if key in self._frames:
                 return False
-            self._frames[key] = _frame(record, next(self._births) << 32)
+            # The versions of each record count up from a number far from that of any other, so
+            # they also differ from those of a record that was stored under the same id before, or
+            # in another provider.
+            self._frames[key] = _frame(record, (next(self._births) & 0x3FFFFFFF) << 32)
             self._list(record)
             return True
 
@@ -67,7 +69,7 @@ class MemoryProvider:
             frame = self._frames.get(bytes.fromhex(record.id))
             if frame is None:
                 return GONE
-            same = frame.endswith(_tail(record.version))
+            same = _version(frame, len(frame) - _VERSION.size)[0] == record.version
             stored = record if same else unpack_own(record.id, frame)
             merged = merge(stored, changes)
             if not isinstance(merged, Merged):
@@ -186,7 +188,7 @@ class MemoryProvider:
 
 def _frame(record: Record, version: int) -> bytes:
     """Return the stored form of a record.  Decoding ignores the bytes at the end."""
-    return pack_as(record, version) + _tail(version)
+    return pack_as(record, version) + _VERSION.pack(version)
 
 
 class _Schedule:

@@ -50,7 +50,7 @@ def unpack(id: str, data: bytes) -> Record:
     try:
         record = unpack_own(id, data)
         # Byte 0 is the head of the array, byte 1 the layout number, which `unpack_own` replaces.
-        if data[1] == FORM and _is_sound(record):
+        if data[1] == FORM and len(record) == len(Record._fields) and _is_sound(record):
             return record
     except (ValueError, TypeError, IndexError, AttributeError, KeyError):
         pass

@@ -171,18 +171,17 @@ def test_a_record_of_another_version_is_not_taken_for_the_stored_one(version: in
 
 def test_a_record_of_another_provider_or_of_an_earlier_session_is_not_believed() -> None:
     ours, other = MemoryProvider(), MemoryProvider()
-    ours.create(record(1, 2000.0))
-    former = ours.read(record(1, 0.0).id)
-    other.create(record(1, 2000.0))
+    for provider, user in ((ours, "ada"), (other, "bob")):
+        provider.create(record(1, 2000.0, user))
     foreign = other.read(record(1, 0.0).id)
-    ours.destroy(record(1, 0.0).id)
-    ours.create(record(1, 2000.0, "ada"))
-    for stale in (former, foreign):
-        assert stale is not None
-        assert ours.update(stale, Changes(1100.0, put={b"a": b"b"})) is Outcome.APPLIED
-    stored = ours.read(record(1, 0.0).id)
-    assert stored is not None
-    assert stored.user == "ada"
+    other.destroy(record(1, 0.0).id)
+    other.create(record(1, 2000.0, "ada"))
+    for provider in (ours, other):
+        assert foreign is not None
+        assert provider.update(foreign, Changes(1100.0, put={b"a": b"b"})) is Outcome.APPLIED
+        stored = provider.read(foreign.id)
+        assert stored is not None
+        assert stored.user == "ada"
 
 
 def test_versions_of_any_number_of_sessions_fit_their_place() -> None:

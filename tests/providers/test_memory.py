@@ -173,6 +173,7 @@ def test_a_record_of_another_provider_or_of_an_earlier_session_is_not_believed()
     ours, other = MemoryProvider(), MemoryProvider()
     for provider, user in ((ours, "ada"), (other, "bob")):
         provider.create(record(1, 2000.0, user))
+        provider.update(record(1, 2000.0, user), Changes(1050.0, put={b"k": b"w"}))
     foreign = other.read(record(1, 0.0).id)
     other.destroy(record(1, 0.0).id)
     other.create(record(1, 2000.0, "ada"))

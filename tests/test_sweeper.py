@@ -52,7 +52,7 @@ def test_a_thread_sweeps_until_close() -> None:
     assert manager.active_count() == 1
     frames = manager._provider._frames  # type: ignore[attr-defined]
     clock.advance(3601)
-    until(lambda: not frames)
+    until(lambda: not any(frames))
     manager.close()
     assert threads() == []
 
@@ -68,7 +68,7 @@ async def test_a_task_sweeps_until_close() -> None:
     frames = manager._provider.provider._frames  # type: ignore[attr-defined]
     clock.advance(3601)
     async with asyncio.timeout(5):
-        while frames:  # noqa: ASYNC110 - the sweep sets no event
+        while any(frames):  # noqa: ASYNC110 - the sweep sets no event
             await asyncio.sleep(0.005)
     await manager.close()
     assert len(asyncio.all_tasks()) == 1
@@ -279,12 +279,12 @@ def test_a_child_starts_a_thread_of_its_own_and_waits_for_none_of_its_parent(for
     def work() -> None:
         manager.start_gc()
         clock.advance(3601)
-        until(lambda: not frames)
+        until(lambda: not any(frames))
         manager.close()
 
     in_child(manager.close, fork)
     in_child(work, fork)
-    assert frames
+    assert any(frames)
     manager.close()
 
 

@@ -20,7 +20,8 @@ class Memory(ProviderContract):
         if field is None or record is None:
             self.not_applicable("corrupt() of a whole frame: nobody else writes there")
         spoilt = record._replace(fields={**record.fields, field: b"\xc1"})
-        self.provider._frames[bytes.fromhex(id)] = pack(spoilt)
+        key = bytes.fromhex(id)
+        self.provider._frames[key[0]][key] = pack(spoilt)
 
 
 class TestMemory(Memory):

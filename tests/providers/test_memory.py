@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
+import struct
 import sys
+import tracemalloc
 from collections.abc import Callable
 from itertools import count
 from types import FrameType
@@ -12,13 +14,18 @@ from typing import Any
 import pytest
 
 from sojourn.providers import memory
-from sojourn.providers.memory import WIDTH, MemoryProvider
+from sojourn.providers.memory import PARTS, WIDTH, MemoryProvider
 from sojourn.record import Changes, Move, Outcome, Record
 from tests.forks import FORKS, in_child
 
 
 def record(number: int, expires: float, user: str | None = None) -> Record:
     return Record(f"{number:064x}", {b"k": b"v"}, 1000.0, 1000.0, expires, user)
+
+
+def spread(number: int) -> Record:
+    """A record whose id begins with another byte for each of 256 numbers in a row."""
+    return record(number, 2000.0)._replace(id=f"{number % PARTS:02x}{number:062x}")
 
 
 def test_count_and_gc_are_exact_at_the_edges_of_buckets() -> None:
@@ -52,7 +59,7 @@ def test_tombstones_leave_by_gc_and_nothing_stays_behind() -> None:
     assert provider.count(1100.0) == 1
     assert provider.gc(1110.0, 10) == 1
     assert provider.gc(3000.0, 10) == 1
-    assert not provider._frames
+    assert not any(provider._frames)
     assert not provider._users
     assert not provider._sessions._buckets
     assert not provider._tombstones._order
@@ -61,8 +68,8 @@ def test_tombstones_leave_by_gc_and_nothing_stays_behind() -> None:
 def test_the_collector_does_not_look_at_sessions() -> None:
     provider = MemoryProvider()
     for number in range(1000):
-        provider.create(record(number, 2000.0))
-    assert not gc.is_tracked(provider._frames)
+        provider.create(spread(number))
+    assert not any(map(gc.is_tracked, provider._frames))
     for bucket in provider._sessions._buckets.values():
         assert not gc.is_tracked(bucket)
 
@@ -80,6 +87,41 @@ def test_a_session_that_moves_while_others_are_listed_is_not_missed(user: str | 
     seen += [one.id for one in found]
     assert seen == [f"{number:064x}" for number in (0, 17, 18, 19)]
     assert sorted(one.id for one in provider.find(user, 1100.0)) == seen
+
+
+def test_a_list_of_all_holds_a_small_part_of_the_ids_at_a_time() -> None:
+    """They are copied under the lock, so all writes wait until they are."""
+    provider, sessions = MemoryProvider(), 100 * PARTS
+    for number in range(sessions):
+        provider.create(spread(number))
+    pointer = struct.calcsize("P")
+    tracemalloc.start()
+    try:
+        assert sum(1 for _ in provider.find(None, 1100.0)) == sessions
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < sessions * pointer  # less than a list of all ids
+
+
+def test_a_list_of_all_misses_none_and_names_none_twice_while_sessions_come_move_and_go() -> None:
+    provider, sessions = MemoryProvider(), 3 * PARTS
+    for number in range(sessions):
+        provider.create(spread(number))
+    moved, ended = spread(sessions - 1), spread(sessions - 2)
+    successor = spread(sessions - 1 + PARTS)
+    found = list[str]()
+    for one in provider.find(None, 1100.0):
+        if not found:
+            provider.create(spread(sessions))
+            provider.destroy(ended.id)
+            move = Move(successor.id, None, None, None, 1110.0)
+            provider.update(moved, Changes(1100.0, move=move))
+        found.append(one.id)
+    assert len(found) == len({*found})
+    assert {spread(number).id for number in range(sessions - 2)} <= {*found}
+    assert successor.id in found
+    assert not {moved.id, ended.id} & {*found}
 
 
 def at_each_line(work: Callable[[], object], look: Callable[[], object]) -> None:
@@ -154,7 +196,7 @@ def test_a_child_waits_for_no_thread_of_its_parent(fork: str) -> None:
         assert provider.count(1000.0) == 2
 
     with provider._lock():
-        del provider._frames[bytes.fromhex(record(1, 0).id)]
+        del provider._frames[0][bytes.fromhex(record(1, 0).id)]
         in_child(work, fork)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sojourn.providers.file import FileProvider
 from sojourn.providers.serialization import pack, unpack
+from sojourn.record import Record
 from sojourn.testing import AsyncProviderContract, ProviderContract
 from tests.hard.disk_faults import Faults
 
@@ -64,3 +65,15 @@ class TestFileOnDisk(Files):
 
 class TestAsyncFile(Files, AsyncProviderContract):
     pass
+
+
+class Uncached(FileProvider):
+    """One of whose files the system has none in its cache."""
+
+    def read_nowait(self, id: str) -> Record | None:
+        raise BlockingIOError
+
+
+class TestAsyncFileInThreads(Files, AsyncProviderContract):
+    def make(self) -> FileProvider:
+        return Uncached(self.place)

@@ -9,6 +9,7 @@ from pathlib import Path
 import ormsgpack
 
 from sojourn.providers.sql.sqlite import SQLiteProvider
+from sojourn.record import Record
 from sojourn.testing import AsyncProviderContract, ProviderContract
 
 OPTION = ormsgpack.OPT_NON_STR_KEYS
@@ -54,3 +55,15 @@ class TestSQLiteOnDisk(SQLite):
 
 class TestAsyncSQLite(SQLite, AsyncProviderContract):
     pass
+
+
+class Busy(SQLiteProvider):
+    """One in which each read would have to wait."""
+
+    def read_nowait(self, id: str) -> Record | None:
+        raise BlockingIOError
+
+
+class TestAsyncSQLiteInThreads(SQLite, AsyncProviderContract):
+    def make(self) -> SQLiteProvider:
+        return Busy(self.file)

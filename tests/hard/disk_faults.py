@@ -20,8 +20,8 @@ from tests.hard.disk import open_descriptors
 MODULES: list[Any] = [provider, locked_folder, user_index, tree]
 """Those that call the system."""
 CALLS = {
-    "chmod", "close", "fchmod", "fstat", "fsync", "lstat", "mkdir", "open", "read", "rename",
-    "rmdir", "scandir", "stat", "unlink", "utime", "write",
+    "chmod", "close", "fchmod", "fstat", "fsync", "lstat", "mkdir", "open", "preadv", "read",
+    "rename", "rmdir", "scandir", "stat", "unlink", "utime", "write",
 }  # fmt: skip
 LASTING = {"fsync", "mkdir", "rename", "rmdir", "unlink", "write", "close"}
 """Calls that may have been done though they report an error."""

@@ -17,7 +17,7 @@ import pytest
 from sojourn.errors import StoreUnavailable
 from sojourn.providers.pool import Pool
 from tests.forks import FORKS, as_in_a_child
-from tests.servers.process import BUSY
+from tests.servers.process import BUSY, wait_until
 
 ROOT = Path(__file__).parents[2]
 TIMEOUT = 0.3
@@ -122,6 +122,50 @@ def test_who_waits_is_served_at_once(
         leave(pool, held)
         assert (waits.result(1.0) is held) == is_same
     assert held.is_open == is_same
+
+
+def test_a_connection_that_is_at_hand_needs_no_waiting() -> None:
+    counter = Counter()
+    pool = pool_of(2, connect=counter.connect, close=counter.close)
+    with pytest.raises(BlockingIOError):
+        pool.take_nowait()
+    assert counter.made == 0
+    held = pool.take()
+    pool.put(held)
+    assert pool.take_nowait() is held
+    with pytest.raises(BlockingIOError):
+        pool.take_nowait()
+    pool.put(held)
+    held.is_open = False
+    with pytest.raises(BlockingIOError):
+        pool.take_nowait()
+    assert counter.open == 1, "to close it may take a while: that is left to others"
+    assert pool.take() is not held
+    assert (counter.made, counter.open) == (2, 1)
+
+
+def test_who_waits_misses_no_connection_that_is_only_looked_at() -> None:
+    """A stale one is taken for a moment and put back, just as somebody looks for it."""
+    pool = pool_of(1, timeout=30.0)
+    held = pool.take()
+
+    def is_stale(_: Connection) -> bool:
+        pool._is_stale = lambda _: False
+        looking.set()
+        return go_on.wait(BUSY)
+
+    looking, go_on = threading.Event(), threading.Event()
+    pool.put(held)
+    pool._is_stale = is_stale
+    with ThreadPoolExecutor(2) as threads:
+        look = threads.submit(pool.take_nowait)
+        assert looking.wait(BUSY)
+        waits = threads.submit(pool.take)
+        wait_until(lambda: pool._shelf().waiting == 1, "somebody waits")
+        go_on.set()
+        assert waits.result(BUSY) is held
+        with pytest.raises(BlockingIOError):
+            look.result(BUSY)
 
 
 def test_what_could_not_be_opened_takes_no_place() -> None:

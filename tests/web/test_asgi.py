@@ -24,7 +24,7 @@ from sojourn import (
 )
 from sojourn.providers.file import FileProvider
 from sojourn.providers.memory import MemoryProvider
-from sojourn.providers.threads import Adapted, inline
+from sojourn.providers.threads import Adapted
 from sojourn.record import Record
 from sojourn.web._lifespan import App, Message, Receive, Scope, Send
 from sojourn.web.asgi import SessionMiddleware
@@ -441,7 +441,7 @@ class Slow(Adapted):
     """A store that takes its time until it is let go."""
 
     def __init__(self) -> None:
-        super().__init__(MemoryProvider(), inline)
+        super().__init__(MemoryProvider())
         self.asked = asyncio.Event()
         self.go = asyncio.Event()
 

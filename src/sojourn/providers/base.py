@@ -24,7 +24,7 @@ class Provider(Protocol):
     Three attributes are optional.  `blocking = False` says that no method waits for I/O, so that
     an AsyncManager calls the provider without a thread.  `shared = False` says that only this
     process can reach the records.  `needs_gc = False` says that the store deletes expired records
-    by itself.
+    by itself.  A method is optional too: `read_nowait`, see `ReadsNowait`.
     """
 
     def read(self, id: str) -> Record | None:
@@ -81,6 +81,18 @@ class Provider(Protocol):
 
     def close(self) -> None:
         """Release connections and file descriptors.  Stored sessions are kept."""
+
+
+class ReadsNowait(Protocol):
+    """The optional method of a provider that can often read a record without waiting for I/O."""
+
+    def read_nowait(self, id: str) -> Record | None:
+        """Return the same as `Provider.read`, or raise BlockingIOError.
+
+        An AsyncManager calls this method in the event loop's own thread.  If it raises
+        BlockingIOError, `read` is called in a thread.  So it raises that whenever it would have to
+        wait, for a disk or for a lock, and for every error whose meaning `read` finds out.
+        """
 
 
 class AsyncProvider(Protocol):

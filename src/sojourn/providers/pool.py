@@ -87,15 +87,25 @@ class Pool(Generic[C]):
             # Other connections may be stale too: the loop takes the next one, or opens a new one.
             self.discard(connection)
 
+    def take_nowait(self) -> C:
+        """Return an idle connection for exclusive use; raise BlockingIOError if none is usable.
+
+        It neither opens, closes nor waits for a connection: a stale one is left for `take`.
+        """
+        shelf = self._shelf()
+        try:
+            connection, since = entry = shelf.idle.pop()
+        except IndexError:
+            raise BlockingIOError from None
+        if self._is_old(since) or self._is_stale(connection):
+            _give(shelf, entry)
+            raise BlockingIOError
+        return connection
+
     def put(self, connection: C) -> None:
         """Take back a connection that is ready for its next use."""
-        shelf = self._shelf.known  # it exists: the connection was taken from it
-        shelf.idle.append((connection, monotonic()))
-        # Read without the lock: `_wait` increments the count before it looks at the stack, and this
-        # method appends before it looks at the count, so one of the two sees the other.
-        if shelf.waiting:
-            with shelf.changed:
-                shelf.changed.notify()
+        # The shelf is known: the connection was taken from it.
+        _give(self._shelf.known, (connection, monotonic()))
 
     def discard(self, connection: C) -> None:
         """Close a connection whose state is unknown, such as one with an answer still to come."""
@@ -146,7 +156,7 @@ class Pool(Generic[C]):
         """Wait for an idle connection; return None if the caller may open a new one instead."""
         deadline = monotonic() + self._timeout
         with shelf.changed:
-            shelf.waiting += 1  # counted before looking at the stack: see `put`
+            shelf.waiting += 1  # counted before looking at the stack: see `_give`
             try:
                 while True:
                     try:
@@ -173,6 +183,16 @@ class _Shelf(Generic[C]):
         self.open = 0
         self.waiting = 0
         self.changed = Condition(Lock())
+
+
+def _give(shelf: _Shelf[C], entry: tuple[C, float]) -> None:
+    """Put a connection on the shelf, and wake a thread that waits for one."""
+    shelf.idle.append(entry)
+    # Read without the lock: `_wait` increments the count before it looks at the stack, and this
+    # function appends before it looks at the count, so one of the two sees the other.
+    if shelf.waiting:
+        with shelf.changed:
+            shelf.changed.notify()
 
 
 def _leave(forget: Callable[[C], object] | None, shelf: _Shelf[C]) -> None:

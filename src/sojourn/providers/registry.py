@@ -14,7 +14,6 @@ from typing import Any, NamedTuple, cast
 from sojourn.errors import ConfigError
 from sojourn.providers.base import AsyncProvider, Provider
 from sojourn.providers.naming import named, unknown
-from sojourn.providers.threads import as_async
 
 ProviderConfig = str | Mapping[str, Any] | None
 Factory = Callable[[Any], Provider]
@@ -121,6 +120,9 @@ def async_provider_for(provider: AsyncGiven, config: ProviderConfig) -> AsyncPro
     A sync provider is adapted: it is called directly if it never blocks, and in threads otherwise.
     Raises ConfigError for an unknown name and for an object that lacks methods of the contract.
     """
+    # Imported here, since a synchronous application needs neither threads nor asyncio.
+    from sojourn.providers.threads import as_async
+
     if isinstance(provider, str):
         name, config = named(provider, config)
         entry = _entry(name)

@@ -10,7 +10,7 @@ from sojourn.errors import OutcomeUnknown, StoreUnavailable
 from sojourn.providers.compare_and_swap import AsyncCompareAndSwapProvider, CompareAndSwapProvider
 from sojourn.providers.threads import Adapted
 
-METHODS = ("read", "create", "swap")
+METHODS = ("read", "read_nowait", "create", "swap")
 
 
 def interrupted_whole_records(provider: Any, step: int, *, done: bool) -> Callable[[], bool] | None:
@@ -27,12 +27,13 @@ def interrupted_whole_records(provider: Any, step: int, *, done: bool) -> Callab
     if not isinstance(provider, CompareAndSwapProvider | AsyncCompareAndSwapProvider):
         return None
     fault = Fault(step, done=done)
-    for name in METHODS:
+    names = [name for name in METHODS if hasattr(provider, name)]
+    for name in names:
         setattr(provider, name, fault.before(getattr(provider, name)))
 
     def take_back() -> bool:
         """Restore the methods, and return whether the fault occurred."""
-        for name in METHODS:
+        for name in names:
             # The faulty functions are instance attributes; deleting them uncovers the methods of
             # the class.
             delattr(provider, name)

@@ -293,6 +293,27 @@ def read(path: str, dir_fd: int | None = None) -> bytes | None:
     return data
 
 
+def read_nowait(path: str) -> bytes:
+    """Return the content of a regular file of at most `_CHUNK` bytes, from the system's cache.
+
+    Raises BlockingIOError for any other file, and if the content would have to be read from the
+    disk.  Opening the file may still wait for the folder to be read, if that is not in the cache.
+    """
+    fd = os.open(path, _READ)
+    try:
+        status = os.fstat(fd)
+        size = status.st_size
+        if size > _CHUNK or not stat.S_ISREG(status.st_mode):
+            raise BlockingIOError
+        data = bytearray(size)
+        # If only a part is in the cache, that part is read.
+        if os.preadv(fd, [data], 0, os.RWF_NOWAIT) < size:
+            raise BlockingIOError
+    finally:
+        close_quietly(fd)
+    return bytes(data)
+
+
 def _unknown(error: OSError, path: str) -> OutcomeUnknown:
     """Return the error for an operation that may or may not have happened."""
     return OutcomeUnknown(

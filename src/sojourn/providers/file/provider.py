@@ -18,14 +18,22 @@ in the place of a folder or file is not followed; it affects only the sessions s
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 from collections.abc import Iterator
 
 from sojourn.errors import CorruptRecord, OutcomeUnknown, StoreError, StoreUnavailable
 from sojourn.providers.base import followed
-from sojourn.providers.file.locked_folder import NEW, Folder, InTheWay, read, refusal
-from sojourn.providers.file.tree import Tree, translated, usable
+from sojourn.providers.file.locked_folder import (
+    NEW,
+    Folder,
+    InTheWay,
+    read,
+    read_nowait,
+    refusal,
+)
+from sojourn.providers.file.tree import Tree, supports_nowait, translated, usable
 from sojourn.providers.file.user_index import UserIndex
 from sojourn.providers.serialization import pack, unpack
 from sojourn.record import Changes, Merged, Outcome, Record, is_id, is_live, merge
@@ -78,6 +86,7 @@ class FileProvider:
         self._path = usable(path)
         self._tree = Tree(self._path, fsync=fsync)
         self._users = UserIndex(self._tree, USERS)
+        self._nowait = supports_nowait(self._path)
         self._reached: tuple[float, int, StoreError | None] = 0.0, 0, None
         """The last sweep: its `now`, the index of the folder it reached, and its first error."""
 
@@ -94,6 +103,24 @@ class FileProvider:
             # raise InTheWay: an absent session would log the visitor out.
             self._tree.check(_folder_of(id))
         return None if data is None else unpack(id, data)
+
+    def read_nowait(self, id: str) -> Record | None:
+        """See `ReadsNowait.read_nowait`.  Reads what the system has in its cache."""
+        if not self._nowait:
+            raise BlockingIOError
+        try:
+            data = read_nowait(f"{self._path}/{id[0]}/{id[1]}/{id}")
+        except FileNotFoundError:
+            data = None
+        except OSError as error:
+            # A folder may lead to another file system, by a link or a mount.
+            if error.errno == errno.EOPNOTSUPP:
+                self._nowait = False
+            raise BlockingIOError from error
+        if data is None:
+            self._tree.check(_folder_of(id))  # as in `read`
+            return None
+        return unpack(id, data)
 
     @translated
     def create(self, record: Record) -> bool:

@@ -155,10 +155,7 @@ def usable(path: object) -> str:
             f"provider_config: {path!r} must be the path of a folder, such as './sessions'"
         )
     folder = os.path.abspath(name)
-    # The nearest folder on the path that exists: the others would be created in it.
-    there = folder
-    while not os.path.lexists(there):
-        there = os.path.dirname(there)
+    there = _nearest(folder)
     try:
         # Writing a file is the only reliable test: mode bits do not show whether a disk is
         # read-only or full.
@@ -170,4 +167,27 @@ def usable(path: object) -> str:
             f"provider_config: {folder!r} cannot hold sessions: {reason}{owner}. "
             "Name a folder in which this process may write"
         ) from error
+    return folder
+
+
+def supports_nowait(folder: str) -> bool:
+    """Whether the file system reads from its cache alone if asked to, with RWF_NOWAIT.
+
+    So do the usual file systems of local disks on Linux.  Those that fetch files over a network do
+    not: there even opening a file may wait.
+    """
+    if not hasattr(os, "RWF_NOWAIT"):
+        return False
+    with tempfile.TemporaryFile(dir=_nearest(folder), buffering=0) as file:
+        file.write(b"\0")  # now it is in the cache
+        try:
+            return os.preadv(file.fileno(), [bytearray(1)], 0, os.RWF_NOWAIT) == 1
+        except OSError:
+            return False
+
+
+def _nearest(folder: str) -> str:
+    """Return the nearest folder on a path that exists; the others would be created in it."""
+    while not os.path.lexists(folder):
+        folder = os.path.dirname(folder)
     return folder

@@ -52,6 +52,11 @@ class Executor:
         self._may_create = create
         self._layout: Layout | None = None
 
+    @property
+    def has_checked(self) -> bool:
+        """Whether the table has been checked, as before the first statement."""
+        return self._layout is not None
+
     def ask(self, statement: str, parameters: Parameters = (), *, writes: bool = False) -> Answer:
         """Return the answer to a statement that may safely run twice; repeat it if that was lost.
 
@@ -192,6 +197,11 @@ class AsyncExecutor:
         self._sql = statements
         self._may_create = create
         self._layout: Layout | None = None
+
+    @property
+    def has_checked(self) -> bool:
+        """Whether the table has been checked, as before the first statement."""
+        return self._layout is not None
 
     async def ask(
         self, statement: str, parameters: Parameters = (), *, writes: bool = False

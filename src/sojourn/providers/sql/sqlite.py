@@ -13,18 +13,22 @@ import sqlite3
 import stat
 from contextlib import suppress
 from threading import Lock
+from time import monotonic, sleep
 from typing import NamedTuple
 
 from sojourn._processes import PerProcess
-from sojourn.errors import ConfigError
+from sojourn.errors import ConfigError, StoreUnavailable
 from sojourn.providers.owners import may_write, whose
+from sojourn.providers.pool import Pool
 from sojourn.providers.sql import dsn
 from sojourn.providers.sql.dialects import SQLITE
-from sojourn.providers.sql.driver import Answer, Connection, Fault, Parameters
+from sojourn.providers.sql.driver import Answer, Connection, Driver, Fault, Parameters
 from sojourn.providers.sql.link import Link
 from sojourn.providers.sql.provider import SQLProvider
+from sojourn.providers.sql.rows import record_of
 from sojourn.providers.sql.settings import TABLE, TIMEOUT, checked, pool_of
 from sojourn.providers.sql.statements import statements
+from sojourn.record import Record
 
 _FAULTS = {
     sqlite3.SQLITE_BUSY: Fault.BUSY,
@@ -70,8 +74,58 @@ class SQLiteProvider(SQLProvider):
             raise ConfigError(f"table: {table!r} names a schema, of which SQLite has none")
         file = _usable(os.path.abspath(dsn.sqlite(os.fspath(path))))
         driver = _Driver(file, timeout, fsync=fsync)
-        source = pool_of(driver, pool, timeout)
-        super().__init__(Link(source, driver), sql, create=create_table)
+        self._pool = pool_of(driver, pool, timeout)
+        super().__init__(_Link(self._pool, driver), sql, create=create_table)
+
+    def read_nowait(self, id: str) -> Record | None:
+        """See `ReadsNowait.read_nowait`.
+
+        It waits for no writer, because of the log; only a page that is not in the system's cache
+        is read from the disk.
+        """
+        if not self._executor.has_checked:
+            raise BlockingIOError
+        connection = self._pool.take_nowait()
+        try:
+            rows = connection.sqlite.execute(self._sql.read, (id,)).fetchall()
+        except sqlite3.Error as error:
+            # Such as a log that another process is recovering, or a table that was dropped.
+            self._pool.put(connection)
+            raise BlockingIOError from error
+        except BaseException:
+            self._pool.discard(connection)
+            raise
+        self._pool.put(connection)
+        return record_of(id, rows[0]) if rows else None
+
+
+class _Link(Link):
+    """Lets one write at a time of this process have a connection, as SQLite admits one writer.
+
+    Waiting here costs less than asking again and again for the lock of the file, and leaves the
+    other connections to readers.
+    """
+
+    def __init__(self, source: Pool[Connection], driver: Driver) -> None:
+        super().__init__(source, driver)
+        self._timeout = driver.timeout
+        self._writing = PerProcess(Lock)
+
+    def run(self, statement: str, parameters: Parameters = ()) -> Answer:
+        """As `Link.run`; raises StoreUnavailable too if other writes take too long."""
+        if statement.startswith("SELECT"):
+            return super().run(statement, parameters)
+        writing, entered = self._writing(), False
+        try:
+            entered = writing.acquire(timeout=self._timeout)
+            if not entered:
+                raise StoreUnavailable(
+                    f"other writes to the database took more than {self._timeout:g} seconds"
+                )
+            return super().run(statement, parameters)
+        finally:
+            if entered:
+                writing.release()
 
 
 class _Open(NamedTuple):
@@ -120,30 +174,45 @@ class _Driver:
     def connect(self) -> Connection:
         self._make_file()
         self._let_the_log_follow()
-        # `timeout` bounds the wait for another writer.  `isolation_level=None` is autocommit:
-        # without it Python opens a transaction before each write.  A connection is used by one
-        # thread at a time, but not always by the same one, so Python's check of the thread is
-        # switched off.
+        # `timeout=0`, since `execute` waits for locks.  `isolation_level=None` is
+        # autocommit: without it Python opens a transaction before each write.  A connection is used
+        # by one thread at a time, but not always by the same one, so Python's check of the thread
+        # is switched off.
         connection = sqlite3.connect(
-            self._path, timeout=self.timeout, isolation_level=None, check_same_thread=False
+            self._path, timeout=0, isolation_level=None, check_same_thread=False
         )
         # Text that is not UTF-8, written by another program, would make the whole statement fail,
         # and the error would quote it.
         connection.text_factory = _decoded
+        opened = _Open(connection, self._file())
         try:
-            connection.execute("PRAGMA journal_mode = WAL").fetchall()
+            self.execute(opened, "PRAGMA journal_mode = WAL")
             # NORMAL syncs the log only at checkpoints: a power failure may lose the last commits,
             # but leaves the file consistent.  FULL syncs it at each commit.
-            connection.execute(f"PRAGMA synchronous = {self._sync}")
+            self.execute(opened, f"PRAGMA synchronous = {self._sync}")
         except BaseException:
             connection.close()
             raise
-        return _Open(connection, self._file())
+        return opened
 
-    def execute(self, connection: Connection, statement: str, parameters: Parameters) -> Answer:
-        cursor = connection.sqlite.execute(statement, parameters)
-        # All rows are fetched, since an unfinished statement would keep its read transaction open.
-        return Answer(cursor.fetchall(), cursor.rowcount)
+    def execute(
+        self, connection: Connection, statement: str, parameters: Parameters = ()
+    ) -> Answer:
+        # SQLite itself would wait for locks in every statement of a connection, but `read_nowait`
+        # must not wait.  The file is usually free, so the clock is read only after a failure.
+        pause, deadline = 0.001, 0.0
+        while True:
+            try:
+                cursor = connection.sqlite.execute(statement, parameters)
+                # All rows are fetched: an unfinished statement would keep its transaction open.
+                return Answer(cursor.fetchall(), cursor.rowcount)
+            except sqlite3.Error as error:
+                deadline = deadline or monotonic() + self.timeout
+                remaining = deadline - monotonic()
+                if remaining <= 0 or self.fault(error)[0] is not Fault.BUSY:
+                    raise
+            sleep(min(pause, remaining))
+            pause = min(pause * 2, 0.02)
 
     def is_stale(self, connection: Connection) -> object:
         """Whether the file at the path was replaced or deleted, or got another mode."""

@@ -8,11 +8,22 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from sojourn.providers.file import FileProvider
+from sojourn.providers.file.tree import supports_nowait
 from sojourn.providers.serialization import pack, unpack
 from sojourn.record import Record
 from sojourn.testing import AsyncProviderContract, ProviderContract
 from tests.hard.disk_faults import Faults
+
+
+@pytest.fixture(autouse=True)
+def _cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the event loop read files itself, also where the file system does not know the flag."""
+    if not supports_nowait(str(tmp_path)):
+        preadv = os.preadv
+        monkeypatch.setattr(os, "preadv", lambda fd, into, at, flags: preadv(fd, into, at))
 
 
 class Files(ProviderContract):

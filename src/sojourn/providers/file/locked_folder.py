@@ -294,16 +294,16 @@ def read(path: str, dir_fd: int | None = None) -> bytes | None:
 
 
 def read_nowait(path: str) -> bytes:
-    """Return the content of a regular file of at most `_CHUNK` bytes, from the system's cache.
+    """Return the content of a file of at most `_CHUNK` bytes, from the system's cache.
 
-    Raises BlockingIOError for any other file, and if the content would have to be read from the
-    disk.  Opening the file may still wait for the folder to be read, if that is not in the cache.
+    Raises BlockingIOError for a larger file, and if the content would have to be read from the
+    disk; otherwise OSError.  Opening the file may still wait for its folder to be read, if that is
+    not in the cache.
     """
     fd = os.open(path, _READ)
     try:
-        status = os.fstat(fd)
-        size = status.st_size
-        if size > _CHUNK or not stat.S_ISREG(status.st_mode):
+        size = os.fstat(fd).st_size
+        if size > _CHUNK:
             raise BlockingIOError
         data = bytearray(size)
         # If only a part is in the cache, that part is read.

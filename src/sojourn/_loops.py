@@ -1,22 +1,31 @@
-"""The running event loop of asyncio, and work in it that a cancellation does not interrupt."""
+"""The running event loop of asyncio, and what is awaited in it.
+
+This module does not import asyncio until a function needs it, and the modules above have asyncio
+from here alone: the import takes longer than that of all of Sojourn, and a synchronous application
+does without it.
+"""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sojourn.errors import ConfigError
 
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop, Future, Task
+
 T = TypeVar("T")
-_undisturbed: set[asyncio.Future[Any]] = set()
+_undisturbed: set[Future[Any]] = set()
 """The tasks of `async_undisturbed`: an event loop has only weak references to its tasks."""
 
 
-def running_loop() -> asyncio.AbstractEventLoop:
+def running_loop() -> AbstractEventLoop:
     """Return the running event loop.  Raises ConfigError if no loop of asyncio is running."""
+    from asyncio import get_running_loop
+
     try:
-        return asyncio.get_running_loop()
+        return get_running_loop()
     except RuntimeError:
         raise ConfigError(
             "no event loop of asyncio is running: AsyncManager works under asyncio alone. Under trio "
@@ -32,7 +41,25 @@ def undisturbed(work: Callable[..., T], *args: Any) -> T:
 
 async def async_undisturbed(work: Callable[..., Coroutine[Any, Any, T]], *args: Any) -> T:
     """Await a coroutine function, which runs to its end even if the caller's task is cancelled."""
-    task = asyncio.ensure_future(work(*args))
+    from asyncio import ensure_future, shield
+
+    task = ensure_future(work(*args))
     _undisturbed.add(task)
     task.add_done_callback(_undisturbed.discard)
-    return await asyncio.shield(task)
+    return await shield(task)
+
+
+async def async_sleep(seconds: float) -> None:
+    """Pause a task; the twin of `time.sleep`."""
+    from asyncio import sleep
+
+    await sleep(seconds)
+
+
+async def async_join(task: Task[Any]) -> None:
+    """Wait until a task has ended, whatever its outcome."""
+    from asyncio import wait
+
+    # `await task` would raise the CancelledError of the task here, where it would look like a
+    # cancellation of the caller.
+    await wait([task])

@@ -12,13 +12,12 @@ thread does not survive a fork, so it has to be started in the worker process, n
 
 from __future__ import annotations
 
-import asyncio
 import os
 import threading
 from collections.abc import Awaitable, Callable
 
 from sojourn._events import logger
-from sojourn._loops import running_loop
+from sojourn._loops import async_join, async_sleep, running_loop
 from sojourn.errors import CorruptRecord
 from sojourn.providers.base import AsyncProvider, Provider
 from sojourn.record import Record
@@ -194,18 +193,16 @@ class AsyncSweeper:
         If it belongs to another loop, the cancellation is only scheduled there.
         """
         loop = self._task.get_loop()
-        if loop is asyncio.get_running_loop():
+        if loop is running_loop():
             self._task.cancel()
-            # Unlike `await self._task`, this does not raise the task's CancelledError here, where
-            # it would look like a cancellation of the caller.
-            await asyncio.wait([self._task])
+            await async_join(self._task)
         elif not loop.is_closed():
             loop.call_soon_threadsafe(self._task.cancel)
 
     async def _run(self) -> None:
         pause = self._interval
         while True:
-            await asyncio.sleep(pause)
+            await async_sleep(pause)
             pause = self._interval
             try:
                 if await self._is_due():

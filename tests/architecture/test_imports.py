@@ -46,6 +46,33 @@ def test_importing_sojourn_loads_no_more_than_the_core() -> None:
     assert len([name for name in modules if name.partition(".")[0] == "sojourn"]) <= 50
 
 
+SYNCHRONOUS = """
+import sys, tempfile
+before = set(sys.modules)
+from sojourn import Manager
+from sojourn.providers.file import FileProvider
+from sojourn.web.wsgi import SessionMiddleware
+with tempfile.TemporaryDirectory() as folder:
+    for provider in ("memory", FileProvider(folder)):
+        manager = Manager(provider, cookie_name="sid")
+        with manager.open({}) as session:
+            session["n"] = 1
+        manager.close()
+loaded = sorted(set(sys.modules) - before)
+import json
+print(json.dumps(loaded))
+"""
+
+
+def test_a_synchronous_application_does_without_asyncio() -> None:
+    """Which takes longer to import than all of Sojourn, with the ssl and the sockets that it needs."""
+    run = subprocess.run(
+        [sys.executable, "-c", SYNCHRONOUS], capture_output=True, text=True, check=True, timeout=60
+    )
+    late = {"asyncio", "concurrent", "difflib", "json", "selectors", "socket", "ssl", "subprocess"}
+    assert late.isdisjoint(name.partition(".")[0] for name in json.loads(run.stdout))
+
+
 def test_randomness_comes_from_one_file() -> None:
     sources = {"secrets", "random", "uuid.uuid4", "os.urandom"}
     users = {

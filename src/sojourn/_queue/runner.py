@@ -8,14 +8,13 @@ can make a release repeat its work or overtake it again and again.  Random pause
 
 from __future__ import annotations
 
-from asyncio import sleep as async_sleep
 from collections.abc import Generator, Iterable
 from contextlib import suppress
 from time import sleep
 from typing import Any, NamedTuple, TypeVar
 
 from sojourn._calls import PATIENCE, Call, Create, Destroy, Find, Update, crowded, same_error
-from sojourn._loops import async_undisturbed, undisturbed
+from sojourn._loops import async_sleep, async_undisturbed, undisturbed
 from sojourn._queue.combining import Conversation, Together, combined, settle
 from sojourn._queue.turns import AsyncTurns, Turn, Turns
 from sojourn._reading import AsyncReader, Reader

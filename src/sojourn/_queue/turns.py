@@ -12,19 +12,20 @@ since the store does that.  So it is safe to go on without a turn, or to take on
 
 from __future__ import annotations
 
-import asyncio
 import os
 import threading
 import time
-from asyncio import AbstractEventLoop
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sojourn._loops import running_loop
 from sojourn._queue.combining import Conversation, can_go_along
 from sojourn._tokens import random_fraction
 from sojourn.record import Record
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop, Future
 
 LONGEST_PAUSE = 0.008
 """The longest pause, in seconds, after another process wrote first."""
@@ -70,7 +71,7 @@ class AsyncEvent:
 
     def __init__(self) -> None:
         self._loop = running_loop()
-        self._waiting: asyncio.Future[None] | None = None
+        self._waiting: Future[None] | None = None
         self._set = False
 
     def is_set(self) -> bool:

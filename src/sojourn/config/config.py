@@ -11,7 +11,6 @@ invalid value raises a `ConfigError` that names the key, the value and a remedy.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal
@@ -201,6 +200,8 @@ def _secure(config: Config) -> bool | Literal["auto"]:
 def _mapping(config: object) -> Mapping[str, Any]:
     """Return the settings in JSON text, or in a mapping, as a mapping."""
     if isinstance(config, str):
+        import json
+
         try:
             config = json.loads(config)
         except ValueError as error:

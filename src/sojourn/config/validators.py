@@ -10,7 +10,6 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
-from difflib import get_close_matches
 from inspect import iscoroutinefunction
 from typing import Any
 
@@ -147,6 +146,8 @@ def refuse_unknown(
     """
     by_lower = {name.lower(): name for name in known}
     for key in set(given).difference(known):
+        from difflib import get_close_matches
+
         near = get_close_matches(str(key).lower(), by_lower, n=1)
         hint = answer(str(key)) or (
             f"did you mean {by_lower[near[0]]!r}?" if near else f"there are {', '.join(known)}"

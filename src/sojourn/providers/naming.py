@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from difflib import get_close_matches
 from typing import Any, NamedTuple
 
 from sojourn.errors import ConfigError
@@ -86,6 +85,8 @@ def unknown(text: str, names: Collection[str]) -> ConfigError:
             "address as `provider_config`, after a name as in Manager('file', "
             "provider_config='./sessions')"
         )
+    from difflib import get_close_matches
+
     known = text.lower()
     near = get_close_matches(known, names, n=1)
     if known in _OTHER_NAMES:

@@ -6,10 +6,10 @@ sent again here, for a bounded time.  All other failures are classified and rais
 
 from __future__ import annotations
 
-from asyncio import sleep as async_sleep
 from time import monotonic, sleep
 from typing import Protocol
 
+from sojourn._loops import async_sleep
 from sojourn.errors import SessionError
 from sojourn.providers.sql.driver import (
     Answer,

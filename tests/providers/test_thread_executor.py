@@ -196,6 +196,28 @@ def test_a_process_ends_after_its_calls_but_waits_for_none_that_hangs(
     assert (ended.stdout, ended.stderr) == (written, "")
 
 
+LATE = """
+import asyncio, atexit
+
+def close():
+    print(loop.run_until_complete(executor.run(len, "abc")))
+
+atexit.register(close)  # it is called last
+
+from sojourn.providers.thread_executor import ThreadExecutor
+
+loop, executor = asyncio.new_event_loop(), ThreadExecutor(1)
+loop.run_until_complete(executor.run(int))
+"""
+
+
+def test_a_process_may_close_its_store_at_its_very_end() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", LATE], capture_output=True, text=True, check=True, timeout=4 * BUSY
+    )
+    assert (ended.stdout, ended.stderr) == ("3\n", "")
+
+
 def raising(error: BaseException) -> None:
     raise error
 

@@ -90,17 +90,15 @@ class _Threads:
         if not answer.done():  # it is done if the caller's task was cancelled
             answer.set_result(outcome)
 
-    def end(self) -> None:
-        """Let the threads end after the calls that are queued."""
-        for _ in self._threads:
+    def end(self) -> list[Thread]:
+        """Let the threads end after the calls that are queued; return them."""
+        ending, self._threads = self._threads, []  # a later call starts a new thread
+        for _ in ending:
             self._calls.put(None)
+        return ending
 
-    def join(self, deadline: float) -> None:
-        """Wait for the threads to end, until `deadline` (monotonic time)."""
-        for thread in self._threads:
-            thread.join(max(deadline - monotonic(), 0.0))
-
-    __del__ = end
+    def __del__(self) -> None:
+        self.end()
 
     def _start_thread(self) -> None:
         # It knows the queue and not this object, which could not be garbage-collected otherwise.
@@ -140,11 +138,9 @@ _in_use = PerProcess(WeakSet[_Threads])
 
 def _end_all() -> None:
     deadline = monotonic() + PATIENCE
-    in_use = list(_in_use())
-    for threads in in_use:
-        threads.end()
-    for threads in in_use:
-        threads.join(deadline)
+    ending = [thread for threads in list(_in_use()) for thread in threads.end()]
+    for thread in ending:
+        thread.join(max(deadline - monotonic(), 0.0))
 
 
 atexit.register(_end_all)

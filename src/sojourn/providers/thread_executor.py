@@ -1,4 +1,4 @@
-"""Threads that make the blocking calls of an event loop, for less than half the cost of asyncio's.
+"""Threads that make the blocking calls of an event loop, for half the cost of asyncio's own.
 
 A call costs a put on a queue and one `call_soon_threadsafe` for the answer; asyncio's executor adds
 a second future and its locks.  Each event loop of each process has threads of its own: a child of

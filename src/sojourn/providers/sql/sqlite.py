@@ -174,10 +174,9 @@ class _Driver:
     def connect(self) -> Connection:
         self._make_file()
         self._let_the_log_follow()
-        # `timeout=0`, since `execute` waits for locks.  `isolation_level=None` is
-        # autocommit: without it Python opens a transaction before each write.  A connection is used
-        # by one thread at a time, but not always by the same one, so Python's check of the thread
-        # is switched off.
+        # `timeout=0`, since `execute` waits for locks.  `isolation_level=None` is autocommit: without
+        # it Python opens a transaction before each write.  A connection is used by one thread at a
+        # time, but not always by the same one, so Python's check of the thread is switched off.
         connection = sqlite3.connect(
             self._path, timeout=0, isolation_level=None, check_same_thread=False
         )

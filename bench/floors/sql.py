@@ -26,8 +26,8 @@ from bench.payloads import PAYLOADS
 
 MYSQL_SELECT, MYSQL_UPDATE = "mysqlclient SELECT", "mysqlclient SELECT + UPDATE"
 MYSQL_INSERT = "mysqlclient INSERT"
-POSTGRES_SELECT, POSTGRES_UPDATE = "psycopg SELECT", "psycopg SELECT + UPDATE"
-POSTGRES_INSERT = "psycopg INSERT"
+POSTGRES_SELECT, POSTGRES_UPDATE = "libpq SELECT", "libpq SELECT + UPDATE"
+POSTGRES_INSERT = "libpq INSERT"
 SQLITE_SELECT, SQLITE_UPDATE = "sqlite3 SELECT", "sqlite3 SELECT + UPDATE"
 SQLITE_INSERT = "sqlite3 INSERT"
 ASYNCMY_SELECT = "asyncmy SELECT"
@@ -66,13 +66,17 @@ async def _asyncmy(address: dict[str, Any]) -> Any:
 
 @contextmanager
 def postgres(size: str, _folder: Path, loop: asyncio.Runner) -> Iterator[Floors]:
-    """Yield operations on PostgreSQL by psycopg, its asyncio connection, and asyncpg."""
+    """Yield operations on PostgreSQL by libpq, psycopg, its asyncio connection, and asyncpg."""
     url = servers.empty_database("postgres")
-    with closing(psycopg.connect(url, autocommit=True)) as plain:
+    with (
+        closing(psycopg.connect(url, autocommit=True)) as plain,
+        closing(psycopg.connect(url, autocommit=True)) as bare,
+    ):
         _begin(plain.cursor(), "BYTEA", size)
         after = loop.run(psycopg.AsyncConnection.connect(url, autocommit=True))
         other = loop.run(asyncpg.connect(url))
         yield {
+            **_by_libpq(bare.pgconn, size),
             **_by_cursor("psycopg", plain.cursor(binary=True), size),
             **_by_async_cursor("psycopg asyncio", after.cursor(binary=True), size),
             **_awaited("asyncpg", ("$1", "$2"), other.fetchrow, other.execute, size),
@@ -115,6 +119,25 @@ def _by_cursor(driver: str, cursor: Any, size: str, mark: str = "%s") -> Floors:
         cursor.execute(insert, (token_hex(32), next(blobs)))
 
     return _named(driver, read, write, new)
+
+
+def _by_libpq(libpq: Any, size: str) -> Floors:
+    """Return the statements as functions that execute what libpq has prepared."""
+    for name, text in ((b"select", SELECT), (b"update", UPDATE), (b"insert", INSERT)):
+        libpq.prepare(name, text.format("$1", "$2").encode())
+    blobs = _blobs(size)
+
+    def read() -> Any:
+        return libpq.exec_prepared(b"select", [KEY.encode()], [1], 1).get_value(0, 0)
+
+    def write() -> None:
+        read()
+        libpq.exec_prepared(b"update", [next(blobs), KEY.encode()], [1, 1], 1)
+
+    def new() -> None:
+        libpq.exec_prepared(b"insert", [token_hex(32).encode(), next(blobs)], [1, 1], 1)
+
+    return _named("libpq", read, write, new)
 
 
 def _by_async_cursor(driver: str, cursor: Any, size: str) -> Floors:

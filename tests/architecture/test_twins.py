@@ -28,6 +28,7 @@ PAIRS: list[tuple[str, str, set[str]]] = [
     ("sojourn/providers/sql/provider.py", "SQLProvider", set()),
     ("sojourn/providers/sql/executor.py", "Executor", set()),
     ("sojourn/providers/sql/link.py", "Link", set()),
+    ("sojourn/providers/sql/postgres_connections.py", "PostgresConnection", set()),
     ("sojourn/testing/_tools.py", "Trips", set()),
 ]
 

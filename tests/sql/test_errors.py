@@ -13,7 +13,7 @@ from sojourn.providers.sql.driver import Fault, fault_of
 from sojourn.providers.sql.dsn import MySQL
 from sojourn.providers.sql.mysql_drivers import PyMySQL
 from sojourn.providers.sql.mysql_faults import fault as mysql_fault
-from sojourn.providers.sql.postgres_drivers import fault as postgres_fault
+from sojourn.providers.sql.postgres_faults import fault as postgres_fault
 from sojourn.providers.sql.sqlite import _Driver
 
 NUMBERS = {

@@ -20,7 +20,7 @@ THREADS, TURNS = 6, 10
 # As it is set up by Debian, and as people set it up who met the error of that.
 SETTINGS = [
     {"pool_mode": mode, **more}
-    for mode in ("session", "transaction")
+    for mode in ("session", "transaction", "statement")
     for more in ({}, {"ignore_startup_parameters": "options"})
 ]
 

@@ -204,10 +204,19 @@ class Socket:
         if not keeps_alive:
             self._keep_alive()
         self._inode = os.fstat(fd).st_ino
+        self._poll = _poller(fd)
         # The server sends nothing on an idle connection except its end, so an idle connection with
         # input is dead.  The test costs one system call and no round trip.
-        self.has_news = _listener(fd)
+        self.has_news = functools.partial(self._poll, 0)
         """Return a true value if there is input to read."""
+
+    def wait_for_news(self, seconds: float) -> object:
+        """Wait for input, or the end of the connection; return a false value if none came."""
+        return self._poll(seconds * 1000)
+
+    def wait_for_news_or_room(self, seconds: float) -> object:
+        """The same, or until more can be sent."""
+        return _poller(self._fd, sends=True)(seconds * 1000)
 
     def _keep_alive(self) -> None:
         """Have the system probe the other end while the connection is idle, if it uses TCP."""
@@ -234,11 +243,16 @@ class Socket:
                 os.close(nowhere)
 
 
-def _listener(fd: int) -> Callable[[], object]:
+def _poller(fd: int, *, sends: bool = False) -> Callable[[float], object]:
+    """Return a function that waits at most so many milliseconds, and returns whether it was less.
+
+    It waits until there is input; if `sends`, also until there is room for output.
+    """
     # `poll` is preferred, since `select` fails for descriptors above 1,023.  eventlet's patching
     # removes it, and Windows has none.
     if not hasattr(select, "poll"):
-        return lambda: select.select([fd], [], [], 0)[0]
+        read, write = [fd], [fd] if sends else []
+        return lambda milliseconds: any(select.select(read, write, [], milliseconds / 1000))
     poll = select.poll()
-    poll.register(fd, select.POLLIN)
-    return functools.partial(poll.poll, 0)
+    poll.register(fd, select.POLLIN | (select.POLLOUT if sends else 0))
+    return poll.poll

@@ -8,7 +8,8 @@ from sojourn.providers.sql import dsn as dsn_
 from sojourn.providers.sql.dialects import POSTGRES
 from sojourn.providers.sql.link import AsyncLink, Link
 from sojourn.providers.sql.pool import AsyncPool
-from sojourn.providers.sql.postgres_drivers import AsyncPsycopg, Psycopg, fault
+from sojourn.providers.sql.postgres_drivers import AsyncPsycopg, Psycopg
+from sojourn.providers.sql.postgres_faults import fault
 from sojourn.providers.sql.provider import AsyncSQLProvider, SQLProvider
 from sojourn.providers.sql.settings import POOL, TABLE, TIMEOUT, checked, fastest, pool_of
 from sojourn.providers.sql.sqlalchemy_engine import (
@@ -20,6 +21,8 @@ from sojourn.providers.sql.sqlalchemy_engine import (
 from sojourn.providers.sql.statements import statements
 
 NAMES = {"postgresql": "PostgreSQL"}
+# libpq takes PostgreSQL's own marks; an engine those of its driver.
+NUMBERED = POSTGRES._replace(mark="$")
 
 
 class PostgresProvider(SQLProvider):
@@ -53,7 +56,7 @@ class PostgresProvider(SQLProvider):
             super().__init__(Link(lent, lent), sql, create=create_table)
             return
         way = fastest({"psycopg": Psycopg}, None, "postgres")(dsn_.postgres(dsn), timeout)
-        sql = statements(POSTGRES, table, way.user)
+        sql = statements(NUMBERED, table, way.user)
         super().__init__(
             Link(pool_of(way, pool, timeout, idle_timeout), way), sql, create=create_table
         )
@@ -90,6 +93,6 @@ class AsyncPostgresProvider(AsyncSQLProvider):
             super().__init__(AsyncLink(lent, lent), sql, create=create_table)
             return
         way = fastest({"psycopg": AsyncPsycopg}, None, "postgres")(dsn_.postgres(dsn), timeout)
-        sql = statements(POSTGRES, table, way.user)
+        sql = statements(NUMBERED, table, way.user)
         source = AsyncPool(way, pool, timeout, idle_timeout)
         super().__init__(AsyncLink(source, way), sql, create=create_table)

@@ -13,82 +13,15 @@ connection is asked for `pg_backend_pid()`, and if that differs, there is a pool
 from __future__ import annotations
 
 import math
-import re
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any
 
 from sojourn.errors import ConfigError
-from sojourn.providers.sql.driver import (
-    Answer,
-    Connection,
-    Fault,
-    Parameters,
-    Socket,
-)
+from sojourn.providers.sql import postgres_faults
+from sojourn.providers.sql.driver import Answer, Connection, Fault, Parameters
 from sojourn.providers.sql.dsn import Postgres
 
-# SQLSTATE codes (PostgreSQL's documentation, appendix A).
-_BUSY = {"40001", "40P01", "55P03"}  # serialization failure, deadlock, lock not available
-# A unique violation, a NULL that is refused; and a duplicate table or object, for CREATE.
-_TAKEN = {"23505", "23502", "42P07", "42710"}
-_TOO_LARGE = {"54000"}
-_ABSENT = {"42P01"}
-_OTHER_COLUMNS = {"42703", "42804", "42883"}
-_DENIED = {"42501"}
-_READ_ONLY = {"25006"}
-_LOST = ("08", "57P", "XX", "40003")
-"""Prefixes of the codes after which a statement may have been executed: connection exceptions,
-shutdowns, internal errors, and "statement completion unknown".  57014, a statement that exceeded
-its time limit, is not among them: it was rolled back."""
-
-_HINTS = (
-    ("read-only transaction", "the server takes no writes now"),
-    ("password authentication failed|no password", "the user or the password is another one"),
-    ('database (".*") does not exist', r"create it: CREATE DATABASE \1"),
-    ('role (".*") does not exist', r"create it: CREATE ROLE \1 LOGIN"),
-    (
-        'prepared statement ".*" (does not exist|already exists)',
-        "behind a pooler give the engine connect_args={'prepare_threshold': None}",
-    ),
-    ("unsupported startup parameter", "the pooler does not take the `options` of this address"),
-)
-"""Patterns of an error's text, and a hint for each.  By text, since psycopg's errors have no code
-if the server refuses the connection."""
-
-
 _PID = "SELECT pg_backend_pid()"
-
-
-class _Open(NamedTuple):
-    """A connection and its socket."""
-
-    to: Any
-    socket: Socket
-    prepares: bool
-    """Whether statements are prepared: not through a pooler."""
-
-
-def fault(error: Exception) -> tuple[Fault, str]:
-    """Return the meaning of an error of psycopg, psycopg2, pg8000 or asyncpg, and its reason.
-
-    Only the primary message is used: the detail of a server's error may quote a row.
-    """
-    # An error without a code was not sent by the server: as a rule the connection is broken.
-    code = _code(error)
-    if code is None or code.startswith(_LOST):
-        return Fault.LOST, _text(error) + _hint(error)
-    for codes, kind in (
-        (_BUSY, Fault.BUSY),
-        (_TAKEN, Fault.TAKEN),
-        (_TOO_LARGE, Fault.TOO_LARGE),
-        (_ABSENT, Fault.ABSENT),
-        (_OTHER_COLUMNS, Fault.OTHER_COLUMNS),
-        (_DENIED, Fault.DENIED),
-    ):
-        if code in codes:
-            return kind, _text(error)
-    kind = Fault.READ_ONLY if code in _READ_ONLY else Fault.REFUSED
-    return kind, f"{_text(error)} (error {code}){_hint(error)}"
 
 
 class _Psycopg:
@@ -97,14 +30,16 @@ class _Psycopg:
     def __init__(self, target: Postgres, timeout: float) -> None:
         import psycopg
         import psycopg.conninfo
-        from psycopg.types.numeric import Int8BinaryDumper
 
-        self._psycopg = psycopg
-        adapters = psycopg.adapt.AdaptersMap(psycopg.adapters)
-        # psycopg chooses the SQL type of an int by its size, and prepares a statement once for each
-        # combination of types.  All ints here are versions or limits: bigint for all saves that.
-        adapters.register_dumper(int, Int8BinaryDumper)
-        self.errors: tuple[type[Exception], ...] = (psycopg.Error, OSError)
+        # Here, since these modules import psycopg, which only this provider needs.
+        from sojourn.providers.sql import libpq, postgres_connections
+
+        self._psycopg, self._libpq, self._connections = psycopg, libpq, postgres_connections
+        self.errors: tuple[type[Exception], ...] = (
+            psycopg.Error,
+            postgres_faults.ServerError,
+            OSError,
+        )
         milliseconds = math.ceil(timeout * 1000)
         try:
             given = psycopg.conninfo.conninfo_to_dict(target.text)
@@ -130,7 +65,6 @@ class _Psycopg:
             **given,
             "options": f"{given.get('options') or ''} {limits}".strip(),
             "autocommit": True,
-            "context": adapters,
         }
         self._without_limits = {**self._keywords, "options": given.get("options") or ""}
 
@@ -143,134 +77,74 @@ class _Psycopg:
         self._keywords = self._without_limits
         return True
 
-    def is_stale(self, connection: Connection) -> object:
-        return connection.socket.has_news()
-
     def forget(self, connection: Connection) -> None:
         connection.socket.lead_nowhere()
 
     def fault(self, error: Exception) -> tuple[Fault, str]:
-        return fault(error)
+        return postgres_faults.fault(error)
 
 
 class Psycopg(_Psycopg):
     """Connects and executes statements."""
 
-    def __init__(self, target: Postgres, timeout: float) -> None:
-        super().__init__(target, timeout)
-        self._connect = _bounded(self._psycopg.Connection, self.patience).connect
-
     def connect(self) -> Connection:
         try:
-            connection = self._connect(**self._keywords)
+            connection = self._psycopg.Connection.connect(**self._keywords)
         except self._psycopg.OperationalError as error:
             if not self._shall_retry(error):
                 raise
             return self.connect()
+        opened = self._connections.PostgresConnection(self._libpq.Libpq(connection, self.patience))
         try:
-            [(pid,)] = connection.execute(_PID).fetchall()
+            [(pid,)] = opened.execute(_PID, ()).rows
         except BaseException:  # an open connection must not be lost, even after an interrupt
             connection.close()
             raise
-        direct = pid == connection.info.backend_pid
-        return _Open(connection, Socket(connection.fileno(), keeps_alive=True), direct)
+        opened.prepares = pid == connection.info.backend_pid
+        return opened
 
     def execute(self, connection: Connection, statement: str, parameters: Parameters) -> Answer:
-        # Without parameters the simple protocol is used: it executes several statements in one
-        # text, as the creation of the table needs, but neither prepares nor returns binary values.
-        cursor = connection.to.execute(
-            statement,
-            parameters or None,
-            prepare=connection.prepares and bool(parameters),
-            binary=bool(parameters),
-        )
-        return Answer(cursor.fetchall() if _has_rows(cursor) else [], cursor.rowcount)
+        return connection.execute(statement, parameters)  # type: ignore[no-any-return]
+
+    def is_stale(self, connection: Connection) -> object:
+        return connection.socket.has_news()
 
     def close(self, connection: Connection) -> None:
         with suppress(*self.errors):
-            connection.to.close()
+            connection.close()
 
 
 class AsyncPsycopg(_Psycopg):
     """Connects and executes statements."""
 
-    def __init__(self, target: Postgres, timeout: float) -> None:
-        super().__init__(target, timeout)
-        self._connect = _bounded(self._psycopg.AsyncConnection, self.patience).connect
-
     async def connect(self) -> Connection:
         try:
-            connection = await self._connect(**self._keywords)
+            connection = await self._psycopg.AsyncConnection.connect(**self._keywords)
         except self._psycopg.OperationalError as error:
             if not self._shall_retry(error):
                 raise
             return await self.connect()
+        libpq = self._libpq.AsyncLibpq(connection, self.patience)
+        opened = self._connections.AsyncPostgresConnection(libpq)
         try:
-            [(pid,)] = await (await connection.execute(_PID)).fetchall()
-        except BaseException:
-            # Without an `await`, which a cancelled task might not complete.
-            connection.pgconn.finish()
+            [(pid,)] = (await opened.execute(_PID, ())).rows
+        except BaseException:  # an open connection must not be lost, even after an interrupt
+            opened.close()
             raise
-        direct = pid == connection.info.backend_pid
-        return _Open(connection, Socket(connection.fileno(), keeps_alive=True), direct)
+        opened.prepares = pid == connection.info.backend_pid
+        return opened
 
     async def execute(
         self, connection: Connection, statement: str, parameters: Parameters
     ) -> Answer:
-        # As in `Psycopg.execute`.  If the task is cancelled, psycopg asks the server to cancel the
-        # statement, and waits some seconds for that; then the caller closes the connection.
-        cursor = await connection.to.execute(
-            statement,
-            parameters or None,
-            prepare=connection.prepares and bool(parameters),
-            binary=bool(parameters),
-        )
-        return Answer(await cursor.fetchall() if _has_rows(cursor) else [], cursor.rowcount)
+        return await connection.execute(statement, parameters)  # type: ignore[no-any-return]
+
+    def is_stale(self, connection: Connection) -> object:
+        # The event loop reads from the socket as soon as it can, so the end of the connection may
+        # have been read already (`has_ended`), or may still be in the socket (`has_news`).
+        return connection.libpq.has_ended or connection.socket.has_news()
 
     def abort(self, connection: Connection) -> None:
-        with suppress(*self.errors):
-            connection.to.pgconn.finish()
-
-
-def _has_rows(cursor: Any) -> bool:
-    """Whether the statement returns rows, even if there are none this time."""
-    # Not by `cursor.description`, which creates an object for each column.
-    return cursor.pgresult.nfields > 0  # type: ignore[no-any-return]
-
-
-def _code(error: Exception) -> str | None:
-    """Return the SQLSTATE of a server's error of psycopg, psycopg2 or pg8000, or None."""
-    code = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
-    return code or _pg8000(error).get("C")
-
-
-def _pg8000(error: Exception) -> dict[str, str]:
-    """Return the parts of a server's error of pg8000, by their letters in the protocol."""
-    return error.args[0] if error.args and isinstance(error.args[0], dict) else {}
-
-
-def _text(error: Exception) -> str:
-    primary = getattr(getattr(error, "diag", None), "message_primary", None)
-    primary = primary or _pg8000(error).get("M")
-    return " ".join(str(primary or error or type(error).__name__).split())[:200]
-
-
-def _hint(error: Exception) -> str:
-    for pattern, way_out in _HINTS:
-        if found := re.search(pattern, _text(error)):
-            return f"; {found.expand(way_out)}"
-    return ""
-
-
-def _bounded(connection: type[Any], patience: float) -> type[Any]:
-    """Return a subclass of a connection class that waits at most `patience` seconds for an answer.
-
-    The server's own `statement_timeout` has no effect if the server or the network hangs.
-    """
-
-    class Bounded(connection):  # type: ignore[misc]
-        def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = patience) -> Any:
-            # For the async class this returns the coroutine, which the caller awaits.
-            return super().wait(gen, interval, timeout)
-
-    return Bounded
+        # RuntimeError, if the event loop of the connection is closed.
+        with suppress(*self.errors, RuntimeError):
+            connection.close()

@@ -16,6 +16,7 @@ from sojourn.providers.base import Provider
 from sojourn.providers.sql import PostgresProvider
 from sojourn.providers.sql.postgres_faults import ServerError
 from sojourn.record import Changes, Outcome, Record
+from tests.servers.certificates import Certificate
 from tests.servers.pgbouncer import PgBouncer
 from tests.servers.postgres import Postgres
 from tests.servers.process import BUSY
@@ -260,3 +261,24 @@ async def test_connections_that_break_disturb_no_other(postgres: Postgres, table
                 await asyncio.sleep(0.002)
 
         await asyncio.gather(kill(), *[read_on() for _ in range(8)])
+
+
+# -- TLS -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def encrypted() -> Iterator[Postgres]:
+    with Postgres(tls=Certificate.new()) as server:
+        yield server
+
+
+def test_records_of_any_size_come_back_encrypted(
+    make: Make, encrypted: Postgres, table: str
+) -> None:
+    """The socket has nothing to read any more while TLS still holds a part of the answer."""
+    store = make(f"{encrypted.url()}?sslmode=require", timeout=2.0)
+    for size in (*range(1_000, 40_000, 1_300), 100_000, 1_000_000, 5_000_000):
+        record = record_of(size, fields={b"data": bytes(size)})
+        assert store.create(record)
+        assert store.read(record.id) == record
+    assert run(store, "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()") == [(True,)]

@@ -18,7 +18,7 @@ from sojourn.providers.sql.link import AsyncLink, Link
 from sojourn.providers.sql.rows import Page, complete, owner_of, readable
 from sojourn.providers.sql.statements import Statements, ddl
 from sojourn.providers.sql.writes import creating, is_touch, moving, swapping, unknown
-from sojourn.record import Changes, Outcome, Record
+from sojourn.record import Changes, Outcome, Record, is_live
 
 
 class SQLProvider(CompareAndSwapProvider):
@@ -85,17 +85,19 @@ class SQLProvider(CompareAndSwapProvider):
         """See `Provider.find`.  The records lack their fields."""
         # All sessions of a user in one answer, which is a snapshot of one moment.
         if user is not None:
-            rows = self._executor.ask(self._sql.owned, (owner_of(user), now)).rows
+            rows = self._executor.ask(self._sql.owned, (owner_of(user),)).rows
             for record in readable(rows):
-                yield record
+                if is_live(record, now):
+                    yield record
             return
         # A list of all sessions takes several answers; `complete` keeps it free of gaps.
         page: Page | None = Page()
         while page is not None:
-            rows = self._executor.ask(self._sql.listed, (page.start, now, page.limit)).rows
+            rows = self._executor.ask(self._sql.listed, (page.start, page.limit)).rows
             whole, page = complete(rows, page)
             for record in readable(whole):
-                yield record
+                if is_live(record, now):
+                    yield record
 
     def scan(self) -> Iterator[Record]:
         """Yield every session, including expired ones, without its fields.
@@ -231,17 +233,19 @@ class AsyncSQLProvider(AsyncCompareAndSwapProvider):
         """See `Provider.find`.  The records lack their fields."""
         # All sessions of a user in one answer, which is a snapshot of one moment.
         if user is not None:
-            rows = (await self._executor.ask(self._sql.owned, (owner_of(user), now))).rows
+            rows = (await self._executor.ask(self._sql.owned, (owner_of(user),))).rows
             for record in readable(rows):
-                yield record
+                if is_live(record, now):
+                    yield record
             return
         # A list of all sessions takes several answers; `complete` keeps it free of gaps.
         page: Page | None = Page()
         while page is not None:
-            rows = (await self._executor.ask(self._sql.listed, (page.start, now, page.limit))).rows
+            rows = (await self._executor.ask(self._sql.listed, (page.start, page.limit))).rows
             whole, page = complete(rows, page)
             for record in readable(whole):
-                yield record
+                if is_live(record, now):
+                    yield record
 
     def scan(self) -> AsyncIterator[Record]:
         """Yield every session, including expired ones, without its fields.

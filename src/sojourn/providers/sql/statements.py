@@ -58,9 +58,9 @@ class Statements(NamedTuple):
     """Delete a row and return it.  Some databases cannot: see `Layout.returns_deleted_rows`."""
     move: str
     owned: str
-    """Select a user's live sessions."""
+    """Select a user's sessions, including expired ones."""
     listed: str
-    """Select live sessions in the order of their ids, from a given id on."""
+    """Select rows in the order of their ids, from a given id on, including expired ones."""
     live: str
     """Count the live sessions."""
     gc: str
@@ -95,10 +95,14 @@ WHERE id = ? AND {LIVE} AND lifetime $same ?"""
 REMOVE = "DELETE FROM $table WHERE id = ? AND version = ?"
 DISCARD = "DELETE FROM $table WHERE id = ?"
 TAKE = f"DELETE FROM $table WHERE id = ? RETURNING {LISTED}"
-OWNED = f"SELECT {LISTED} FROM $table WHERE owner = ? AND {LIVE}"
+# Lists return expired rows and tombstones too.  With a condition on the expiry, a page would have to
+# pass over any number of rows that do not meet it.  And PostgreSQL plans a statement that is
+# prepared for unknown parameters as if few rows met it: it would use the index on the expiry and
+# read the entries of all live rows for each list of a user, and for each page.
+OWNED = f"SELECT {LISTED} FROM $table WHERE owner = ?"
 # An id is hexadecimal, so every id is below 'g'.  In SQLite a blob is greater than any text, so the
 # bound also keeps rows with a blob as their id out of the list.
-ALL = f"SELECT {LISTED} FROM $table WHERE id >= ? AND id < 'g' AND {LIVE} ORDER BY id LIMIT ?"
+ALL = f"SELECT {LISTED} FROM $table WHERE id >= ? AND id < 'g' ORDER BY id LIMIT ?"
 COUNT = f"SELECT count(*) FROM $table WHERE {LIVE}"
 
 

@@ -252,7 +252,8 @@ def test_processes_share_a_file(file: Path) -> None:
     [
         ("gc", (1.0, 10), "_expires"),
         ("live", (1.0,), "COVERING INDEX sojourn_sessions_expires"),
-        ("owned", (b"ada", 1.0), "_owner"),
+        ("owned", (b"ada",), "_owner"),
+        ("listed", ("ab", 10), "autoindex"),
         ("read", (ID,), "autoindex"),
         ("touch", (1.0, 1.0, ID, 1.0, None), "autoindex"),
     ],

@@ -347,17 +347,32 @@ def test_a_visit_enters_a_session_that_lasts_no_longer_by_it(server: Redis, lost
 def test_where_nobody_sweeps_new_sessions_forget_old_entries(
     store: RedisProvider, server: Redis, names: Names
 ) -> None:
-    """Redis drops the hashes by itself; each beginning forgets two entries of its tag."""
+    """Redis drops the hashes by itself; one beginning in 16 forgets 32 entries of its tag."""
     for number in range(20):
         old = NOW - 3 * HOUR + number
         store.create(record_of(number, now=old, tag="ab", user=USERS[number % 4]))
     lives = record_of("lives", now=NOW - 600, tag="ab", user="ada")
     store.create(lives)
-    for number in range(20, 31):
+    for number in range(20, 100):
         store.create(record_of(number, now=NOW, tag="ab"))
-    assert server.cli("ZCARD", names.live("ab")) == 12
+    assert server.cli("ZCARD", names.live("ab")) == 81
     assert server.cli("ZCARD", names.users("ab")) == 1
     assert of(store.find("ada", NOW), None) == [lives.id]
+
+
+def test_where_nobody_sweeps_the_index_does_not_grow(
+    store: RedisProvider, server: Redis, names: Names
+) -> None:
+    """Whatever the number of the sessions, only the late ones have entries."""
+    sizes = list[int]()
+    for number in range(1000):
+        begun = NOW + number * 60  # a session has an entry for two hours at least: 120 of them
+        store.create(record_of(number, now=begun, tag="ab", user=USERS[number % 4]))
+        if number % 20 == 0:
+            sizes.append(server.cli("ZCARD", names.live("ab")))
+            assert server.cli("ZCARD", names.users("ab")) <= sizes[-1]
+    assert max(sizes) < 120 + 8 * 32
+    assert sum(sizes[20:]) / len(sizes[20:]) < 120 + 2 * 32
 
 
 def test_where_nobody_sweeps_tombstones_are_forgotten_too(

@@ -43,7 +43,7 @@ COMMIT ?= HEAD
 NEWER := --deselect tests/neighbours/test_moves_async.py::test_users_of_aiohttp_session_stay_signed_in
 
 # The tests in which other packages take part, without a browser.
-BESIDE := tests/contract tests/web tests/neighbours $(addprefix tests/frameworks/test_,\
+BESIDE := tests/contract tests/redis/test_handshake.py tests/web tests/neighbours $(addprefix tests/frameworks/test_,\
 	in_process.py opened.py django_commands.py)
 
 .PHONY: help setup demo check quick test minima search lint types imports architecture format bench against clean

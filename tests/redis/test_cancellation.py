@@ -51,7 +51,7 @@ class Visitors:
     async def victim(self, number: int) -> None:
         """A request that is cancelled, at whatever it is doing then."""
         task = asyncio.create_task(self.request(number))
-        for _ in range(self.dice.randrange(12)):
+        for _ in range(self.dice.randrange(8)):
             await asyncio.sleep(0)
         self.cut += task.cancel()
         await asyncio.wait([task], timeout=PATIENCE)

@@ -8,20 +8,19 @@ from __future__ import annotations
 from sojourn.errors import ConfigError
 
 try:
-    import hiredis  # noqa: F401
+    import hiredis
     import redis.asyncio
 except ImportError as missing:
     raise ConfigError(
         f"the package {missing.name} is not installed: pip install 'sojourn[redis]'"
     ) from None
 
-if (
-    int(redis.__version__.partition(".")[0]) < 8
-):  # these modules use internals of redis-py that differ between its major releases
-    raise ConfigError(
-        f"the package redis {redis.__version__} is too old: pip install 'redis[hiredis]>=8'"
-    )
+from sojourn.providers.redis import releases
 
-from sojourn.providers.redis.provider import AsyncRedisProvider, RedisProvider
+releases.check("redis", redis.__version__)
+releases.check("hiredis", hiredis.__version__)
+
+# After the checks, since with another release the import might fail.
+from sojourn.providers.redis.provider import AsyncRedisProvider, RedisProvider  # noqa: E402
 
 __all__ = ["AsyncRedisProvider", "RedisProvider"]

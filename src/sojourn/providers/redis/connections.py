@@ -8,35 +8,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import redis
 import redis.asyncio
 from redis.exceptions import InvalidResponse, RedisError
 
 from sojourn.providers.redis.address import Address
-from sojourn.providers.redis.parsers import AsyncParser, Parser
+from sojourn.providers.redis.async_line import AsyncLine
+from sojourn.providers.redis.handshake import AsyncParser, Parser
+from sojourn.providers.redis.line import Line
 
 Kind = Callable[..., Any]
 """A connection class of redis-py."""
-
-
-class Line(NamedTuple):
-    """A connection of redis-py, and the parser that reads its replies."""
-
-    connection: redis.Connection
-    parser: Parser
-
-    def close(self) -> None:
-        """Close the connection."""
-        self.connection.disconnect()  # type: ignore[no-untyped-call]
-
-
-class AsyncLine(NamedTuple):
-    """A connection of `redis.asyncio`, and the parser that reads its replies."""
-
-    connection: redis.asyncio.Connection
-    parser: AsyncParser
 
 
 def opener(kind: Kind, settings: Mapping[str, Any]) -> Callable[..., Line]:
@@ -51,16 +35,15 @@ def opener(kind: Kind, settings: Mapping[str, Any]) -> Callable[..., Line]:
     """
 
     def connect(*place: Any) -> Line:
-        # A connection keeps its parser in a private attribute.  The parser is made here instead, so
-        # that the caller can read replies from it without that attribute.
+        # A connection keeps its parser in a private attribute, so the parser is made here instead.
         parser = Parser()
         connection = kind(**_at(settings, place), parser_class=_giving(parser))
         try:
             connection.connect()
+            return parser.line(connection)
         except Exception as error:  # noqa: BLE001 - redis-py raises many kinds of errors here
             connection.disconnect()
             raise _of_opening(error) from None
-        return Line(connection, parser)
 
     return connect
 
@@ -97,6 +80,7 @@ def async_opener(kind: Kind, settings: Mapping[str, Any]) -> Callable[..., Await
         connection = kind(**_at(settings, place), parser_class=_giving(parser))
         try:
             await connection.connect()
+            return parser.line(connection)
         except Exception as error:  # noqa: BLE001 - redis-py raises many kinds of errors here
             # Without `nowait`, closing would wait for a server that may not answer.
             await connection.disconnect(nowait=True)
@@ -106,7 +90,6 @@ def async_opener(kind: Kind, settings: Mapping[str, Any]) -> Callable[..., Await
         except asyncio.CancelledError:
             await connection.disconnect(nowait=True)
             raise
-        return AsyncLine(connection, parser)
 
     return connect
 

@@ -112,7 +112,16 @@ class Executor:
         id: the session whose hash is read.  If its key is of another type, CorruptRecord is raised;
             without an id it is StoreUnavailable, as for every other error of Redis.
         """
-        return self._retried(self._call, command, id)
+        # Not by `_retried`, since this is the way of each request.
+        try:
+            return self.transport.call(command)
+        except Silent as silent:
+            raise _unanswered(silent) from None
+        except Lost:
+            pass
+        except ResponseError as error:
+            raise faults.refused(error, id) from None
+        return self._finally(self._call, command, id)
 
     def ask_at(self, server: Transport, command: Command) -> Any:
         """Return the reply of one server to a command that may be executed twice."""
@@ -158,13 +167,17 @@ class Executor:
         Raises Lost if the script may or may not have been executed, OutcomeUnknown if too few
         replicas confirmed it, and StoreUnavailable if it was not executed.
         """
-        send = self._call if self._waiting is None or not ends else self._call_and_wait
+        waits = ends and self._waiting is not None
         try:
-            return send(verb.short)
+            if waits:
+                return self._call_and_wait(verb.short)
+            return self.transport.call(verb.short)
         # Redis forgets scripts when it restarts, and a new master may not have them.
         except NoScriptError:
             pass
-        return send(verb.whole)
+        except ResponseError as error:
+            raise faults.refused(error) from None
+        return (self._call_and_wait if waits else self._call)(verb.whole)
 
     def settled(self, outcome: Outcome | None, lost: Lost, *, ends: bool) -> Outcome:
         """Return the outcome of a script whose reply was lost; raise `lost` if it is unknown.
@@ -189,10 +202,14 @@ class Executor:
             raise _unanswered(silent) from None
         except Lost:
             pass
+        return self._finally(do, *args)
+
+    def _finally(self, do: Callable[..., Any], *args: Any) -> Any:
+        """Call `do`, for the last time; raise StoreUnavailable if the connection breaks."""
         try:
             return do(*args)
-        except Lost as again:
-            raise _unanswered(again) from None
+        except Lost as lost:
+            raise _unanswered(lost) from None
 
     def _call(
         self, command: Command, id: str | None = None, transport: Transport | None = None
@@ -233,7 +250,16 @@ class AsyncExecutor:
         id: the session whose hash is read.  If its key is of another type, CorruptRecord is raised;
             without an id it is StoreUnavailable, as for every other error of Redis.
         """
-        return await self._retried(self._call, command, id)
+        # Not by `_retried`, since this is the way of each request.
+        try:
+            return await self.transport.call(command)
+        except Silent as silent:
+            raise _unanswered(silent) from None
+        except Lost:
+            pass
+        except ResponseError as error:
+            raise faults.refused(error, id) from None
+        return await self._finally(self._call, command, id)
 
     async def ask_at(self, server: AsyncTransport, command: Command) -> Any:
         """Return the reply of one server to a command that may be executed twice."""
@@ -281,13 +307,17 @@ class AsyncExecutor:
         Raises Lost if the script may or may not have been executed, OutcomeUnknown if too few
         replicas confirmed it, and StoreUnavailable if it was not executed.
         """
-        send = self._call if self._waiting is None or not ends else self._call_and_wait
+        waits = ends and self._waiting is not None
         try:
-            return await send(verb.short)
+            if waits:
+                return await self._call_and_wait(verb.short)
+            return await self.transport.call(verb.short)
         # Redis forgets scripts when it restarts, and a new master may not have them.
         except NoScriptError:
             pass
-        return await send(verb.whole)
+        except ResponseError as error:
+            raise faults.refused(error) from None
+        return await (self._call_and_wait if waits else self._call)(verb.whole)
 
     def settled(self, outcome: Outcome | None, lost: Lost, *, ends: bool) -> Outcome:
         """Return the outcome of a script whose reply was lost; raise `lost` if it is unknown.
@@ -312,10 +342,14 @@ class AsyncExecutor:
             raise _unanswered(silent) from None
         except Lost:
             pass
+        return await self._finally(do, *args)
+
+    async def _finally(self, do: Callable[..., Any], *args: Any) -> Any:
+        """Call `do`, for the last time; raise StoreUnavailable if the connection breaks."""
         try:
             return await do(*args)
-        except Lost as again:
-            raise _unanswered(again) from None
+        except Lost as lost:
+            raise _unanswered(lost) from None
 
     async def _call(
         self, command: Command, id: str | None = None, transport: AsyncTransport | None = None

@@ -15,7 +15,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
-from redis.exceptions import NoScriptError, ResponseError
+from redis.exceptions import NoScriptError, RedisError, ResponseError
+
+from sojourn.providers.redis import faults
 
 Words = tuple[Any, ...]
 Read = Callable[[Any], Any]
@@ -42,11 +44,30 @@ class Command(NamedTuple):
         return str(self.words[0])
 
 
-def refusal(command: Command, error: ResponseError) -> ResponseError:
-    """Return the error that Redis sent in reply to a command; raise Odd if Redis never does so."""
+def interpreted(command: Command, reply: Any) -> Any:
+    """Return a reply as its command reads it, or the ResponseError that Redis sent in its place.
+
+    Raises Nonsense if Redis never sends such a reply to the command, and StoreUnavailable if the
+    server replies that it is still loading its data.
+    """
+    if isinstance(reply, RedisError):
+        return _refusal(command, reply)
+    try:
+        return command.read(reply)
+    except Exception:  # noqa: BLE001, S110 - a strange reply may raise anything
+        pass
+    # Raised outside of the `except` block, so that the error has no context: the message of the
+    # original one may quote data of a session.
+    raise faults.nonsense(command.name)
+
+
+def _refusal(command: Command, error: RedisError) -> ResponseError:
+    # In redis-py some errors that a server sends are not ResponseErrors, but ConnectionErrors.
+    if not isinstance(error, ResponseError):
+        raise faults.refused(error)
     # Only a digest can be unknown.
     if isinstance(error, NoScriptError) and command.words[0] != "EVALSHA":
-        raise Odd
+        raise faults.nonsense(command.name)
     return error
 
 

@@ -1,9 +1,9 @@
 """The transport to one server for threads.
 
 The client of redis-py wraps each command in options, retries, callbacks and measurements, which
-take more time than the server itself.  So this module uses the layer below it, the `Connection` of
-redis-py, which connects in every way that redis-py supports (TLS, unix sockets, ACLs, sentinels),
-sends packed commands and parses replies.  For the same reason Sojourn has its own pool.
+take more time than the server itself.  So redis-py only connects, in every way that it supports
+(TLS, unix sockets, ACLs, sentinels), and a `Line` sends the commands and receives the replies.  For
+the same reason Sojourn has its own pool.
 """
 
 from __future__ import annotations
@@ -12,15 +12,13 @@ from collections.abc import Callable, Iterator, Sequence
 from time import monotonic
 from typing import Any, Self
 
-from hiredis import pack_command
-from redis.exceptions import InvalidResponse, RedisError, ResponseError
+from redis.exceptions import RedisError, ResponseError
 
 from sojourn.providers.pool import Pool
 from sojourn.providers.redis import faults
-from sojourn.providers.redis.connections import Line
 from sojourn.providers.redis.faults import Lost, Silent
-from sojourn.providers.redis.parsers import Parser
-from sojourn.providers.redis.replies import Command, refusal
+from sojourn.providers.redis.line import Line
+from sojourn.providers.redis.replies import Command
 
 
 class Server:
@@ -39,7 +37,7 @@ class Server:
         self._pool = Pool(
             connect=self._opened,
             close=Line.close,
-            is_stale=_is_stale,
+            is_stale=Line.is_stale,
             size=size,
             timeout=timeout,
             longest_idle=longest_idle,
@@ -53,9 +51,7 @@ class Server:
         """
         line = self._pool.take()
         try:
-            self._send(line, pack_command(command.words))
-            reply = _reply(line.parser, command)
-            _end(line.parser, command)
+            reply = line.ask(command)
         except (RedisError, OSError, Lost) as error:
             raise self._lost(line, error) from None
         except BaseException:
@@ -77,9 +73,7 @@ class Server:
         """
         line = self._pool.take()
         try:
-            self._send(line, b"".join([pack_command(command.words) for command in commands]))
-            replies = [_reply(line.parser, command) for command in commands]
-            _end(line.parser, commands[-1])
+            replies = line.ask_all(commands)
         except (RedisError, OSError, Lost) as error:
             raise self._lost(line, error) from None
         except BaseException:
@@ -100,10 +94,6 @@ class Server:
     def close(self) -> None:
         """Close the connections that are not in use."""
         self._pool.close()
-
-    def _send(self, line: Line, packed: bytes) -> None:
-        line.parser.begin(self._timeout)
-        line.connection.send_packed_command([packed], check_health=False)  # type: ignore[no-untyped-call]
 
     def _give(self, line: Line, replies: Sequence[Any]) -> None:
         """Put a connection back into the pool, or close it if its server has become a replica."""
@@ -129,40 +119,3 @@ class Server:
             return self._connect()
         except (RedisError, OSError) as error:
             raise faults.unreachable(error) from None
-
-
-def _reply(parser: Parser, command: Command) -> Any:
-    """Return the interpreted reply to a command, or the error that Redis sent as its reply.
-
-    Raises Nonsense if it cannot be a reply to the command.
-    """
-    try:
-        reply = parser.read_response(disable_decoding=True)
-        return refusal(command, reply) if isinstance(reply, ResponseError) else command.read(reply)
-    except InvalidResponse:
-        pass
-    except (RedisError, OSError):
-        raise
-    except Exception:  # noqa: BLE001, S110 - a strange reply makes parsers raise anything
-        pass
-    # Raised outside of the `except` block, so that the error has no context: the message of the
-    # original one may quote data of a session.
-    raise faults.nonsense(command.name)
-
-
-def _end(parser: Parser, last: Command) -> None:
-    """End an exchange; raise Nonsense if there are more replies than there were commands.
-
-    A surplus reply would be taken for the reply to the next command, which may be for another
-    session.
-    """
-    if parser.end():
-        raise faults.nonsense(last.name)
-
-
-def _is_stale(line: Line) -> bool:
-    """Whether an idle connection is closed or has unread data, such as the end of the stream."""
-    try:
-        return line.parser.is_stale()
-    except (RedisError, OSError, ValueError):
-        return True

@@ -64,7 +64,9 @@ class Loops:
         self._mine = PerProcess(_Transports)
 
     def call(self, command: Command) -> Coroutine[Any, Any, Any]:
-        return self._here().call(command)
+        # As `_here`, without the call, since this runs for each request.
+        loop, mine = running_loop(), self._mine()
+        return (mine.by_loop.get(loop) or self._new(loop, mine)).call(command)
 
     def calls(self, commands: Sequence[Command]) -> Coroutine[Any, Any, list[Any]]:
         return self._here().calls(commands)

@@ -60,13 +60,13 @@ class Names:
         self._layout = Layout(prefix)
 
     def hash(self, id: str) -> str:
-        return self._layout.of(id).stem + id
+        return self._layout.keys[id[:2]].stem + id
 
     def live(self, id: str) -> str:
-        return self._layout.of(id).live
+        return self._layout.keys[id[:2]].live
 
     def users(self, id: str) -> str:
-        return self._layout.of(id).users
+        return self._layout.keys[id[:2]].users
 
     def retired(self, id: str) -> str:
-        return self._layout.of(id).retired
+        return self._layout.keys[id[:2]].retired

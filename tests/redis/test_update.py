@@ -204,7 +204,10 @@ def test_a_move_and_a_new_session_forget_what_ended_at_the_same_time(
     edge = NOW - FORGOTTEN_AFTER
     for key in (names.live("ab"), names.retired("ab")):
         redis_server.cli("ZADD", key, edge, "old", nextafter(edge, inf), "younger")
-    assert store.create(record_of("two", tag="ab", now=NOW))
+    sixteenth = (
+        id_of("two", "ab")[:-1] + "0"
+    )  # of the new sessions, one in 16 looks for old entries
+    assert store.create(record_of("two", now=NOW, id=sixteenth))
     move = Move(id_of("next", "ab"), None, None, None, NOW + 1)
     assert store.update(record, Changes(NOW, move=move)) is Outcome.APPLIED
     for key in (names.live("ab"), names.retired("ab")):

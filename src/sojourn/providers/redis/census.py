@@ -13,7 +13,6 @@ from sojourn.errors import StoreError
 from sojourn.providers.redis import replies, scripts
 from sojourn.providers.redis.layout import FRAME, TAGS, Layout, user_range
 from sojourn.providers.redis.replies import Command
-from sojourn.providers.redis.verbs import Verb
 
 LIVE, USERS = 1, 2
 """The numbers of the two kinds of sorted sets that are repaired, `live` and `users`.
@@ -39,7 +38,7 @@ def count(layout: Layout, now: float) -> list[Command]:
     """Return the commands that count the live sessions, one for each tag."""
     # "(" excludes the score itself: a session has expired once `expires <= now`.
     after = f"({now!r}"
-    return [_between(layout.of(tag).live, tag, after, "+inf") for tag in TAGS]
+    return [_between(layout.keys[tag].live, tag, after, "+inf") for tag in TAGS]
 
 
 def due(layout: Layout, now: float) -> list[Command]:
@@ -48,7 +47,7 @@ def due(layout: Layout, now: float) -> list[Command]:
     return [
         _between(key, tag, "-inf", until)
         for tag in TAGS
-        for key in (layout.of(tag).live, layout.of(tag).retired)
+        for key in (layout.keys[tag].live, layout.keys[tag].retired)
     ]
 
 
@@ -56,29 +55,30 @@ def _between(key: str, tag: str, first: str, last: str) -> Command:
     return Command(("ZCOUNT", key, first, last), tag, replies.number)
 
 
-def sweep(layout: Layout, tag: str, now: float, limit: int) -> Verb:
+def sweep(layout: Layout, tag: str, now: float, limit: int) -> Command:
     """Return the script that deletes at most `limit` expired records; its reply is their number."""
-    keys = layout.of(tag)
+    keys = layout.keys[tag]
     rest = (3, keys.live, keys.users, keys.retired, repr(now), limit, keys.stem)
-    return Verb(scripts.SWEEP, tag, rest, replies.number_to(limit))
+    return scripts.command(scripts.SWEEP, tag, rest, replies.number_to(limit))
 
 
 def of_user(layout: Layout, user: str) -> list[Command]:
     """Return the commands that read a user's entries in `users`, one for each tag."""
     limits = user_range(user)
     return [
-        Command(("ZRANGEBYLEX", layout.of(tag).users, *limits), tag, replies.texts) for tag in TAGS
+        Command(("ZRANGEBYLEX", layout.keys[tag].users, *limits), tag, replies.texts)
+        for tag in TAGS
     ]
 
 
 def of_tag(layout: Layout, tag: str) -> Command:
     """Return the command that reads all entries of `live` of a tag, as a snapshot."""
-    return Command(("ZRANGE", layout.of(tag).live, 0, -1), tag, replies.texts)
+    return Command(("ZRANGE", layout.keys[tag].live, 0, -1), tag, replies.texts)
 
 
 def head_of(layout: Layout, id: str) -> Command:
     """Return the command that reads the frame of a record, and none of its fields."""
-    return Command(("HGET", layout.of(id).stem + id, FRAME), id[:2], replies.text_or_none)
+    return Command(("HGET", layout.keys[id[:2]].stem + id, FRAME), id[:2], replies.text_or_none)
 
 
 class Progress:
@@ -145,7 +145,7 @@ def sizes(layout: Layout) -> list[Command]:
 
 def _keys(layout: Layout) -> Iterator[tuple[str, str]]:
     for tag, which in sets():
-        keys = layout.of(tag)
+        keys = layout.keys[tag]
         yield (keys.live if which == LIVE else keys.users), tag
 
 
@@ -189,18 +189,18 @@ class Scan:
         return [id for key in keys if (id := self._layout.id_of(key)) is not None]
 
 
-def enter(layout: Layout, id: str) -> Verb:
+def enter(layout: Layout, id: str) -> Command:
     """Return the script that adds the entries of a hash to the sorted sets.
 
     Its reply is the number of entries that were missing.  It is 0 if the hash is absent or is not a
     record.
     """
-    keys = layout.of(id)
+    keys = layout.keys[id[:2]]
     words = (4, keys.stem + id, keys.live, keys.users, keys.retired, id)
-    return Verb(scripts.ENTER, id[:2], words, replies.number_to(ENTRIES))
+    return scripts.command(scripts.ENTER, id[:2], words, replies.number_to(ENTRIES))
 
 
-def verify(layout: Layout, tag: str, which: int, rank: int) -> Verb:
+def verify(layout: Layout, tag: str, which: int, rank: int) -> Command:
     """Return the script that removes wrong entries from a set; its reply is their number.
 
     It examines EXAMINED entries from `rank` on, and removes those without a hash and those that
@@ -208,6 +208,6 @@ def verify(layout: Layout, tag: str, which: int, rank: int) -> Verb:
 
     which: LIVE or USERS.
     """
-    keys = layout.of(tag)
+    keys = layout.keys[tag]
     rest = (2, keys.live, keys.users, which, rank, EXAMINED, keys.stem)
-    return Verb(scripts.VERIFY, tag, rest, replies.number_to(EXAMINED))
+    return scripts.command(scripts.VERIFY, tag, rest, replies.number_to(EXAMINED))

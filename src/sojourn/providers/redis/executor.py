@@ -17,7 +17,7 @@ from sojourn.errors import OutcomeUnknown, StoreUnavailable
 from sojourn.providers.redis import faults
 from sojourn.providers.redis.faults import Lost, Silent
 from sojourn.providers.redis.replies import Command, number
-from sojourn.providers.redis.verbs import Verb
+from sojourn.providers.redis.scripts import with_source
 from sojourn.record import Outcome
 
 
@@ -143,23 +143,23 @@ class Executor:
         replies: list[Any] = self._retried(self.transport.calls, commands)
         return [_sound(reply) for reply in replies]
 
-    def repeat(self, verb: Verb) -> Any:
+    def repeat(self, script: Command) -> Any:
         """Return the reply of a script that may be executed twice."""
-        return self._retried(self.run, verb)
+        return self._retried(self.run, script)
 
-    def repeat_all(self, verbs: Sequence[Verb]) -> list[Any]:
+    def repeat_all(self, scripts: Sequence[Command]) -> list[Any]:
         """Return the replies of scripts that may be executed twice, and are sent together.
 
         A reply is None if a key is of another type.  Any other error is raised.
         """
-        replies: list[Any] = self._retried(self.transport.calls, [verb.short for verb in verbs])
-        for at, verb in enumerate(verbs):
+        replies: list[Any] = self._retried(self.transport.calls, scripts)
+        for at, script in enumerate(scripts):
             # A script that Redis has not cached is sent again by itself, with its source.
             if isinstance(replies[at], NoScriptError):
-                [replies[at]] = self._retried(self.transport.calls, [verb.whole])
+                [replies[at]] = self._retried(self.transport.calls, [with_source(script)])
         return [_sound(reply) for reply in replies]
 
-    def run(self, verb: Verb, *, ends: bool = False) -> Any:
+    def run(self, script: Command, *, ends: bool = False) -> Any:
         """Return the reply of a script.
 
         ends: the script may end a session, so replicas must confirm it if the settings demand that.
@@ -170,14 +170,14 @@ class Executor:
         waits = ends and self._waiting is not None
         try:
             if waits:
-                return self._call_and_wait(verb.short)
-            return self.transport.call(verb.short)
+                return self._call_and_wait(script)
+            return self.transport.call(script)
         # Redis forgets scripts when it restarts, and a new master may not have them.
         except NoScriptError:
             pass
         except ResponseError as error:
             raise faults.refused(error) from None
-        return (self._call_and_wait if waits else self._call)(verb.whole)
+        return (self._call_and_wait if waits else self._call)(with_source(script))
 
     def settled(self, outcome: Outcome | None, lost: Lost, *, ends: bool) -> Outcome:
         """Return the outcome of a script whose reply was lost; raise `lost` if it is unknown.
@@ -281,25 +281,23 @@ class AsyncExecutor:
         replies: list[Any] = await self._retried(self.transport.calls, commands)
         return [_sound(reply) for reply in replies]
 
-    async def repeat(self, verb: Verb) -> Any:
+    async def repeat(self, script: Command) -> Any:
         """Return the reply of a script that may be executed twice."""
-        return await self._retried(self.run, verb)
+        return await self._retried(self.run, script)
 
-    async def repeat_all(self, verbs: Sequence[Verb]) -> list[Any]:
+    async def repeat_all(self, scripts: Sequence[Command]) -> list[Any]:
         """Return the replies of scripts that may be executed twice, and are sent together.
 
         A reply is None if a key is of another type.  Any other error is raised.
         """
-        replies: list[Any] = await self._retried(
-            self.transport.calls, [verb.short for verb in verbs]
-        )
-        for at, verb in enumerate(verbs):
+        replies: list[Any] = await self._retried(self.transport.calls, scripts)
+        for at, script in enumerate(scripts):
             # A script that Redis has not cached is sent again by itself, with its source.
             if isinstance(replies[at], NoScriptError):
-                [replies[at]] = await self._retried(self.transport.calls, [verb.whole])
+                [replies[at]] = await self._retried(self.transport.calls, [with_source(script)])
         return [_sound(reply) for reply in replies]
 
-    async def run(self, verb: Verb, *, ends: bool = False) -> Any:
+    async def run(self, script: Command, *, ends: bool = False) -> Any:
         """Return the reply of a script.
 
         ends: the script may end a session, so replicas must confirm it if the settings demand that.
@@ -310,14 +308,14 @@ class AsyncExecutor:
         waits = ends and self._waiting is not None
         try:
             if waits:
-                return await self._call_and_wait(verb.short)
-            return await self.transport.call(verb.short)
+                return await self._call_and_wait(script)
+            return await self.transport.call(script)
         # Redis forgets scripts when it restarts, and a new master may not have them.
         except NoScriptError:
             pass
         except ResponseError as error:
             raise faults.refused(error) from None
-        return await (self._call_and_wait if waits else self._call)(verb.whole)
+        return await (self._call_and_wait if waits else self._call)(with_source(script))
 
     def settled(self, outcome: Outcome | None, lost: Lost, *, ends: bool) -> Outcome:
         """Return the outcome of a script whose reply was lost; raise `lost` if it is unknown.

@@ -88,15 +88,11 @@ class Layout:
             raise ConfigError(
                 f"prefix: {prefix!r:.60} must be 1 to 100 letters, digits or any of _ . : -"
             )
-        # Computed once, because each operation needs them.
-        self._keys = {tag: _keys(f"{prefix}:{{{tag}}}:") for tag in TAGS}
+        self.keys = {tag: _keys(f"{prefix}:{{{tag}}}:") for tag in TAGS}
+        """The names of the keys for each tag, computed once, because each operation needs them."""
         self.pattern = f"{prefix}:{{??}}:*"
         """The pattern with which SCAN finds all keys of the prefix; no character that a prefix may
         contain has a special meaning in it."""
-
-    def of(self, id: str) -> Keys:
-        """Return the names of the keys for an id, or for a tag."""
-        return self._keys[id[:2]]
 
     def id_of(self, key: bytes) -> str | None:
         """Return the id of the session that is stored under a key; None for any other key."""

@@ -7,7 +7,7 @@ returns and hand it the replies.
 from __future__ import annotations
 
 import struct
-from typing import Any, NamedTuple
+from typing import Any
 
 from sojourn.errors import CorruptRecord, StoreError
 from sojourn.providers.redis import replies, scripts
@@ -25,8 +25,7 @@ from sojourn.providers.redis.layout import (
     unframed,
     user_entry,
 )
-from sojourn.providers.redis.replies import Command, Odd, Read, Words
-from sojourn.providers.redis.scripts import Script
+from sojourn.providers.redis.replies import Command, Odd, Words
 from sojourn.record import Changes, Move, Outcome, Record
 
 STAYS = 2
@@ -39,69 +38,45 @@ _OUTCOMES = {0: Outcome.GONE, 1: Outcome.APPLIED, 2: Outcome.EMPTIED}
 _UNREADABLE, _TAKEN = -1, -2
 
 
-class Verb(NamedTuple):
-    """A Lua script with its keys and arguments."""
-
-    script: Script
-    tag: str
-    rest: Words
-    """The number of keys, the keys and the arguments."""
-    read: Read
-    """The function that interprets the reply."""
-
-    @property
-    def short(self) -> Command:
-        """The command with the digest of the script; the reply is NOSCRIPT if it is not cached."""
-        return Command(("EVALSHA", self.script.digest, *self.rest), self.tag, self.read)
-
-    @property
-    def whole(self) -> Command:
-        """The command with the source of the script, which Redis then caches."""
-        return Command(("EVAL", self.script.source, *self.rest), self.tag, self.read)
-
-
 def read(layout: Layout, id: str) -> Command:
     """Return the command that reads the hash of a session; its reply is empty if it is absent."""
-    return Command(("HGETALL", layout.of(id).stem + id), id[:2], replies.fields)
+    tag = id[:2]
+    return Command(("HGETALL", layout.keys[tag].stem + id), tag, replies.fields)
 
 
-def create(layout: Layout, record: Record) -> Verb:
+def create(layout: Layout, record: Record) -> Command:
     """Return the script that stores a new record; its reply is 1, or 0 if the id is in use."""
-    keys = layout.of(record.id)
-    order = keys.live if record.successor is None else keys.retired
-    flat = [word for pair in record.fields.items() for word in pair]
-    return Verb(
-        scripts.CREATE,
-        record.id[:2],
-        (
-            3,
-            keys.stem + record.id,
-            order,
-            keys.users,
-            repr(record.expires),
-            expiry_ms(record.expires),
-            live_entry(record),
-            user_entry(record),
-            # Ids are hashes, so each sixteenth has this digit.
-            repr(record.created - FORGOTTEN_AFTER) if record.id[-1] == "0" else "",
-            FRAME,
-            frame(record),
-            *flat,
-        ),
-        replies.flag,
-    )
+    id, tag = record.id, record.id[:2]
+    keys = layout.keys[tag]
+    words: list[Any] = [
+        "EVALSHA",
+        scripts.CREATE.digest,
+        3,
+        keys.stem + id,
+        keys.live if record.successor is None else keys.retired,
+        keys.users,
+        repr(record.expires),
+        expiry_ms(record.expires),
+        live_entry(record),
+        user_entry(record),
+        # Ids are hashes, so each sixteenth has this digit.
+        repr(record.created - FORGOTTEN_AFTER) if id[-1] == "0" else "",
+        FRAME,
+        frame(record),
+    ]
+    for field in record.fields.items():
+        words += field
+    return Command(tuple(words), tag, replies.flag)
 
 
-def update(layout: Layout, id: str, changes: Changes) -> Verb:
+def update(layout: Layout, id: str, changes: Changes) -> Command:
     """Return the script that applies changes; `outcome` interprets its reply."""
     # The script unpacks these arguments by position: their order is that in `update.lua`.
-    keys = layout.of(id)
-    names = [keys.stem + id, keys.live, keys.users]
-    move = changes.move
-    if move is not None:
-        names += [keys.retired, keys.stem + move.id]
-    equal = [(key, value) for key, value in changes.expect.items() if value is not None]
-    absent = [key for key, value in changes.expect.items() if value is None]
+    tag = id[:2]
+    keys = layout.keys[tag]
+    expect, move = changes.expect, changes.move
+    equal = {key: value for key, value in expect.items() if value is not None}
+    absent = [] if len(equal) == len(expect) else [key for key in expect if key not in equal]
     # Without duplicates: the script subtracts one for each of them to find out how many remain.
     drops = dict.fromkeys(changes.drop)
     head = _HEAD(
@@ -116,16 +91,16 @@ def update(layout: Layout, id: str, changes: Changes) -> Verb:
         len(absent),
         len(drops),
     )
-    rest = (
-        *(key for key, _ in equal),
-        *absent,
-        *(value for _, value in equal),
-        *drops,
-        *(() if move is None else _moved(move)),
-        *(word for pair in changes.put.items() for word in pair),
-    )
-    words = (len(names), *names, head, id, FRAME, *rest)
-    return Verb(scripts.UPDATE, id[:2], words, _updated)
+    names = [keys.stem + id, keys.live, keys.users]
+    if move is not None:
+        names += [keys.retired, keys.stem + move.id]
+    words = ["EVALSHA", scripts.UPDATE.digest, len(names), *names, head, id, FRAME]
+    words += [*equal, *absent, *equal.values(), *drops]
+    if move is not None:
+        words += _moved(move)
+    for field in changes.put.items():
+        words += field
+    return Command(tuple(words), tag, _updated)
 
 
 def _moved(move: Move) -> Words:
@@ -159,14 +134,15 @@ def outcome(id: str, reply: Any) -> Outcome | Record:
     return stored(id, reply)
 
 
-def destroy(layout: Layout, id: str) -> Verb:
+def destroy(layout: Layout, id: str) -> Command:
     """Return the script that deletes a session or a tombstone.
 
     Its reply is the frame, b"" if that was absent or invalid, or None if nothing was stored.
     """
-    keys = layout.of(id)
+    tag = id[:2]
+    keys = layout.keys[tag]
     words = (4, keys.stem + id, keys.live, keys.users, keys.retired, id)
-    return Verb(scripts.DESTROY, id[:2], words, replies.text_or_none)
+    return scripts.command(scripts.DESTROY, tag, words, replies.text_or_none)
 
 
 def readable(id: str, frame: bytes | None) -> Record | None:

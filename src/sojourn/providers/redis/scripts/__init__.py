@@ -1,7 +1,8 @@
 """The Lua scripts, each of which is one operation in one round trip.
 
 Redis executes a script atomically.  It caches the source under its SHA-1 digest, and from then on
-the digest is enough to run the script.
+the digest is enough to run the script: the command of a script contains only that.  If the reply is
+NOSCRIPT, the command is sent again with the source.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from importlib.resources import files
 from typing import NamedTuple
 
 from sojourn.providers.redis.layout import FORGOTTEN_AFTER, LATEST, MARGIN
+from sojourn.providers.redis.replies import Command, Read, Words
 
 _CONSTANTS = f"local MARGIN, FORGOTTEN_AFTER, LATEST = {MARGIN!r}, {FORGOTTEN_AFTER!r}, {LATEST!r}"
 """The first line of every script.  So these numbers are written in one place only."""
@@ -37,3 +39,21 @@ DESTROY = _script("frame", "destroy")
 SWEEP = _script("frame", "sweep")
 VERIFY = _script("frame", "verify")
 ENTER = _script("frame", "enter")
+
+_SOURCES = {
+    script.digest: script.source for script in (CREATE, UPDATE, DESTROY, SWEEP, VERIFY, ENTER)
+}
+
+
+def command(script: Script, tag: str, rest: Words, read: Read) -> Command:
+    """Return the command that runs a script; its reply is NOSCRIPT if Redis has not cached it.
+
+    rest: the number of keys, the keys and the arguments.
+    """
+    return Command(("EVALSHA", script.digest, *rest), tag, read)
+
+
+def with_source(command: Command) -> Command:
+    """Return the command that runs the same script by its source, which Redis then caches."""
+    _, digest, *rest = command.words
+    return command._replace(words=("EVAL", _SOURCES[digest], *rest))

@@ -59,18 +59,12 @@ class ReplyReader:
 
         Raises InvalidResponse if it announces an array of ten million elements or more.
         """
-        before = self._text[-_LONGEST:]
         self._pieces.append(piece)
-        if len(piece) < SMALL:
-            self._text = text = before + piece
-            suspect = _may_announce(text) and _announcement(text) is not None
-        else:
+        # The usual reply arrives in one piece without such a byte, and needs no search.
+        if len(self._pieces) == 1 and not _may_announce(piece):
             self._text = piece
-            suspect = (_may_announce(piece) or _may_announce(before)) and (
-                len(piece) > MIDDLE or _announcement(before + piece) is not None
-            )
-        if suspect:
-            self._go_through()
+        else:
+            self._search(piece)
         self._reader.feed(piece)
 
     def next(self) -> Any:
@@ -100,6 +94,19 @@ class ReplyReader:
             return self.next() is not NOTHING or self._reader.has_data()
         except InvalidResponse:
             return True
+
+    def _search(self, piece: bytes) -> None:
+        before = self._text[-_LONGEST:]
+        if len(piece) < SMALL:
+            self._text = text = before + piece
+            suspect = _may_announce(text) and _announcement(text) is not None
+        else:
+            self._text = piece
+            suspect = (_may_announce(piece) or _may_announce(before)) and (
+                len(piece) > MIDDLE or _announcement(before + piece) is not None
+            )
+        if suspect:
+            self._go_through()
 
     def _go_through(self) -> None:
         """Examine all data item by item, skipping the contents of strings.

@@ -16,8 +16,9 @@ def unread_in(socket: Any) -> Callable[[float], object]:
     Its argument is the time to wait for data, which is always 0.  It raises OSError or ValueError
     if this end has closed the socket.
     """
-    if hasattr(socket, "unread"):  # a substitute of `fallback`
-        return socket.unread  # type: ignore[no-any-return]
+    if hasattr(socket, "unread"):  # the substitute in `fallback`, which has no descriptor
+        unread: Callable[[float], object] = socket.unread
+        return unread
     # A TLS socket may hold decrypted data that the system does not know of.  Others lack the
     # method, and `int()` returns 0.
     decrypted = getattr(socket, "pending", int)

@@ -46,6 +46,11 @@ def id_of(name: object, tag: str | None = None) -> str:
     return digest if tag is None else tag + digest[2:]
 
 
+def forgetful_id(name: object, tag: str) -> str:
+    """One of the ids, one in 16, with which a new session removes old entries."""
+    return id_of(name, tag)[:-1] + "0"
+
+
 def record_of(name: object = "one", *, tag: str | None = None, **more: Any) -> Record:
     """A record that lives for an hour, of which no store knows yet."""
     now = more.pop("now", time.time())

@@ -14,7 +14,7 @@ from sojourn.providers.redis.layout import frame, live_entry, user_entry
 from sojourn.record import Changes, Merged, Move, Outcome, Record, merge
 from sojourn.testing import FakeClock
 from sojourn.testing._subject import bare
-from tests.redis.stores import HOUR, Names, id_of, record_of
+from tests.redis.stores import HOUR, Names, forgetful_id, id_of, record_of
 from tests.servers.redis import Redis
 
 Spoil = Callable[[Redis, str, Record], object]
@@ -247,7 +247,7 @@ def test_a_session_is_begun_although_old_entries_cannot_be_removed(
     """It is stored by then, so its caller must have its token."""
     redis_server.cli("ZADD", names.live("ab"), NOW - 9 * HOUR, live_entry(KEPT))
     redis_server.cli("SET", names.users("ab"), "foreign")
-    record = record_of(tag="ab", now=NOW)
+    record = record_of(now=NOW, id=forgetful_id("one", "ab"))
     assert store.create(record)
     assert bare(store.read(record.id)) == record
     assert redis_server.cli("ZRANGE", names.live("ab"), 0, -1) == [live_entry(record)]

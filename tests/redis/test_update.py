@@ -25,7 +25,7 @@ from sojourn.providers.redis.layout import (
 )
 from sojourn.record import Changes, Merged, Move, Outcome, Record, merge
 from sojourn.testing._subject import bare
-from tests.redis.stores import Names, id_of, record_of
+from tests.redis.stores import Names, forgetful_id, id_of, record_of
 from tests.servers.redis import Redis
 
 NOW = 4_000_000_000.0
@@ -204,10 +204,7 @@ def test_a_move_and_a_new_session_forget_what_ended_at_the_same_time(
     edge = NOW - FORGOTTEN_AFTER
     for key in (names.live("ab"), names.retired("ab")):
         redis_server.cli("ZADD", key, edge, "old", nextafter(edge, inf), "younger")
-    sixteenth = (
-        id_of("two", "ab")[:-1] + "0"
-    )  # of the new sessions, one in 16 looks for old entries
-    assert store.create(record_of("two", now=NOW, id=sixteenth))
+    assert store.create(record_of(now=NOW, id=forgetful_id("two", "ab")))
     move = Move(id_of("next", "ab"), None, None, None, NOW + 1)
     assert store.update(record, Changes(NOW, move=move)) is Outcome.APPLIED
     for key in (names.live("ab"), names.retired("ab")):

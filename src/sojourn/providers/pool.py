@@ -82,8 +82,7 @@ class Pool(Generic[C]):
                 if found is None:
                     return self._one_more()
                 connection, since = found
-            old = self._longest_idle is not None and monotonic() - since >= self._longest_idle
-            if not old and not self._is_stale(connection):
+            if not self._is_old(since) and not self._is_stale(connection):
                 return connection
             # Other connections may be stale too: the loop takes the next one, or opens a new one.
             self.discard(connection)
@@ -134,6 +133,10 @@ class Pool(Generic[C]):
             except ValueError:  # another thread has taken it in the meantime
                 continue
             self.discard(entry[0])
+
+    def _is_old(self, since: float) -> bool:
+        """Whether a connection was idle for too long; since: when it was put back."""
+        return self._longest_idle is not None and monotonic() - since >= self._longest_idle
 
     def _one_more(self) -> C:
         """Open a connection, whose place in the pool is already counted."""

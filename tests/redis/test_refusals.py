@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import math
-import subprocess
-import sys
 import time
-import tomllib
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -19,7 +15,6 @@ import redis.asyncio
 from sojourn import AsyncManager, Manager
 from sojourn.errors import ConfigError, StoreUnavailable
 from sojourn.providers.base import Provider
-from sojourn.providers.redis.releases import RANGES
 from sojourn.record import Changes
 from tests.redis.stores import Make, record_of
 from tests.servers.certificates import Certificate
@@ -242,34 +237,3 @@ def test_no_repr_shows_a_password(manager: Any) -> None:
     made = manager("redis", provider_config=f"redis://u:{SECRET}@127.0.0.1/0")
     shown = f"{made!r} {made.config!r} {made._provider!r} {vars(made._provider)!r}"
     assert "QXZ" not in shown
-
-
-@pytest.mark.parametrize(
-    ("package", "release"),
-    [
-        ("redis", "7.4.1"),
-        ("redis", "8.0.0"),
-        ("redis", "9.0.0b1"),
-        ("hiredis", "3.1.1"),
-        ("hiredis", "4.0"),
-    ],
-)
-def test_a_release_out_of_the_range_is_refused_with_the_range(package: str, release: str) -> None:
-    script = (
-        f"import {package}; {package}.__version__ = '{release}'\n"
-        "import sojourn; sojourn.Manager('redis', provider_config='redis://127.0.0.1/0')"
-    )
-    ended = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False
-    )
-    first, end = RANGES[package]
-    assert f"ConfigError: {package} {release} is not supported" in ended.stderr
-    assert f"install {first} or later, below {end}" in ended.stderr
-    assert f"pip install '{package}>={first},<{end}'" in ended.stderr
-
-
-def test_the_extra_has_the_same_ranges() -> None:
-    """So that what it installs is what is tested."""
-    text = (Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8")
-    extra = tomllib.loads(text)["project"]["optional-dependencies"]["redis"]
-    assert extra == [f"{package}>={first},<{end}" for package, (first, end) in RANGES.items()]

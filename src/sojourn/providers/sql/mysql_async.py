@@ -10,6 +10,7 @@ import asyncio
 from contextlib import suppress
 from typing import Any
 
+from sojourn.providers import releases
 from sojourn.providers.sql import mysql_faults as common
 from sojourn.providers.sql.driver import (
     Answer,
@@ -77,6 +78,7 @@ class Asyncmy:
         import asyncmy
         import asyncmy.errors
 
+        releases.check("asyncmy")
         self.errors: tuple[type[Exception], ...] = (asyncmy.errors.Error, OSError)
         self._connect = asyncmy.connect
         self._target = target

@@ -8,6 +8,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any, NamedTuple
 
+from sojourn.providers import releases
 from sojourn.providers.sql import mysql_faults as common
 from sojourn.providers.sql.driver import (
     Answer,
@@ -34,6 +35,7 @@ class MySQLClient:
     def __init__(self, target: MySQL, timeout: float) -> None:
         import MySQLdb
 
+        releases.check("mysqlclient")
         self.errors: tuple[type[Exception], ...] = (MySQLdb.Error, OSError)
         self._connect = MySQLdb.connect
         self._target = target
@@ -115,6 +117,7 @@ class PyMySQL:
     def __init__(self, target: MySQL, timeout: float) -> None:
         import pymysql
 
+        releases.check("PyMySQL")
         self.errors: tuple[type[Exception], ...] = (pymysql.err.Error, OSError)
         self._connect = pymysql.connect
         self._target = target

@@ -17,6 +17,7 @@ from contextlib import suppress
 from typing import Any
 
 from sojourn.errors import ConfigError
+from sojourn.providers import releases
 from sojourn.providers.sql import postgres_faults
 from sojourn.providers.sql.driver import Answer, Connection, Fault, Parameters
 from sojourn.providers.sql.dsn import Postgres
@@ -31,15 +32,13 @@ class _Psycopg:
         import psycopg
         import psycopg.conninfo
 
+        releases.check("psycopg")
         # Here, since these modules import psycopg, which only this provider needs.
         from sojourn.providers.sql import libpq, postgres_connections
 
         self._psycopg, self._libpq, self._connections = psycopg, libpq, postgres_connections
-        self.errors: tuple[type[Exception], ...] = (
-            psycopg.Error,
-            postgres_faults.ServerError,
-            OSError,
-        )
+        ours = postgres_faults.ServerError
+        self.errors: tuple[type[Exception], ...] = (psycopg.Error, ours, OSError)
         milliseconds = math.ceil(timeout * 1000)
         try:
             given = psycopg.conninfo.conninfo_to_dict(target.text)

@@ -204,3 +204,27 @@ def test_a_folder_that_something_replaced_is_no_absent_session(
     (tmp_path / "sessions" / "a" / "c").symlink_to("nowhere")
     with pytest.raises(StoreUnavailable, match="must be a folder"):
         provider.read_nowait("ac" + "1" * 62)
+
+
+def test_a_full_disk_is_no_obstacle_to_a_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The provider finds out by writing one byte whether it can read from the cache."""
+
+    def full(**_: object) -> Any:
+        return open("/dev/full", "wb", buffering=0)  # noqa: PTH123
+
+    with monkeypatch.context() as patched:
+        patched.setattr(tempfile, "TemporaryFile", full)
+        assert not supports_nowait(str(tmp_path))
+
+
+def test_a_folder_in_the_place_of_a_session_turns_nothing_off(tmp_path: Path) -> None:
+    provider = FileProvider(tmp_path)
+    provider._nowait = True
+    provider.create(RECORD)
+    folder = tmp_path / "a" / "b" / (ID[:-1] + "1")
+    folder.mkdir()
+    with pytest.raises(BlockingIOError):
+        provider.read_nowait(folder.name)
+    assert provider.read_nowait(ID) == RECORD

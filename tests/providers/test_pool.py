@@ -351,3 +351,20 @@ assert told == []
 @pytest.mark.parametrize("fork", FORKS)
 def test_a_child_that_asks_for_none_lays_those_of_its_parent_aside_as_it_ends(fork: str) -> None:
     subprocess.run([sys.executable, "-c", LATE, fork], check=True, timeout=30, cwd=ROOT)
+
+
+def test_a_test_of_a_connection_that_is_interrupted_takes_no_place() -> None:
+    """As by a Timeout of gevent, which may be raised wherever a greenlet waits."""
+    interrupts = iter([KeyboardInterrupt(), KeyboardInterrupt()])
+
+    def is_stale(_: Connection) -> bool:
+        raise next(interrupts, RuntimeError("the last one"))
+
+    pool = Pool(
+        connect=Connection, close=Connection.close, is_stale=is_stale, size=1, timeout=TIMEOUT
+    )
+    for _ in range(2):
+        pool.put(pool.take())
+        with pytest.raises(KeyboardInterrupt):
+            pool.take()
+    assert pool.take().is_open

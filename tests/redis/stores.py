@@ -47,7 +47,7 @@ def id_of(name: object, tag: str | None = None) -> str:
 
 
 def forgetful_id(name: object, tag: str) -> str:
-    """One of the ids, one in 16, with which a new session removes old entries."""
+    """One of the ids, one in four, with which a new session removes old entries."""
     return id_of(name, tag)[:-1] + "0"
 
 

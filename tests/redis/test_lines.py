@@ -193,3 +193,20 @@ async def test_a_loop_that_ends_leaves_no_error(redis_server: Redis, prefix: str
     await asyncio.to_thread(asyncio.run, leave())
     gc.collect()
     assert reported == []
+
+
+async def test_closing_waits_for_calls_behind_those_that_were_cancelled() -> None:
+    """As at a shutdown, when clients have hung up."""
+    with Redis() as server:
+        provider = AsyncRedisProvider(server.url())
+        assert await provider.create(RECORD)
+        server.pause()
+        sent = asyncio.create_task(provider.read(RECORD.id))
+        await asyncio.sleep(0)
+        queued = asyncio.create_task(provider.read(RECORD.id))
+        await asyncio.sleep(0)
+        sent.cancel()
+        asyncio.get_running_loop().call_later(0.1, server.resume)
+        await provider.close()
+        assert queued.done()
+        assert await queued == RECORD

@@ -167,7 +167,9 @@ class Case:
                 pipeline.pexpiretime(self.names.hash(id))
             replies = pipeline.execute()
         assert [dict(held) for held in replies[:3]] == model.entries(), case
-        assert replies[3:] == [expiry_ms(record.expires) for record in model.records.values()], case
+        assert replies[3:] == [
+            int(expiry_ms(record.expires)) for record in model.records.values()
+        ], case
 
 
 def bare_of(answer: Outcome | Record) -> Outcome | Record | None:

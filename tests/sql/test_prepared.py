@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -13,7 +14,7 @@ import pytest
 
 from sojourn.errors import OutcomeUnknown, StoreUnavailable
 from sojourn.providers.base import Provider
-from sojourn.providers.sql import PostgresProvider
+from sojourn.providers.sql import AsyncPostgresProvider, PostgresProvider
 from sojourn.providers.sql.postgres_faults import ServerError
 from sojourn.record import Changes, Outcome, Record
 from tests.servers.certificates import Certificate
@@ -282,3 +283,19 @@ def test_records_of_any_size_come_back_encrypted(
         assert store.create(record)
         assert store.read(record.id) == record
     assert run(store, "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()") == [(True,)]
+
+
+# psycopg warns of connections that nobody has closed.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+async def test_a_provider_that_is_dropped_unclosed_leaves_no_connection(postgres: Postgres) -> None:
+    """Although the loop watches its sockets, and goes on."""
+    count = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'dropped'"
+    for _ in range(3):
+        provider = AsyncPostgresProvider(f"{postgres.url()}?application_name=dropped")
+        assert await provider.read(RECORD.id) is None
+        del provider
+    deadline = time.monotonic() + BUSY
+    while postgres.sql(count) != [(0,)]:
+        assert time.monotonic() < deadline
+        gc.collect()
+        await asyncio.sleep(0.02)

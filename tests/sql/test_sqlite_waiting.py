@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
+from threading import RLock
 
 import pytest
 
@@ -164,12 +165,65 @@ def test_no_write_waits_for_longer_than_the_timeout_twice(file: Path) -> None:
 def test_a_child_waits_for_no_write_of_its_parent(file: Path, fork: str) -> None:
     """The thread that makes the write does not exist in the child."""
     # Without a statement under way: at a fork, SQLite's own locks may be held then.
-    with closing(SQLiteProvider(file, timeout=0.5)) as provider:
+    with closing(SQLiteProvider(file, timeout=0.5)) as provider, ThreadPoolExecutor(1) as another:
         provider.create(RECORD)
-        with provider._link._writing():  # type: ignore[attr-defined]
-            with pytest.raises(StoreUnavailable, match="other writes"):
-                provider.update(RECORD, CHANGES)
-            in_child(lambda: provider.update(RECORD, CHANGES), fork)
+        lock = provider._link._writing()  # type: ignore[attr-defined]
+        another.submit(lock.acquire).result()
+        with pytest.raises(StoreUnavailable, match="other writes"):
+            provider.update(RECORD, CHANGES)
+        in_child(lambda: provider.update(RECORD, CHANGES), fork)
+        another.submit(lock.release).result()
         written = provider.read(RECORD.id)
     assert written is not None
     assert written.fields == CHANGES.put
+
+
+class Interrupted:
+    """A lock that is interrupted, as by Ctrl-C, right after it was taken for the first time."""
+
+    def __init__(self) -> None:
+        self._lock = RLock()
+        self._times = 0
+
+    def acquire(self, timeout: float) -> bool:
+        taken = self._lock.acquire(timeout=timeout)
+        self._times += 1
+        if self._times == 1:
+            raise KeyboardInterrupt
+        return taken
+
+    def release(self) -> None:
+        self._lock.release()
+
+
+def test_an_interrupt_leaves_no_write_waiting(file: Path) -> None:
+    with closing(SQLiteProvider(file, timeout=0.5)) as provider, ThreadPoolExecutor(1) as another:
+        provider.create(RECORD)
+        lock = Interrupted()
+        provider._link._writing = lambda: lock  # type: ignore[attr-defined]
+        with pytest.raises(KeyboardInterrupt):
+            provider.update(RECORD, CHANGES)
+        assert another.submit(provider.update, RECORD, CHANGES).result() is Outcome.APPLIED
+
+
+def test_a_read_that_had_to_wait_for_a_stopped_process_is_the_last_one_in_the_loop(
+    provider: SQLiteProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite waits for up to ten seconds before it raises this error."""
+    provider.create(RECORD)
+    assert not would_wait(provider)
+
+    class Connection:
+        sqlite = property(lambda self: self)
+
+        def execute(self, *_: object) -> None:
+            error = sqlite3.OperationalError("locking protocol")
+            error.sqlite_errorcode = sqlite3.SQLITE_PROTOCOL
+            raise error
+
+    with monkeypatch.context() as patched:
+        patched.setattr(provider._pool, "take_nowait", Connection)
+        patched.setattr(provider._pool, "put", lambda _: None)
+        assert would_wait(provider)
+    assert would_wait(provider)
+    assert provider.read(RECORD.id) == RECORD._replace(version=provider.read(RECORD.id).version)  # type: ignore[union-attr]

@@ -82,8 +82,13 @@ class Pool(Generic[C]):
                 if found is None:
                     return self._one_more()
                 connection, since = found
-            if not self._is_old(since) and not self._is_stale(connection):
-                return connection
+            try:
+                if not self._is_old(since) and not self._is_stale(connection):
+                    return connection
+            # Such as a Timeout of gevent, whose `poll` switches to other greenlets.
+            except BaseException:
+                self.discard(connection)
+                raise
             # Other connections may be stale too: the loop takes the next one, or opens a new one.
             self.discard(connection)
 
@@ -149,14 +154,14 @@ class Pool(Generic[C]):
     def _leave(self) -> None:
         """Give up the place of one connection, and wake a thread that waits for one."""
         shelf = self._shelf()
-        with shelf.changed:
+        with shelf.lock:
             shelf.open -= 1
             shelf.changed.notify()
 
     def _wait(self, shelf: _Shelf[C]) -> tuple[C, float] | None:
         """Wait for an idle connection; return None if the caller may open a new one instead."""
         deadline = monotonic() + self._timeout
-        with shelf.changed:
+        with shelf.lock:
             shelf.waiting += 1  # counted before looking at the stack: see `_give`
             try:
                 while True:
@@ -183,7 +188,10 @@ class _Shelf(Generic[C]):
         """Each idle connection with the monotonic time when it was put back."""
         self.open = 0
         self.waiting = 0
-        self.changed = Condition(Lock())
+        # Entered by itself and not through the condition, whose `__enter__` is written in Python: an
+        # interrupt (Ctrl-C) in it would leave the lock taken.
+        self.lock = Lock()
+        self.changed = Condition(self.lock)
 
 
 def _give(shelf: _Shelf[C], entry: tuple[C, float]) -> None:
@@ -192,7 +200,7 @@ def _give(shelf: _Shelf[C], entry: tuple[C, float]) -> None:
     # Read without the lock: `_wait` increments the count before it looks at the stack, and this
     # function appends before it looks at the count, so one of the two sees the other.
     if shelf.waiting:
-        with shelf.changed:
+        with shelf.lock:
             shelf.changed.notify()
 
 

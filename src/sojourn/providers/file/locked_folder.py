@@ -296,14 +296,16 @@ def read(path: str, dir_fd: int | None = None) -> bytes | None:
 def read_nowait(path: str) -> bytes:
     """Return the content of a file of at most `_CHUNK` bytes, from the system's cache.
 
-    Raises BlockingIOError for a larger file, and if the content would have to be read from the
-    disk; otherwise OSError.  Opening the file may still wait for its folder to be read, if that is
-    not in the cache.
+    Raises BlockingIOError for a larger file, for anything that is not a file, and if the content
+    would have to be read from the disk; otherwise OSError.  Opening the file may still wait for its
+    folder to be read, if that is not in the cache.
     """
     fd = os.open(path, _READ)
     try:
-        size = os.fstat(fd).st_size
-        if size > _CHUNK:
+        status = os.fstat(fd)
+        size = status.st_size
+        # For a folder `preadv` raises the error of a file system that does not support the flag.
+        if size > _CHUNK or not stat.S_ISREG(status.st_mode):
             raise BlockingIOError
         data = bytearray(size)
         # If only a part is in the cache, that part is read.

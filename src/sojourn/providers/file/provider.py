@@ -118,7 +118,10 @@ class FileProvider:
                 self._nowait = False
             raise BlockingIOError from error
         if data is None:
-            self._tree.check(_folder_of(id))  # as in `read`
+            try:
+                self._tree.check(_folder_of(id))  # as in `read`
+            except OSError as error:
+                raise BlockingIOError from error  # `read` raises the StoreUnavailable for it
             return None
         return unpack(id, data)
 

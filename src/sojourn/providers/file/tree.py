@@ -178,12 +178,12 @@ def supports_nowait(folder: str) -> bool:
     """
     if not hasattr(os, "RWF_NOWAIT"):
         return False
-    with tempfile.TemporaryFile(dir=_nearest(folder), buffering=0) as file:
-        file.write(b"\0")  # now it is in the cache
-        try:
+    try:
+        with tempfile.TemporaryFile(dir=_nearest(folder), buffering=0) as file:
+            file.write(b"\0")  # now it is in the cache
             return os.preadv(file.fileno(), [bytearray(1)], 0, os.RWF_NOWAIT) == 1
-        except OSError:
-            return False
+    except OSError:
+        return False
 
 
 def _nearest(folder: str) -> str:

@@ -58,7 +58,7 @@ def _between(key: str, tag: str, first: str, last: str) -> Command:
 def sweep(layout: Layout, tag: str, now: float, limit: int) -> Command:
     """Return the script that deletes at most `limit` expired records; its reply is their number."""
     keys = layout.keys[tag]
-    rest = (3, keys.live, keys.users, keys.retired, repr(now), limit, keys.stem)
+    rest = ("3", keys.live, keys.users, keys.retired, repr(now), str(limit), keys.stem)
     return scripts.command(scripts.SWEEP, tag, rest, replies.number_to(limit))
 
 
@@ -73,7 +73,7 @@ def of_user(layout: Layout, user: str) -> list[Command]:
 
 def of_tag(layout: Layout, tag: str) -> Command:
     """Return the command that reads all entries of `live` of a tag, as a snapshot."""
-    return Command(("ZRANGE", layout.keys[tag].live, 0, -1), tag, replies.texts)
+    return Command(("ZRANGE", layout.keys[tag].live, "0", "-1"), tag, replies.texts)
 
 
 def head_of(layout: Layout, id: str) -> Command:
@@ -165,7 +165,7 @@ class Scan:
 
     def command(self) -> Command:
         """Return the command that reads the next page."""
-        words = ("SCAN", self._cursor, "MATCH", self._layout.pattern, "COUNT", self._step)
+        words = ("SCAN", self._cursor, "MATCH", self._layout.pattern, "COUNT", str(self._step))
         return Command(words, "", replies.page)
 
     def ids(self, page: tuple[bytes, list[bytes]]) -> list[str]:
@@ -196,7 +196,7 @@ def enter(layout: Layout, id: str) -> Command:
     record.
     """
     keys = layout.keys[id[:2]]
-    words = (4, keys.stem + id, keys.live, keys.users, keys.retired, id)
+    words = ("4", keys.stem + id, keys.live, keys.users, keys.retired, id)
     return scripts.command(scripts.ENTER, id[:2], words, replies.number_to(ENTRIES))
 
 
@@ -209,5 +209,5 @@ def verify(layout: Layout, tag: str, which: int, rank: int) -> Command:
     which: LIVE or USERS.
     """
     keys = layout.keys[tag]
-    rest = (2, keys.live, keys.users, which, rank, EXAMINED, keys.stem)
+    rest = ("2", keys.live, keys.users, str(which), str(rank), str(EXAMINED), keys.stem)
     return scripts.command(scripts.VERIFY, tag, rest, replies.number_to(EXAMINED))

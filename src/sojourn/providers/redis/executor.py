@@ -73,7 +73,7 @@ class Waiting(NamedTuple):
     def command(self, tag: str) -> Command:
         """Return the WAIT command, to be sent after a script over the same connection."""
         # WAIT covers the writes of its own connection only; its timeout is in milliseconds.
-        words = ("WAIT", self.replicas, int(self.seconds * 1000))
+        words = ("WAIT", str(self.replicas), str(int(self.seconds * 1000)))
         return Command(words, tag, number)
 
     def check(self, replies: Sequence[Any]) -> Any:

@@ -159,12 +159,12 @@ def _ids(names: Iterable[bytes], tag: str) -> list[str]:
 # -- records -------------------------------------------------------------------------------------
 
 
-def expiry_ms(expires: float) -> int:
+def expiry_ms(expires: float) -> str:
     """Return the time at which Redis deletes a hash by itself, in milliseconds since the epoch.
 
     expires: the expiry of the session in seconds.
     """
-    return (ceil(expires) + MARGIN) * 1000
+    return f"{ceil(expires) + MARGIN}000"
 
 
 def frame(record: Record) -> bytes:

@@ -98,7 +98,8 @@ class Multiplexed:
         if self._opening is not None:
             return [self._opening]
         due = () if self._line is None else self._line.due
-        return [call.answer for call in due if not call.answer.done()]
+        # Calls may be queued behind others, each of which was cancelled.
+        return [call.answer for call in (*due, *self._queue) if not call.answer.done()]
 
     def _asked(self, packed: bytes, commands: Sequence[Command]) -> asyncio.Future[Answer]:
         """Send commands, now or with the next batch; return the future of their replies."""

@@ -20,6 +20,8 @@ from redis.exceptions import NoScriptError, RedisError, ResponseError
 from sojourn.providers.redis import faults
 
 Words = tuple[Any, ...]
+"""The words of a command, each a str or bytes.  None is a number: while hiredis turns a number into
+text, a signal handler may run, and if it raises, hiredis ends the process."""
 Read = Callable[[Any], Any]
 
 _BYTES = {bytes}

@@ -51,7 +51,7 @@ def create(layout: Layout, record: Record) -> Command:
     words: list[Any] = [
         "EVALSHA",
         scripts.CREATE.digest,
-        3,
+        "3",
         keys.stem + id,
         keys.live if record.successor is None else keys.retired,
         keys.users,
@@ -59,8 +59,8 @@ def create(layout: Layout, record: Record) -> Command:
         expiry_ms(record.expires),
         live_entry(record),
         user_entry(record),
-        # Ids are hashes, so each sixteenth has this digit.
-        repr(record.created - FORGOTTEN_AFTER) if id[-1] == "0" else "",
+        # Ids are hashes, so one in four has one of these digits.
+        repr(record.created - FORGOTTEN_AFTER) if id[-1] in "048c" else "",
         FRAME,
         frame(record),
     ]
@@ -94,7 +94,7 @@ def update(layout: Layout, id: str, changes: Changes) -> Command:
     names = [keys.stem + id, keys.live, keys.users]
     if move is not None:
         names += [keys.retired, keys.stem + move.id]
-    words = ["EVALSHA", scripts.UPDATE.digest, len(names), *names, head, id, FRAME]
+    words = ["EVALSHA", scripts.UPDATE.digest, str(len(names)), *names, head, id, FRAME]
     words += [*equal, *absent, *equal.values(), *drops]
     if move is not None:
         words += _moved(move)
@@ -141,7 +141,7 @@ def destroy(layout: Layout, id: str) -> Command:
     """
     tag = id[:2]
     keys = layout.keys[tag]
-    words = (4, keys.stem + id, keys.live, keys.users, keys.retired, id)
+    words = ("4", keys.stem + id, keys.live, keys.users, keys.retired, id)
     return scripts.command(scripts.DESTROY, tag, words, replies.text_or_none)
 
 

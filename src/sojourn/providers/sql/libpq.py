@@ -9,7 +9,9 @@ and with a time limit, since a server or a network that hangs keeps no limit of 
 from __future__ import annotations
 
 import asyncio
+import weakref
 from collections.abc import Callable
+from contextlib import suppress
 from time import monotonic
 from typing import Any
 
@@ -131,6 +133,7 @@ class AsyncLibpq(_Results):
 
     def __init__(self, connection: Any, patience: float) -> None:
         """As `Libpq`."""
+        self.has_ended = True  # until the socket is watched: see `__del__`
         super().__init__(connection, patience)
         self._loop = asyncio.get_running_loop()
         self._waiting: asyncio.Future[None] | None = None
@@ -139,7 +142,9 @@ class AsyncLibpq(_Results):
         # Watched as long as the connection is open: to begin and to end that with each statement
         # would take half as long as the statement.
         self._descriptor = connection.fileno()
-        self._loop.add_reader(self._descriptor, self._on_news)
+        # By a weak reference: the loop must not keep the connections of a provider that is dropped
+        # without being closed.
+        self._loop.add_reader(self._descriptor, _tell, weakref.ref(self))
         self.has_ended = False
         """Whether the server closed the connection, or sent something unasked."""
 
@@ -174,7 +179,14 @@ class AsyncLibpq(_Results):
         self._stop_watching()
         self.to.finish()
 
-    def _on_news(self) -> None:
+    def __del__(self) -> None:
+        if not self.has_ended:
+            # In the thread of the loop, and before the number of the descriptor becomes free.
+            with suppress(RuntimeError):  # the loop is closed
+                self._loop.call_soon_threadsafe(_drop, self._loop, self._descriptor, self.to)
+
+    def on_news(self) -> None:
+        """Read the input that has arrived; called by the loop."""
         self._go_on(self._receive)
 
     def _on_room(self) -> None:
@@ -217,3 +229,16 @@ class AsyncLibpq(_Results):
             return
         self._failure = self._late()
         self._waiting.set_result(None)
+
+
+def _tell(reference: weakref.ref[AsyncLibpq]) -> None:
+    libpq = reference()
+    if libpq is not None:
+        libpq.on_news()
+
+
+def _drop(loop: asyncio.AbstractEventLoop, descriptor: int, to: PGconn) -> None:
+    """Close a connection that nothing refers to any more."""
+    loop.remove_reader(descriptor)
+    loop.remove_writer(descriptor)
+    to.finish()

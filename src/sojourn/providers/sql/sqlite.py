@@ -12,7 +12,7 @@ import re
 import sqlite3
 import stat
 from contextlib import suppress
-from threading import Lock
+from threading import Lock, RLock
 from time import monotonic, sleep
 from typing import NamedTuple
 
@@ -39,6 +39,8 @@ _FAULTS = {
     sqlite3.SQLITE_READONLY: Fault.READ_ONLY,
 }
 _REFUSED_THE_FILE = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM}
+_PAUSE = 60.0
+"""Seconds for which reads take threads, after one in the thread of the event loop had to wait."""
 _making = PerProcess(Lock)
 """Held while a database file is created; shared by all providers of a process."""
 # SQLite has only its general error code for these, so the text has to be matched.
@@ -75,21 +77,26 @@ class SQLiteProvider(SQLProvider):
         file = _usable(os.path.abspath(dsn.sqlite(os.fspath(path))))
         driver = _Driver(file, timeout, fsync=fsync)
         self._pool = pool_of(driver, pool, timeout)
+        self._threads_until = 0.0
         super().__init__(_Link(self._pool, driver), sql, create=create_table)
 
     def read_nowait(self, id: str) -> Record | None:
         """See `ReadsNowait.read_nowait`.
 
-        It waits for no writer, because of the log; only a page that is not in the system's cache
-        is read from the disk.
+        Because of the log, it waits for no writer, unless that was stopped in the middle of a
+        commit.  A page that is not in the system's cache is read from the disk.
         """
-        if not self._executor.has_checked:
+        if not self._executor.has_checked or monotonic() < self._threads_until:
             raise BlockingIOError
         connection = self._pool.take_nowait()
         try:
             rows = connection.sqlite.execute(self._sql.read, (id,)).fetchall()
         except sqlite3.Error as error:
             # Such as a log that another process is recovering, or a table that was dropped.
+            # SQLITE_PROTOCOL comes after up to 10 seconds, if another process was stopped in the
+            # middle of a commit, as by a debugger.  Only the first read may hold up the loop.
+            if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_PROTOCOL:
+                self._threads_until = monotonic() + _PAUSE
             self._pool.put(connection)
             raise BlockingIOError from error
         except BaseException:
@@ -109,22 +116,23 @@ class _Link(Link):
     def __init__(self, source: Pool[Connection], driver: Driver) -> None:
         super().__init__(source, driver)
         self._timeout = driver.timeout
-        self._writing = PerProcess(Lock)
+        self._writing = PerProcess(RLock)
 
     def run(self, statement: str, parameters: Parameters = ()) -> Answer:
         """As `Link.run`; raises StoreUnavailable too if other writes take too long."""
         if statement.startswith("SELECT"):
             return super().run(statement, parameters)
-        writing, entered = self._writing(), False
+        writing = self._writing()
         try:
-            entered = writing.acquire(timeout=self._timeout)
-            if not entered:
+            if not writing.acquire(timeout=self._timeout):
                 raise StoreUnavailable(
                     f"other writes to the database took more than {self._timeout:g} seconds"
                 )
             return super().run(statement, parameters)
         finally:
-            if entered:
+            # An interrupt (Ctrl-C) may come right after `acquire`, before its result is stored.  An
+            # RLock raises RuntimeError if another thread has it.
+            with suppress(RuntimeError):
                 writing.release()
 
 

@@ -21,12 +21,12 @@ for first = 6, #ARGV, 5000 do
 end
 redis.call('PEXPIREAT', KEYS[1], ARGV[2])
 
--- Redis has deleted the hashes of these entries by itself, long ago.  One in 16 new sessions removes
--- up to 32 entries, and each adds one, so the sets stay small in an application that never calls
+-- Redis has deleted the hashes of these entries by itself, long ago.  One in 4 new sessions removes up
+-- to 8 entries, and each adds one, so the sets stay small in an application that never calls
 -- `gc`.  The session is stored by now, so the script must not fail any more if another program uses
 -- the name of `users`.
 if ARGV[5] ~= '' then
-    for _, entry in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', ARGV[5], 'LIMIT', 0, 32)) do
+    for _, entry in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', ARGV[5], 'LIMIT', 0, 8)) do
         redis.call('ZREM', KEYS[2], entry)
         local nul = string.find(entry, '\0', 1, true)
         if nul then

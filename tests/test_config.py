@@ -209,7 +209,12 @@ REFUSED: list[tuple[str, object]] = [
 ]
 
 
-@pytest.mark.parametrize(("key", "value"), REFUSED, ids=lambda v: f"{v!r:.30}")
+def shown(value: object) -> str:
+    """The name of a test: without the address of a function, which differs between processes."""
+    return str(getattr(value, "__name__", f"{value!r:.30}"))
+
+
+@pytest.mark.parametrize(("key", "value"), REFUSED, ids=shown)
 def test_an_unfit_value_is_refused_by_key_value_and_way_out(key: str, value: object) -> None:
     with pytest.raises(ConfigError) as caught:
         Config.load({key: value})
@@ -239,7 +244,7 @@ ACCEPTED: list[tuple[str, object, object]] = [
 ]
 
 
-@pytest.mark.parametrize(("key", "value", "kept"), ACCEPTED, ids=lambda v: f"{v!r:.30}")
+@pytest.mark.parametrize(("key", "value", "kept"), ACCEPTED, ids=shown)
 def test_a_fit_value_is_brought_into_one_form(key: str, value: object, kept: object) -> None:
     assert getattr(Config.load({key: value}), key) == kept
     assert getattr(Config.load(**{key: value}), key) == kept

@@ -53,7 +53,7 @@ class Endings:
         return ended
 
     def one_of(self, id: str, user: str | None) -> Generator[Call, Any, bool]:
-        """As `one`, but only if the session belongs to this user.  None: it belongs to nobody."""
+        """As `one`, but only if the session belongs to this user; None ends nothing."""
         theirs = yield from self._ids_of(user)
         if theirs.isdisjoint((yield from followed({id}, theirs))):
             return False

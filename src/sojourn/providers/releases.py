@@ -6,10 +6,10 @@ a connection of redis-py.  The extras in `pyproject.toml` have the same ranges.
 
 from __future__ import annotations
 
-import re
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 
+from sojourn._versions import numbers
 from sojourn.errors import ConfigError
 
 RANGES = {
@@ -29,13 +29,8 @@ def check(package: str) -> None:
     with suppress(PackageNotFoundError):
         installed = version(package)
         first, end = RANGES[package]
-        if not _numbers(first) <= _numbers(installed) < _numbers(end):
+        if not numbers(first) <= numbers(installed) < numbers(end):
             raise ConfigError(
                 f"{package} {installed} is not supported: install {first} or later, below {end},"
                 f" for instance with: pip install '{package}>={first},<{end}'"
             )
-
-
-def _numbers(release: str) -> list[int]:
-    """Return the first three numbers of a version (PEP 440)."""
-    return [int(number) for number in re.findall(r"\d+", release)[:3]]

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from importlib.metadata import version
 
+from sojourn._versions import numbers
 from sojourn.errors import ConfigError
 
 
 def require(package: str, at_least: str) -> None:
     """Raise ConfigError if the installed package is older than a version such as "3.1"."""
     installed = version(package)
-    if _numbers(installed) < _numbers(at_least):
+    if numbers(installed) < numbers(at_least):
         raise ConfigError(
             f"{package} {installed} is too old: install {package} {at_least} or newer, "
             f"for instance with: pip install '{package}>={at_least}'"
         )
-
-
-def _numbers(text: str) -> list[int]:
-    """Return the first three numbers of a version (PEP 440), without those of a local part."""
-    return [int(number) for number in re.findall(r"\d+", text.partition("+")[0])[:3]]

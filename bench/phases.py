@@ -92,10 +92,11 @@ def _worked(session: Any, job: Work) -> Any:
 
 def _beginning(manager: Any, request: Any) -> Iterator[Phase]:
     life, provider = manager._life, manager._provider  # noqa: SLF001 - it takes them apart
-    arrival = life.arrive(request, https=False)
-    yield Phase("  arrive", lambda: request, lambda given: life.arrive(given, https=False))
+    begin = life.openings
+    arrival = begin.arrive(request, https=False)
+    yield Phase("  arrive", lambda: request, lambda given: begin.arrive(given, https=False))
     if not arrival.tokens:
-        yield Phase("  fresh", lambda: arrival, life.fresh)
+        yield Phase("  fresh", lambda: arrival, begin.fresh)
         return
     token = arrival.tokens[0]
     id = life.id_of(token)
@@ -105,7 +106,7 @@ def _beginning(manager: Any, request: Any) -> Iterator[Phase]:
     if reads := UNPACKS.get(type(provider)):
         frame = pack(record)
         yield Phase("    unpack", lambda: frame, lambda given: reads(id, given))
-    yield Phase("  open", lambda: record, lambda given: life.open(arrival, token, id, given))
+    yield Phase("  open", lambda: record, lambda given: begin.open(arrival, token, id, given))
 
 
 def _end(manager: Any, worked: Callable[[], Any]) -> Iterator[Phase]:

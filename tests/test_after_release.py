@@ -166,7 +166,7 @@ def test_what_a_manager_cannot_call_is_refused(manager: Manager, function: Any) 
 def test_the_settings_of_a_manager_leave_it_asynchronous() -> None:
     manager = AsyncManager("memory")
     manager.set_secure(True)
-    assert manager._life._context.awaits
+    assert manager._life.openings.context.awaits
 
 
 def test_a_job_in_flask() -> None:

@@ -14,6 +14,7 @@ from sojourn.errors import ConfigError as ConfigError
 from sojourn.errors import CorruptRecord as CorruptRecord
 from sojourn.errors import EncodeError as EncodeError
 from sojourn.errors import NotFresh as NotFresh
+from sojourn.errors import NotLoaded as NotLoaded
 from sojourn.errors import OutcomeUnknown as OutcomeUnknown
 from sojourn.errors import SessionError as SessionError
 from sojourn.errors import SessionGone as SessionGone

@@ -16,16 +16,18 @@ from weakref import WeakValueDictionary
 
 from sojourn._after_release import Function
 from sojourn._calls import PATIENCE, Create, Read, Steps, Update, crowded
-from sojourn._cookies import Arrival, Headers, SessionCookie
+from sojourn._cookies import SessionCookie
 from sojourn._endings import Endings
 from sojourn._events import Event, emit, logger
+from sojourn._openings import Openings
 from sojourn._responses import Responses
 from sojourn._session.changes import NOTHING, Delta
+from sojourn._session.seen import Seen
 from sojourn._session.state import DETACHED, OUTAGE, RETIRED, Context, SessionState
 from sojourn._tokens import Tokens
 from sojourn.codec import Codec
 from sojourn.config import Config
-from sojourn.errors import SessionGone, SessionReleased, StoreError
+from sojourn.errors import SessionReleased, StoreError
 from sojourn.record import (
     APPLIED,
     EMPTIED,
@@ -36,7 +38,6 @@ from sojourn.record import (
     Outcome,
     Record,
     changes_of,
-    is_live,
     size_of,
 )
 from sojourn.release import CREATED, SAVED, TOUCHED, UNCHANGED, Release, ReleaseOutcome
@@ -54,8 +55,6 @@ LOST = frozenset(
 NOT_STORED = "session %s: the answer cannot carry a new token, so what needs one is not stored"
 MINTS = 3
 """How many new ids are tried if the store already holds a record under them."""
-NOWHERE = Arrival((), malformed=False, in_header=False, https=False)
-"""The arrival of a session that was opened without a request."""
 
 
 class Lifecycle:
@@ -66,12 +65,13 @@ class Lifecycle:
         self.now = clock
         self._awaits = awaits
         self._renewing = WeakValueDictionary[str, SessionState]()
+        self._seen = Seen(config.touch_interval)
         self.endings = Endings(clock, self.report, self._renewing)
         self.configure(config)
 
     def configure(self, config: Config) -> None:
         """Use these settings for new requests.  Those under way keep the ones they began with."""
-        self._context = Context(
+        context = Context(
             config,
             Codec(config.types, strict=config.derived_types == "refuse"),
             Tokens(config.hash_func, config.hash_key, short=config.short_ids),
@@ -80,76 +80,25 @@ class Lifecycle:
             self._awaits,
         )
         self.config = config
-        self._cookie = SessionCookie(config)
-        self._responses = Responses(config, self._cookie)
-        self.id_of = self._context.tokens.id_of
+        self._seen.interval = config.touch_interval
+        self._tokens = context.tokens
+        self.id_of = context.tokens.id_of
+        cookie = SessionCookie(config)
+        self._responses = Responses(config, cookie)
+        self.openings = Openings(context, cookie, self._seen, self.report)
 
     def unused_id(self) -> str:
         """Return a new random id, under which no record is stored."""
-        return self._context.tokens.mint()[1]
+        return self._tokens.mint()[1]
 
     def report(self, name: Event, id: str | None) -> None:
         """Report an event to the logger and to `on_event`."""
         emit(self.config.on_event, name, id)
 
-    # -- the beginning of a request ------------------------------------------------------------
-
-    def arrive(self, headers: Headers, *, https: bool) -> Arrival:
-        """Read the tokens from the headers of a request; report a value that is not a token."""
-        arrival = self._cookie.arrive(headers, https=https)
-        if arrival.malformed:
-            self.report("rejected", None)
-        return arrival
-
-    def open(self, arrival: Arrival, token: str, id: str, record: Record | None) -> Session | None:
-        """Return the session of a record; a retired one of a tombstone; None if it has expired.
-
-        id: that of the token.  record: None if none is stored under it, which also gives None.
-        """
-        if record is None:
-            self.report("rejected", id)
-            return None
-        if record.expires <= self.now():
-            self.report("expired", id)
-            return None
-        if record.successor is not None:
-            self.report("retired", id)
-            # Without the token and the record, since the request may neither see nor end the
-            # session that goes on under the successor.
-            retired = SessionState(self._context, arrival, None, None, RETIRED)
-            retired.successor = record.successor
-            return Session(retired)
-        return Session(SessionState(self._context, arrival, token, record))
-
-    def fresh(self, arrival: Arrival) -> Session:
-        """Return an empty session, for a visitor without a stored one."""
-        return Session(SessionState(self._context, arrival))
-
     @property
     def fails_in_outage(self) -> bool:
         """Whether a request fails if the store does."""
         return self.config.on_outage == "error"
-
-    def without_store(self, arrival: Arrival) -> Session:
-        """Return an empty session, since the store failed."""
-        return Session(SessionState(self._context, arrival, None, None, OUTAGE))
-
-    def resume(self, record: Record | None) -> Session | None:
-        """Return the session of a record for work without a request; None if it is not live."""
-        if record is None or not is_live(record, self.now()):
-            return None
-        return Session(SessionState(self._context, NOWHERE, None, record, DETACHED))
-
-    def opened(self, id: str, session: Session | None) -> Session:
-        """Return the session that was opened by its id.  Raises SessionGone if it is None."""
-        if session is None:
-            raise _gone(id)
-        return session
-
-    def refuse_late(self, id: str, release: Release) -> None:
-        """Raise SessionGone if a session that was opened by its id had ended before its release."""
-        if release.outcome is ReleaseOutcome.LATE:
-            raise _gone(id)
 
     # -- the end of a request ------------------------------------------------------------------
 
@@ -167,6 +116,8 @@ class Lifecycle:
         state = state_of(session)
         if state.sealed:
             raise SessionReleased("the session was already released")
+        if state.unread:
+            return self._responses.seal(state, UNCHANGED)
         if not headers and state.needs_token:
             stored = state.origin or state.ended
             logger.info(NOT_STORED, None if stored is None else stored.id)
@@ -287,6 +238,8 @@ class Lifecycle:
             token, id = state.mint()
             record = Record(id, fields, now, now, until, *who, *life)
             if (yield Create(record)):
+                if self._seen.used:
+                    self._seen.note(id, now, state.lifetime, now)
                 self.report("created", id)
                 return self._responses.hand_over(state, CREATED, token, now)
             state.minted = None  # so that `mint` makes another one
@@ -357,6 +310,9 @@ class Lifecycle:
         if collided and answer is not GONE:
             self.report("collided", origin.id)
         if answer is APPLIED:
+            if changes.expires is not None and self._seen.used:
+                id = origin.id if changes.move is None else changes.move.id
+                self._seen.note(id, changes.now, state.lifetime, changes.now)
             return self._stored(state, delta, changes)
         if answer is EMPTIED:
             self.report("destroyed", origin.id)
@@ -389,7 +345,3 @@ class Lifecycle:
     def _late(self, state: SessionState, origin: Record) -> Release:
         self.report("late", origin.id)
         return self._responses.seal(state, ReleaseOutcome.LATE)
-
-
-def _gone(id: str) -> SessionGone:
-    return SessionGone(f"no living session has the id {id!r}")

@@ -7,7 +7,9 @@ from collections.abc import Callable, Mapping
 from inspect import iscoroutinefunction
 from typing import Any, NamedTuple, cast
 
+from sojourn._cookies import Headers
 from sojourn._lifecycle import Lifecycle
+from sojourn._unread import UnreadState
 from sojourn.config import Config
 from sojourn.errors import ConfigError
 from sojourn.record import Record
@@ -47,6 +49,8 @@ class ManagerBase:
     """The part of a manager that needs no store: its settings and its lifecycle."""
 
     _provider: object
+    _reader: Any
+    """A Reader, or an AsyncReader."""
 
     def __init__(self, config: Config, clock: Callable[[], float] | None) -> None:
         # Only an AsyncManager has an async `release`; it alone can await functions of `on_release`.
@@ -58,6 +62,24 @@ class ManagerBase:
     def config(self) -> Config:
         """The current settings, which are immutable."""
         return self._life.config
+
+    def start_lazily(self, headers: Headers, *, https: bool = False) -> Session:
+        """Return the session of the request with these headers, which is read when it is first used.
+
+        A request that never uses it costs no round trip, unless its "last seen" has to be stored.
+        Under a Manager, the first use reads the session, and raises StoreError if the store fails.
+        Under an AsyncManager, `await session.load()` reads it, and a use before that raises
+        NotLoaded.  If the session could not be read, its release raises the same StoreError.
+
+        The arguments are those of `start`.
+        """
+        self._started = True
+        openings = self._life.openings
+        arrival = openings.arrive(headers, https=https)
+        del headers  # they contain the token, and a traceback may show local variables
+        if not arrival.tokens:
+            return Session(openings.fresh(arrival))
+        return Session(UnreadState(openings.context, arrival, self._reader.find))
 
     def ddl(self) -> str:
         """Return the statements that `init` runs, for an administrator to run; "" if none."""

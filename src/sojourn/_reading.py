@@ -1,4 +1,4 @@
-"""Reading a record, and a test of the store if the record cannot be decoded.
+"""Reading: the session for the tokens of a request, and a test of the store if a record is corrupt.
 
 The test writes, reads, lists and deletes a record.  If the store, or a proxy or driver before it,
 alters all data, that is an outage; otherwise only the one record is corrupt.  `check` runs it too.
@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from contextlib import suppress
 
+from sojourn._cookies import Arrival
 from sojourn._lifecycle import Lifecycle
+from sojourn._session.state import RETIRED, SessionState
 from sojourn.errors import CorruptRecord, StoreError, StoreUnavailable
 from sojourn.providers.base import AsyncProvider, Provider
 from sojourn.record import Record
@@ -38,6 +40,32 @@ class Reader:
         self._life = life
         self._is_sound = False
         """Whether a test has shown that records can be decoded; reads do not repeat it then."""
+
+    def find(self, arrival: Arrival) -> SessionState:
+        """Return the state of the session that a request's tokens name; of a new one if none.
+
+        Raises StoreError if the store fails, unless `on_outage` is "anonymous".
+        """
+        life = self._life
+        openings = life.openings
+        retired: SessionState | None = None
+        for token in arrival.tokens:
+            id = life.id_of(token)
+            try:
+                record = self.read(id)
+            except CorruptRecord:
+                life.report("corrupt", id)
+                continue
+            except StoreError:
+                if life.fails_in_outage:
+                    raise
+                return openings.without_store(arrival)
+            # A retired token must not hide a live one that comes after it.
+            state = openings.open(arrival, token, id, record)
+            if state is not None and state.standing is not RETIRED:
+                return state
+            retired = retired if state is None else state
+        return openings.fresh(arrival) if retired is None else retired
 
     def read(self, id: str) -> Record | None:
         """Read a record.
@@ -90,6 +118,32 @@ class AsyncReader:
         self._life = life
         self._is_sound = False
         """Whether a test has shown that records can be decoded; reads do not repeat it then."""
+
+    async def find(self, arrival: Arrival) -> SessionState:
+        """Return the state of the session that a request's tokens name; of a new one if none.
+
+        Raises StoreError if the store fails, unless `on_outage` is "anonymous".
+        """
+        life = self._life
+        openings = life.openings
+        retired: SessionState | None = None
+        for token in arrival.tokens:
+            id = life.id_of(token)
+            try:
+                record = await self.read(id)
+            except CorruptRecord:
+                life.report("corrupt", id)
+                continue
+            except StoreError:
+                if life.fails_in_outage:
+                    raise
+                return openings.without_store(arrival)
+            # A retired token must not hide a live one that comes after it.
+            state = openings.open(arrival, token, id, record)
+            if state is not None and state.standing is not RETIRED:
+                return state
+            retired = retired if state is None else state
+        return openings.fresh(arrival) if retired is None else retired
 
     async def read(self, id: str) -> Record | None:
         """Read a record.

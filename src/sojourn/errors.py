@@ -46,6 +46,13 @@ class SessionReleased(SessionError):
     """The session was changed, or released again, after its release: nothing can be saved then."""
 
 
+class NotLoaded(SessionError):
+    """An asynchronous application used a session that its request did not read.
+
+    Reading it at that point would block the event loop, so `await session.load()` has to come first.
+    """
+
+
 class NotFresh(SessionError):
     """`require_fresh` found no recent sign-in: the application should ask for another one."""
 

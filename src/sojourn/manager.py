@@ -13,6 +13,7 @@ from typing import Any
 from sojourn._after_release import async_run, run
 from sojourn._cookies import Headers
 from sojourn._manager_base import GC_BATCH, ManagerBase, SessionInfo
+from sojourn._openings import opened, refuse_late
 from sojourn._queue.runner import AsyncRunner, Runner
 from sojourn._reading import AsyncReader, Reader
 from sojourn._session.signin import text_of
@@ -50,11 +51,11 @@ class Manager(ManagerBase):
         super().__init__(Config.load(config, **settings), clock)
         self._provider: Provider = provider_for(provider, self.config.provider_config)
         self._gc: Sweeper | None = None
-        self._reader = Reader(self._provider, self._life)
+        self._reader: Reader = Reader(self._provider, self._life)
         self._runner = Runner(self._provider, self._reader)
 
     def start(self, headers: Headers, *, https: bool = False) -> Session:
-        """Return the session of the request with these headers; a new one if it has none.
+        """Read and return the session of the request with these headers; a new one if it has none.
 
         headers: a mapping or pairs; names in any case, str or bytes.
         https: whether the connection used https; headers of a proxy can only add that.
@@ -62,27 +63,9 @@ class Manager(ManagerBase):
         Raises StoreError if the store fails, unless `on_outage` is "anonymous".
         """
         self._started = True
-        life = self._life
-        arrival = life.arrive(headers, https=https)
+        arrival = self._life.openings.arrive(headers, https=https)
         del headers  # they contain the token, and a traceback may show local variables
-        retired: Session | None = None
-        for token in arrival.tokens:
-            id = life.id_of(token)
-            try:
-                record = self._reader.read(id)
-            except CorruptRecord:
-                life.report("corrupt", id)
-                continue
-            except StoreError:
-                if life.fails_in_outage:
-                    raise
-                return life.without_store(arrival)
-            # A retired token must not hide a live one that comes after it.
-            session = life.open(arrival, token, id, record)
-            if session is not None and not session.is_retired:
-                return session
-            retired = retired if session is None else session
-        return life.fresh(arrival) if retired is None else retired
+        return Session(self._reader.find(arrival))
 
     def release(self, session: Session, *, headers: bool = True) -> Release:
         """Store the request's changes, and return the outcome and the headers for the response.
@@ -97,6 +80,8 @@ class Manager(ManagerBase):
         StoreUnavailable if the store is down, and OutcomeUnknown if its answer was lost, so that
         the changes may have been stored.
         """
+        if self._life.openings.must_read(session):
+            session.load()
         steps = self._life.close(session, headers=headers)
         try:
             release = steps if isinstance(steps, Release) else self._runner.run(steps)
@@ -125,9 +110,9 @@ class Manager(ManagerBase):
         It gets no cookie and no new id, and does not count as seen.  Raises SessionGone if no live
         session has the id; also at the end of the block, if it has ended: then nothing was stored.
         """
-        session = self._life.opened(id, self._resume(id))
+        session = opened(id, self._resume(id))
         yield session
-        self._life.refuse_late(id, self.release(session))
+        refuse_late(id, self.release(session))
 
     def _resume(self, id: str) -> Session | None:
         """Return the session of an id, for work without a request; None if none is live."""
@@ -136,7 +121,7 @@ class Manager(ManagerBase):
         except CorruptRecord:
             self._life.report("corrupt", id)
             record = None
-        return self._life.resume(record)
+        return self._life.openings.resume(record)
 
     def destroy(self, id: str, *, user: str | None = ANYONE) -> bool:
         """End a session now, or its successor if its id was replaced; return whether there was one.
@@ -243,11 +228,11 @@ class AsyncManager(ManagerBase):
         super().__init__(Config.load(config, **settings), clock)
         self._provider: AsyncProvider = async_provider_for(provider, self.config.provider_config)
         self._gc: AsyncSweeper | None = None
-        self._reader = AsyncReader(self._provider, self._life)
+        self._reader: AsyncReader = AsyncReader(self._provider, self._life)
         self._runner = AsyncRunner(self._provider, self._reader)
 
     async def start(self, headers: Headers, *, https: bool = False) -> Session:
-        """Return the session of the request with these headers; a new one if it has none.
+        """Read and return the session of the request with these headers; a new one if it has none.
 
         headers: a mapping or pairs; names in any case, str or bytes.
         https: whether the connection used https; headers of a proxy can only add that.
@@ -255,27 +240,9 @@ class AsyncManager(ManagerBase):
         Raises StoreError if the store fails, unless `on_outage` is "anonymous".
         """
         self._started = True
-        life = self._life
-        arrival = life.arrive(headers, https=https)
+        arrival = self._life.openings.arrive(headers, https=https)
         del headers  # they contain the token, and a traceback may show local variables
-        retired: Session | None = None
-        for token in arrival.tokens:
-            id = life.id_of(token)
-            try:
-                record = await self._reader.read(id)
-            except CorruptRecord:
-                life.report("corrupt", id)
-                continue
-            except StoreError:
-                if life.fails_in_outage:
-                    raise
-                return life.without_store(arrival)
-            # A retired token must not hide a live one that comes after it.
-            session = life.open(arrival, token, id, record)
-            if session is not None and not session.is_retired:
-                return session
-            retired = retired if session is None else session
-        return life.fresh(arrival) if retired is None else retired
+        return Session(await self._reader.find(arrival))
 
     async def release(self, session: Session, *, headers: bool = True) -> Release:
         """Store the request's changes, and return the outcome and the headers for the response.
@@ -290,6 +257,8 @@ class AsyncManager(ManagerBase):
         StoreUnavailable if the store is down, and OutcomeUnknown if its answer was lost, so that
         the changes may have been stored.
         """
+        if self._life.openings.must_read(session):
+            await session.load()
         steps = self._life.close(session, headers=headers)
         try:
             release = steps if isinstance(steps, Release) else await self._runner.run(steps)
@@ -318,9 +287,9 @@ class AsyncManager(ManagerBase):
         It gets no cookie and no new id, and does not count as seen.  Raises SessionGone if no live
         session has the id; also at the end of the block, if it has ended: then nothing was stored.
         """
-        session = self._life.opened(id, await self._resume(id))
+        session = opened(id, await self._resume(id))
         yield session
-        self._life.refuse_late(id, await self.release(session))
+        refuse_late(id, await self.release(session))
 
     async def _resume(self, id: str) -> Session | None:
         """Return the session of an id, for work without a request; None if none is live."""
@@ -329,7 +298,7 @@ class AsyncManager(ManagerBase):
         except CorruptRecord:
             self._life.report("corrupt", id)
             record = None
-        return self._life.resume(record)
+        return self._life.openings.resume(record)
 
     async def destroy(self, id: str, *, user: str | None = ANYONE) -> bool:
         """End a session now, or its successor if its id was replaced; return whether there was one.

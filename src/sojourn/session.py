@@ -8,7 +8,7 @@ since the epoch.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from inspect import iscoroutinefunction
 from typing import Self, cast
@@ -29,6 +29,8 @@ class Session(SessionMapping):
     def __repr__(self) -> str:
         """Return the id and the user, and none of the data."""
         state = self._state
+        if state.unread:
+            return "<Session, not read yet>"
         name = "new" if state.origin is None else state.origin.id
         return f"<Session {name} user={state.user!r}>"
 
@@ -41,6 +43,16 @@ class Session(SessionMapping):
         # Python allows this because the slots of both classes are the same.
         session.__class__ = cls
         return cast("Self", session)
+
+    def load(self) -> Awaitable[None]:
+        """Read the session from the store now, unless that was done.
+
+        Only needed after `AsyncManager.start_lazily`, as `quiet` of the middlewares calls it: then
+        `await session.load()` comes before the first use.  Under a Manager, the first use reads it.
+
+        Raises StoreError if the store fails; then each use of the session raises it, too.
+        """
+        return self._state.load()
 
     # -- properties --------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ since the epoch.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Generator, Mapping
 from enum import Enum, auto
 from typing import Final, NamedTuple
 from weakref import WeakValueDictionary
@@ -17,6 +17,7 @@ from sojourn._session.changes import NOTHING, ChangeSet
 from sojourn._tokens import Tokens
 from sojourn.codec import Codec
 from sojourn.config import Config
+from sojourn.errors import StoreError
 from sojourn.record import NO_FIELDS, Record
 from sojourn.release import Release
 
@@ -53,6 +54,16 @@ OUTAGE: Final = Standing.OUTAGE
 DETACHED: Final = Standing.DETACHED
 
 
+class _Loaded:
+    """An awaitable for a session that has been read: there is nothing to wait for."""
+
+    def __await__(self) -> Generator[None, None, None]:
+        yield from ()
+
+
+LOADED: Final = _Loaded()
+
+
 class SessionState:
     """One session during one request."""
 
@@ -77,6 +88,10 @@ class SessionState:
     signs_in = False
     successor: str | None = None
     """Of a retired session, the id under which the session of its token continues."""
+    unread = False
+    """Whether it has not been read from the store yet, as an `UnreadState`."""
+    failed: StoreError | None = None
+    """The error of the store because of which it could not be read."""
 
     def __init__(
         self,
@@ -110,6 +125,10 @@ class SessionState:
             self.about = origin.about
             self.lifetime = origin.lifetime
             self.persistent = origin.persistent
+
+    def load(self) -> Awaitable[None]:
+        """Read the session from the store, which has been done already; see `UnreadState`."""
+        return LOADED
 
     def end(self) -> None:
         """Request the end of the record; fields that are put from now on begin a new session."""

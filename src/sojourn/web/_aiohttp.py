@@ -1,9 +1,9 @@
 """The aiohttp middleware, and the signal handler that covers streamed responses.
 
 The middleware starts the session, and releases it when the handler has returned or raised a
-response; any other error saves nothing.  If the handler prepares its response itself, as for a
-stream or a WebSocket, the signal `on_response_prepare` releases the session just before the head
-is sent.  If the release fails, its error is raised in place of the handler's response.
+response; any other error saves nothing.  If the handler prepares a response itself, such as a
+stream, `on_response_prepare` releases the session before the head is sent.  If the release fails,
+its error is raised in place of the handler's response.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from sojourn._events import logger
 from sojourn.errors import ConfigError, SessionReleased, StoreError
 from sojourn.manager import AsyncManager
 from sojourn.session import Session
+from sojourn.web._answering import async_release
 from sojourn.web._headers import UNAVAILABLE, UNAVAILABLE_HEADERS, failure, replaced, taken
 from sojourn.web._merging import merged
 
-Adopt = Callable[[Session], Session]
+Start = Callable[[web.Request], Awaitable[Session]]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-Key: TypeAlias = "str | web.RequestKey[Any]"
-"""The key of the session in a request: a string or, since aiohttp 3.14, a typed key."""
+Key: TypeAlias = "str | web.RequestKey[Any]"  # typed keys exist since aiohttp 3.14
 
 
 class Sessions:
     """The sessions of one manager in one application."""
 
-    def __init__(self, manager: AsyncManager, key: Key, adopt: Adopt) -> None:
-        self._manager, self._key, self._adopt = manager, key, adopt
+    def __init__(self, manager: AsyncManager, key: Key, start: Start) -> None:
+        self._manager, self._key, self._start = manager, key, start
         self._held = set[int]()
         """The `id()` of each session whose handler is running and that is not yet released."""
         self._refusals: dict[int, Exception] = {}
@@ -44,9 +44,9 @@ class Sessions:
             raise ConfigError(taken(str(self._key)))
         session: Session | None = None
         try:
-            session = await self._manager.start(request.headers, https=request.secure)
+            session = await self._start(request)
             # `request[...] =` warns about untyped keys; the application chose the key, not we.
-            request._state[self._key] = self._adopt(session)  # noqa: SLF001
+            request._state[self._key] = session  # noqa: SLF001
             self._held.add(id(session))
             return await self._answer(request, handler, session)
         except Exception as error:
@@ -91,7 +91,7 @@ class Sessions:
         self._held.discard(key)  # at once: even a failed release is not repeated
         refusals[key] = RuntimeError("another task of this request is preparing a response")
         try:
-            release = await self._manager.release(session)
+            release = await async_release(self._manager, session, response.status)
         except BaseException as error:
             if key in refusals:
                 refusals[key] = failure(error)

@@ -1,8 +1,8 @@
 """An ASGI response that is held back until its session is released.
 
 The head of a response is held back until the message that follows it; the head of a WebSocket is
-its `accept` or `close`.  If the release fails, no message of the application is sent: a StoreError
-becomes a 503, and any other error is raised to the server, which has sent nothing yet.
+its `accept` or `close`.  If the release fails, nothing of the application is sent: a StoreError
+becomes a 503, and any other error is raised to the server.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from sojourn._events import logger
 from sojourn.errors import SessionError, SessionReleased, StoreError
 from sojourn.manager import AsyncManager
 from sojourn.session import Session
-from sojourn.web._headers import failure, unavailable_messages
+from sojourn.web._answering import async_release
+from sojourn.web._headers import failure, promises_body, unavailable_messages
 from sojourn.web._lifespan import Message, Scope, Send
 from sojourn.web._merging import merged_bytes
 
 _WHOLE = ("websocket.accept", "websocket.close")
 _HEADS = ("http.response.start", "websocket.http.response.start", *_WHOLE)
-_BODILESS = (204, 304)
 _HINTS = ("http.response.early_hint", "http.response.push", "http.response.debug")
 """Messages that may come before the body of a response and are not a part of it."""
 
@@ -62,7 +62,7 @@ class Response:
         if self._releasing:
             await self._wait()
         if self._held and self._head is not None:
-            if self._promises_body(self._head["status"]):
+            if promises_body(self._scope, self._head["status"]):
                 self.give_up(SessionError("the response ended before its body had begun"))
                 self._manager.discard(self.session)
                 return
@@ -85,9 +85,6 @@ class Response:
         self._held = False
         self._failure = self._failure or failure(error)
 
-    def _promises_body(self, status: int) -> bool:
-        return self._scope.get("method") != "HEAD" and status not in _BODILESS
-
     async def _wait(self) -> None:
         """Wait for a release in another task, so that no message overtakes the head."""
         self._over = self._over or asyncio.Event()
@@ -98,7 +95,9 @@ class Response:
         self._releasing = True
         try:
             headers = head["type"] != "websocket.close"
-            release = await self._manager.release(self.session, headers=headers)
+            release = await async_release(
+                self._manager, self.session, head.get("status", 0), headers=headers
+            )
             if headers:
                 head = {**head, "headers": merged_bytes(head.get("headers") or (), release.headers)}
             await self._pass_on(head)

@@ -14,8 +14,11 @@ from sojourn.manager import AsyncManager, Manager
 from sojourn.web._headers import UNAVAILABLE, UNAVAILABLE_HEADERS
 
 
-def check(app: App, provider: object) -> None:
-    """Raise ConfigError for a second `install`, and for a manager passed as the provider."""
+def check(app: App, provider: object, *, served: bool = False) -> None:
+    """Raise ConfigError for a second `install`, and for a manager passed as the provider.
+
+    served: whether requests may be under way, which is also refused.
+    """
     if "sojourn" in app.extensions:
         raise ConfigError(f"install: {app.name!r} has its sessions from Sojourn already, call once")
     if isinstance(provider, Manager | AsyncManager):
@@ -23,6 +26,8 @@ def check(app: App, provider: object) -> None:
             f"install makes the manager itself: give it the provider of this "
             f"{type(provider).__name__}, and its settings as keywords"
         )
+    if served:
+        raise ConfigError("install: the application is served already, call it before that")
 
 
 def check_interface(app: Any, ours: type) -> None:

@@ -44,6 +44,11 @@ def unavailable_messages(scope: Mapping[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
+def promises_body(scope: Mapping[str, Any], status: int) -> bool:
+    """Return whether an HTTP response with this status has a body (RFC 9110 §6.4.1)."""
+    return scope.get("method") != "HEAD" and status not in (204, 304)
+
+
 def failure(error: BaseException) -> Exception:
     """Return the exception that later calls on a failed response raise.
 

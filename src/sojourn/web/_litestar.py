@@ -18,12 +18,15 @@ from sojourn.errors import ConfigError
 from sojourn.manager import AsyncManager
 from sojourn.session import Session
 from sojourn.web import _lifespan, asgi
+from sojourn.web._quiet import Quiet
 
 
 class Sessions(SessionMiddleware[Any]):
     """`asgi.SessionMiddleware` as a subclass of Litestar's own, which its FlashPlugin requires."""
 
-    def __init__(self, app: ASGIApp, manager: AsyncManager, key: str, **excluded: Any) -> None:
+    def __init__(
+        self, app: ASGIApp, manager: AsyncManager, key: str, quiet: Quiet, **excluded: Any
+    ) -> None:
         # Litestar's SessionMiddleware.__init__ needs a backend, and we have none.
         AbstractMiddleware.__init__(self, app, **excluded)
 
@@ -31,7 +34,9 @@ class Sessions(SessionMiddleware[Any]):
         async def refillable(scope: Any, receive: Any, send: Any) -> None:
             await app(cast("Scope", _Refillable(scope)), receive, send)
 
-        self._serve: _lifespan.App = asgi.SessionMiddleware(refillable, manager, key=key)
+        self._serve: _lifespan.App = asgi.SessionMiddleware(
+            refillable, manager, key=key, quiet=quiet
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._serve(cast("Any", scope), cast("Any", receive), cast("Any", send))

@@ -17,6 +17,7 @@ from sojourn._events import logger
 from sojourn.errors import SessionReleased, StoreError
 from sojourn.manager import Manager
 from sojourn.session import Session
+from sojourn.web._answering import release
 from sojourn.web._headers import UNAVAILABLE, UNAVAILABLE_HEADERS, failure
 from sojourn.web._merging import Pairs, merged
 
@@ -67,8 +68,8 @@ class Response:
             # Set before the release: even one that fails must not be repeated.
             self._held = False
             try:
-                self._ours = self._manager.release(self._session).headers
                 status, headers = self._head
+                self._ours = release(self._manager, self._session, int(status[:3])).headers
                 self._write = self._start(status, merged(headers, self._ours))
             except BaseException as error:
                 self.give_up(error)
@@ -91,11 +92,6 @@ class Response:
         self.give_up(error)
         if self._write is not None:  # a second status cannot be sent: the server must abort
             raise error
-        return unavailable(error, self._environ, self._start)
-
-
-def unavailable(error: StoreError, environ: WSGIEnvironment, start: StartResponse) -> bytes:
-    """Begin a 503 response and return its body."""
-    logger.error("answered 503: %s", error)
-    start("503 Service Unavailable", list(UNAVAILABLE_HEADERS))
-    return b"" if environ["REQUEST_METHOD"] == "HEAD" else UNAVAILABLE
+        logger.error("answered 503: %s", error)
+        self._start("503 Service Unavailable", list(UNAVAILABLE_HEADERS))
+        return b"" if self._environ["REQUEST_METHOD"] == "HEAD" else UNAVAILABLE

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Generator
+from functools import partial
+from operator import attrgetter
+from typing import Any, Self
 
 from aiohttp import web
 
@@ -10,6 +13,7 @@ from sojourn.errors import ConfigError
 from sojourn.manager import AsyncManager
 from sojourn.web._aiohttp import Key, Sessions
 from sojourn.web._aliases import Aliased
+from sojourn.web._quiet import Quiet, quiet_rule
 from sojourn.web._versions import require
 
 
@@ -17,6 +21,10 @@ class AiohttpSession(Aliased):
     """A session with the attributes of aiohttp-session's sessions."""
 
     __slots__ = ()
+
+    def __await__(self) -> Generator[Any, Any, Self]:
+        yield from self.load().__await__()
+        return self
 
     @property
     def identity(self) -> str | None:
@@ -38,7 +46,9 @@ class AiohttpSession(Aliased):
         self.set_lifetime(seconds, persistent=seconds is not None)
 
 
-def setup(app: web.Application, manager: AsyncManager, *, key: Key = "session") -> None:
+def setup(
+    app: web.Application, manager: AsyncManager, *, key: Key = "session", quiet: Quiet = False
+) -> None:
     """Install sessions: each request of `app` and its sub-applications has one, in `request[key]`.
 
     The session middleware becomes the outermost one.  If a release fails, the handler's response is
@@ -47,8 +57,10 @@ def setup(app: web.Application, manager: AsyncManager, *, key: Key = "session") 
 
     key: the key of the session in a request, a str or a `web.RequestKey`; "aiohttp_session" is the
         key that aiohttp-session uses.  A second manager needs another key.
+    quiet: the requests that read their session only at `await get_session(request)`: True for all,
+        paths such as "/health" or "/static/*", or a function that is given the request.
 
-    Raises ConfigError if `manager` is not an AsyncManager, if aiohttp is older than 3.11, and if
+    Raises ConfigError if `manager` is not an AsyncManager, for a wrong `quiet`, if aiohttp is older than 3.11, and if
     the application has already started or has been added to another one.
     """
     require("aiohttp", "3.11")
@@ -68,14 +80,28 @@ def setup(app: web.Application, manager: AsyncManager, *, key: Key = "session") 
         yield
         await manager.close()
 
-    sessions = Sessions(manager, key, AiohttpSession.adopt)
+    is_quiet = quiet_rule(quiet, attrgetter("path"))
+
+    sessions = Sessions(manager, key, partial(_start, manager, is_quiet))
     app.middlewares.insert(0, sessions.serve)
     app.on_response_prepare.append(sessions.prepare)
     app.cleanup_ctx.append(live)
 
 
+async def _start(
+    manager: AsyncManager, is_quiet: Callable[[web.Request], bool], request: web.Request
+) -> AiohttpSession:
+    headers, https = request.headers, request.secure
+    if is_quiet(request):
+        return AiohttpSession.adopt(manager.start_lazily(headers, https=https))
+    return AiohttpSession.adopt(await manager.start(headers, https=https))
+
+
 def get_session(request: web.Request, *, key: Key = "session") -> AiohttpSession:
-    """Return the session of a request.  Raises ConfigError if it has none under `key`."""
+    """Return the session of a request.  Raises ConfigError if it has none under `key`.
+
+    `await get_session(request)` returns it, too, and reads it first if `quiet` covers the request.
+    """
     session = request.get(key)
     if isinstance(session, AiohttpSession):
         return session

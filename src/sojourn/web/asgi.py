@@ -8,12 +8,15 @@ unless an error or a cancellation comes first; a later change raises `SessionRel
 
 from __future__ import annotations
 
+from operator import itemgetter
+
 from sojourn._events import logger
 from sojourn.errors import ConfigError
 from sojourn.manager import AsyncManager
 from sojourn.web._asgi_response import Response
 from sojourn.web._headers import replaced, taken
 from sojourn.web._lifespan import App, Lifespan, Receive, Scope, Send
+from sojourn.web._quiet import Quiet, quiet_rule
 
 __all__ = ["App", "Receive", "Scope", "Send", "SessionMiddleware"]
 
@@ -27,12 +30,17 @@ class SessionMiddleware:
     collection starts with the server's lifespan, and the manager is closed at its end.
     """
 
-    def __init__(self, app: App, manager: AsyncManager, *, key: str = "session") -> None:
+    def __init__(
+        self, app: App, manager: AsyncManager, *, key: str = "session", quiet: Quiet = False
+    ) -> None:
         """Wrap `app`, with sessions of `manager`.
 
         key: the key of the session in the scope; a second manager needs another key.
+        quiet: the requests that do not read their session before the application runs: True for
+            all, paths such as "/health" or "/static/*", or a function that is given the scope.
+            There, `await session.load()` has to come before the first use.
 
-        Raises ConfigError if `manager` is not an AsyncManager.
+        Raises ConfigError if `manager` is not an AsyncManager, and for a wrong `quiet`.
         """
         if not isinstance(manager, AsyncManager):
             raise ConfigError(
@@ -42,6 +50,7 @@ class SessionMiddleware:
         self._app = app
         self._manager = manager
         self._key = key
+        self._is_quiet = quiet_rule(quiet, itemgetter("path"))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one scope.  Raises ConfigError if the scope already has a value under `key`."""
@@ -58,12 +67,16 @@ class SessionMiddleware:
         https = scope.get("scheme") in ("https", "wss")
         response = Response(self._manager, scope, send)
         try:
-            response.session = await self._manager.start(scope["headers"], https=https)
+            if self._is_quiet(scope):
+                session = self._manager.start_lazily(scope["headers"], https=https)
+            else:
+                session = await self._manager.start(scope["headers"], https=https)
+            response.session = session
             # A copy: the server's scope is not ours to change, and this one is compared below.
-            inner = {**scope, self._key: response.session}
+            inner = {**scope, self._key: session}
             await self._app(inner, receive, response.send)
             await response.end()
-            if inner.get(self._key) is not response.session:
+            if inner.get(self._key) is not session:
                 logger.warning(replaced(self._key))
         except Exception as error:  # noqa: BLE001 - `fail` raises it again, or answers 503
             await response.fail(error)

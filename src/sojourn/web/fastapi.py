@@ -3,6 +3,9 @@
 `asgi.SessionMiddleware` puts the session into the scope.  With the dependencies of this module, a
 path operation, another dependency or a WebSocket receives it as a parameter.  Receiving the session
 does not count as an access: the `Vary` header is sent only if the session is then read or changed.
+
+If all code receives its sessions in this way, give the middleware `quiet=True`: the store is then
+asked only by the path operations that have such a parameter.
 """
 
 from __future__ import annotations
@@ -31,6 +34,7 @@ def session_from(key: str) -> Callable[[HTTPConnection], Awaitable[Session]]:
     async def session_of(connection: HTTPConnection) -> Session:
         session = connection.scope.get(key)
         if isinstance(session, Session):
+            await session.load()
             return session
         raise ConfigError(
             f"no session of Sojourn stands under {key!r}: install its middleware, with "

@@ -7,6 +7,7 @@ receive it as a parameter.  The manager is closed when the application shuts dow
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import Any, TypeAlias, cast
 
 from litestar import di, plugins
@@ -22,6 +23,7 @@ from sojourn.manager import AsyncManager
 from sojourn.session import Session
 from sojourn.web._headers import UNAVAILABLE, UNAVAILABLE_HEADERS
 from sojourn.web._litestar import Sessions, refuse_other, refuse_two
+from sojourn.web._quiet import Quiet, quiet_rule
 from sojourn.web._versions import require
 
 require("litestar", "2.23")  # the first that has `NamedDependency`
@@ -44,6 +46,7 @@ class SessionPlugin(plugins.InitPlugin, plugins.ReceiveRoutePlugin):
         parameter: str | None = None,
         exclude: str | list[str] | None = None,
         exclude_opt_key: str = "skip_session",
+        quiet: Quiet = False,
     ) -> None:
         """Make a plugin that serves the sessions of `manager`.
 
@@ -52,8 +55,11 @@ class SessionPlugin(plugins.InitPlugin, plugins.ReceiveRoutePlugin):
             None means `key`.  A handler cannot use this name for any other parameter.
         exclude: regular expressions for paths that need no session; the store is not read for them.
         exclude_opt_key: the key that a handler sets in its `opt` if it needs no session.
+        quiet: the requests that read their session only for a handler or dependency that has it as
+            a parameter, or at `await session.load()`: True for all, paths such as "/static/*", or
+            a function that is given the scope.
 
-        Raises ConfigError if `manager` is not an AsyncManager.
+        Raises ConfigError if `manager` is not an AsyncManager, and for a wrong `quiet`.
         """
         if not isinstance(manager, AsyncManager):
             raise ConfigError(f"SessionPlugin needs an AsyncManager, not {type(manager).__name__}")
@@ -64,6 +70,7 @@ class SessionPlugin(plugins.InitPlugin, plugins.ReceiveRoutePlugin):
             Sessions,
             manager=manager,
             key=key,
+            quiet=quiet_rule(quiet, itemgetter("path")),
             exclude=exclude,
             exclude_opt_key=exclude_opt_key,
         )
@@ -96,7 +103,9 @@ def _provide(key: str) -> di.Provide:
     async def session(scope: Scope) -> Session:
         if key not in scope:
             raise ConfigError(f"no session stands under {key!r}: this path is excluded from it")
-        return cast("Session", cast("Any", scope)[key])
+        found = cast("Session", cast("Any", scope)[key])
+        await found.load()
+        return found
 
     return di.Provide(session)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, cast
 
 import quart
@@ -17,7 +18,7 @@ from quart.wrappers.base import BaseRequestWebsocket
 from werkzeug.datastructures import Headers
 
 from sojourn import AsyncProvider, Provider
-from sojourn.errors import ConfigError, StoreError
+from sojourn.errors import StoreError
 from sojourn.manager import AsyncManager
 from sojourn.web import asgi
 from sojourn.web._flask_quart import check, check_interface, commands, unavailable
@@ -26,6 +27,7 @@ from sojourn.web._flask_quart_session import LoneSession, UnansweredSession, is_
 from sojourn.web._flask_quart_settings import Settings
 from sojourn.web._lifespan import Receive, Scope, Send
 from sojourn.web._merging import merged
+from sojourn.web._quiet import Quiet
 from sojourn.web._versions import require
 
 __all__ = ["QuartSession", "SessionInterface", "install", "session"]
@@ -66,12 +68,15 @@ def install(
     provider: str | Provider | AsyncProvider,
     *,
     clock: Callable[[], float] | None = None,
+    quiet: Quiet = False,
     **settings: Any,
 ) -> AsyncManager:
     """Make `quart.session` a session of Sojourn in this application; return the manager.
 
     provider: the store of the sessions: a provider, a registered name, or the URL of a store.
     clock: a function that returns the seconds since the epoch, for tests; None is `time.time`.
+    quiet: the requests that read their session only at `await session.load()`: True for all, paths
+        such as "/static/*", or a function that is given the ASGI scope.
     settings: settings of `Config` for which Quart has no setting.  Quart's settings are read
         from `app.config`, at each request.
 
@@ -80,14 +85,12 @@ def install(
     `app.session_interface` has been replaced.
     """
     require("quart", "0.20")
-    check(app, provider)
-    if hasattr(app, "shutdown_event"):
-        raise ConfigError("install: the application is served already, call it before that")
+    check(app, provider, served=hasattr(app, "shutdown_event"))
     app.register_error_handler(StoreError, unavailable)
     said = Settings(app, settings)
     manager = AsyncManager(provider, said.config, clock=clock)
     cast("Any", app).session_interface = SessionInterface(manager, said)
-    served = asgi.SessionMiddleware(app.asgi_app, manager, key=_KEY)
+    served = asgi.SessionMiddleware(app.asgi_app, manager, key=_KEY, quiet=quiet)
 
     async def checked(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "lifespan":
@@ -97,18 +100,17 @@ def install(
 
     cast("Any", app).asgi_app = checked  # type checkers refuse to replace a method
     app.extensions["sojourn"] = manager
-    app.cli.add_command(
-        commands(lambda: _run(manager.gc(), manager), lambda: _run(manager.active_count(), manager))
-    )
+    gc, count = partial(_run, manager, manager.gc), partial(_run, manager, manager.active_count)
+    app.cli.add_command(commands(gc, count))
     return manager
 
 
-def _run(asked: Awaitable[int], manager: AsyncManager) -> int:
+def _run(manager: AsyncManager, command: Callable[[], Awaitable[int]]) -> int:
     """Return the result of a command, run in a new event loop; close the manager after it."""
 
     async def ask() -> int:
         try:
-            return await asked
+            return await command()
         finally:
             await manager.close()
 

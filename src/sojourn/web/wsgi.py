@@ -18,13 +18,13 @@ from sojourn._events import logger
 from sojourn.errors import ConfigError, StoreError
 from sojourn.manager import Manager
 from sojourn.web._headers import reader, replaced, taken
-from sojourn.web._wsgi_response import Response, unavailable
+from sojourn.web._wsgi_response import Response
 
 
 class SessionMiddleware:
     """Gives each request a session, in `environ["sojourn.session"]`.
 
-    If a release fails, the application's response is not sent, and `write` and `start_response`
+    The session is read when the application first uses it.  If a release fails, the application's response is not sent, and `write` and `start_response`
     raise from then on.  A StoreError is answered with 503.  Any other error (EncodeError,
     SessionTooLarge) is raised to the server, which has sent nothing yet.
     """
@@ -51,10 +51,7 @@ class SessionMiddleware:
         if self._key in environ:
             raise ConfigError(taken(self._key))
         https = environ["wsgi.url_scheme"] == "https"
-        try:
-            session = self._manager.start(self._headers_of(environ), https=https)
-        except StoreError as error:
-            return [unavailable(error, environ, start_response)]
+        session = self._manager.start_lazily(self._headers_of(environ), https=https)
         environ[self._key] = session
         response = Response(self._manager, session, environ, start_response)
         body = _call(self._app, environ, response)

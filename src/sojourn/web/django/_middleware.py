@@ -1,7 +1,7 @@
 """A replacement for Django's session middleware, with all guarantees of a Sojourn session.
 
-The session is loaded before the view runs, so no access to it waits for the store, neither in sync
-nor in async code.  It is released after the view and before the response is sent, and the release's
+Under WSGI, the session is loaded at its first use.  Under ASGI, it is loaded before the view runs,
+so no access to it waits for the store, neither in sync nor in async code.  It is released after the view and before the response is sent, and the release's
 headers are added to the response.  `session_key` is the id of the session.  `save`, `create`,
 `flush` and `cycle_key` take effect at the release.  As with Django's own middleware, a response
 with a status of 500 or above saves nothing.
@@ -36,19 +36,18 @@ class SessionMiddleware(DjangosMiddleware):
         """Serve one request.  Raises ConfigError if the request already has a session."""
         if self.async_mode:
             return self.__acall__(request)
-        try:
-            session = manager().start(headers_of(request), https=request.is_secure())
-        except StoreError as error:
-            return unavailable(error)
+        session = manager().start_lazily(headers_of(request), https=request.is_secure())
         inner = _enter(request, session)
         # The context variable is reset in any case: a thread may serve another request next.
         try:
             response: Any = self.get_response(request)
         finally:
             current.set(None)
-        if response.status_code >= 500:
+        if response.status_code > 500 or (response.status_code == 500 and inner.failure is None):
             return tell(manager().discard(inner), response)
         try:
+            if manager()._life.openings.must_read(inner):
+                inner.load()
             _leave(request, inner)
             return tell(manager().release(inner), response)
         except StoreError as error:
@@ -92,4 +91,5 @@ def _leave(request: HttpRequest, inner: InnerSession) -> None:
     if not isinstance(getattr(request, "session", None), RequestSession):
         logger.warning(replaced("request.session"))
     # A stored expiry date must become a lifetime before the release computes the session's end.
-    inner.settle()
+    if not inner.is_unread:
+        inner.settle()

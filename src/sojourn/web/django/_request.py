@@ -1,4 +1,4 @@
-"""`request.session` with our own middleware: already loaded, and released after the view.
+"""`request.session` with our own middleware, which releases it after the view.
 
 `save`, `create`, `flush` and `delete`, which take effect immediately in Django, are only noted here
 and take effect at the release.

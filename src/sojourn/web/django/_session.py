@@ -10,6 +10,7 @@ from typing import Any
 
 from sojourn._session.state import Standing
 from sojourn.codec import encode_key
+from sojourn.errors import StoreError
 from sojourn.session import Session
 from sojourn.web.django._expiry import ExpiringSession
 
@@ -50,6 +51,16 @@ class InnerSession(ExpiringSession):
     def is_unknown(self) -> bool:
         """Whether the store was unavailable when the session was loaded."""
         return self._state.standing is Standing.OUTAGE
+
+    @property
+    def is_unread(self) -> bool:
+        """Whether the request has not used it, and it was not loaded."""
+        return self._state.unread
+
+    @property
+    def failure(self) -> StoreError | None:
+        """The error of the store because of which it could not be loaded."""
+        return self._state.failed
 
     @property
     def stored_id(self) -> str | None:

@@ -1,0 +1,127 @@
+"""The beginning of a request: its tokens, and the session that a record under one of them gives it.
+
+A session can also be opened by its id, for work without a request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sojourn._cookies import Arrival, Headers, SessionCookie
+from sojourn._events import Event
+from sojourn._session.seen import Seen
+from sojourn._session.state import DETACHED, OUTAGE, RETIRED, Context, SessionState
+from sojourn.errors import SessionGone
+from sojourn.record import Record, is_live
+from sojourn.release import Release, ReleaseOutcome
+from sojourn.session import Session, state_of
+
+NOWHERE = Arrival((), malformed=False, in_header=False, https=False)
+"""The arrival of a session that was opened without a request."""
+
+
+class Openings:
+    """Decides with which session a request begins, under one configuration."""
+
+    def __init__(
+        self,
+        context: Context,
+        cookie: SessionCookie,
+        seen: Seen,
+        report: Callable[[Event, str | None], None],
+    ) -> None:
+        """Set the objects that all sessions share.
+
+        seen: the sessions that this process has read or stored lately.  report: handles an event.
+        """
+        self.context = context
+        self._cookie = cookie
+        self._seen = seen
+        self._report = report
+        self._now = context.clock
+        self._id_of = context.tokens.id_of
+        self._touches = context.config.touch_on == "request"
+
+    # -- from the headers of a request -----------------------------------------------------------
+
+    def arrive(self, headers: Headers, *, https: bool) -> Arrival:
+        """Read the tokens from the headers of a request; report a value that is not a token."""
+        arrival = self._cookie.arrive(headers, https=https)
+        if arrival.malformed:
+            self._report("rejected", None)
+        return arrival
+
+    def open(
+        self, arrival: Arrival, token: str, id: str, record: Record | None
+    ) -> SessionState | None:
+        """Return the state for a record; a retired one for a tombstone; None if it has expired.
+
+        id: that of the token.  record: None if none is stored under it, which also gives None.
+        """
+        if record is None:
+            self._report("rejected", id)
+            return None
+        now = self._now()
+        if record.expires <= now:
+            self._report("expired", id)
+            return None
+        if record.successor is not None:
+            self._report("retired", id)
+            # Without the token and the record, since the request may neither see nor end the
+            # session that goes on under the successor.
+            retired = SessionState(self.context, arrival, None, None, RETIRED)
+            retired.successor = record.successor
+            return retired
+        if self._seen.used:
+            self._seen.note(id, record.seen, record.lifetime, now)
+        return SessionState(self.context, arrival, token, record)
+
+    def fresh(self, arrival: Arrival) -> SessionState:
+        """Return the state of an empty session, for a visitor without a stored one."""
+        return SessionState(self.context, arrival)
+
+    def without_store(self, arrival: Arrival) -> SessionState:
+        """Return the state of an empty session, since the store failed."""
+        return SessionState(self.context, arrival, None, None, OUTAGE)
+
+    def must_read(self, session: Session) -> bool:
+        """Return whether a session has to be read for its release, though nobody has used it.
+
+        It has to, unless the process knows that no touch is due.
+        """
+        state = state_of(session)
+        if not state.unread or state.sealed:
+            return False
+        # The release of a session that could not be read fails: its response is about nobody.
+        if state.failed is not None or state.counts_as_seen:
+            return True
+        if not self._touches:
+            return False
+        self._seen.used = True
+        tokens = state.arrival.tokens
+        return len(tokens) > 1 or not self._seen.covers(self._id_of(tokens[0]), self._now())
+
+    # -- by an id --------------------------------------------------------------------------------
+
+    def resume(self, record: Record | None) -> Session | None:
+        """Return the session of a record for work without a request; None if it is not live."""
+        if record is None or not is_live(record, self._now()):
+            return None
+        return Session(SessionState(self.context, NOWHERE, None, record, DETACHED))
+
+
+def opened(id: str, session: Session | None) -> Session:
+    """Return the session that was opened by its id.  Raises SessionGone if it is None."""
+    if session is None:
+        raise _gone(id)
+    return session
+
+
+def refuse_late(id: str, release: Release) -> None:
+    """Raise SessionGone if a session that was opened by its id had ended before its release."""
+    if release.outcome is ReleaseOutcome.LATE:
+        raise _gone(id)
+
+
+def _gone(id: str) -> SessionGone:
+    return SessionGone(f"no living session has the id {id!r}")

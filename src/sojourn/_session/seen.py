@@ -1,0 +1,44 @@
+"""The sessions that this process has read or stored a short time ago.
+
+A request counts as seen even if it does not use its session.  But "last seen" is stored once per
+`touch_interval` only, so for a session in this memory there is nothing to store, and no reason to
+read it.  The keys are ids, which are no secrets.
+"""
+
+from __future__ import annotations
+
+MOST = 100_000
+"""The largest number of sessions that are remembered, which takes some 20 MB."""
+
+
+class Seen:
+    """The stored "last seen" of sessions, by their ids, in seconds since the epoch."""
+
+    def __init__(self, interval: float) -> None:
+        """Begin with an empty memory.  interval: the `touch_interval`, in seconds."""
+        self.interval = interval
+        self.used = False
+        """Whether requests consult it; if none does, nothing is remembered."""
+        # The older half is dropped whenever the younger one is full or out of date.  So nothing has
+        # to be moved or sorted, and threads can share the dicts: each step is one operation.
+        self._younger: dict[str, float] = {}
+        self._older: dict[str, float] = {}
+        self._began = 0.0
+
+    def note(self, id: str, seen: float, lifetime: float | None, now: float) -> None:
+        """Remember that a session is stored with this "last seen" and lifetime of its own."""
+        if lifetime is not None:  # its interval is shorter, so another one is not to be trusted
+            self._younger.pop(id, None)
+            self._older.pop(id, None)
+            return
+        if not 0 <= now - self._began < self.interval or len(self._younger) >= MOST // 2:
+            self._older, self._younger = self._younger, {}
+            self._began = now
+        self._younger[id] = seen
+
+    def covers(self, id: str, now: float) -> bool:
+        """Return whether a session was seen so recently that no new time has to be stored."""
+        seen = self._younger.get(id)
+        if seen is None:
+            seen = self._older.get(id)
+        return seen is not None and now - seen < self.interval

@@ -1,0 +1,112 @@
+"""The state of a session that has not been read from the store yet.
+
+Most pages of an application never look at their session, and such a page should not wait for the
+store.  So an `UnreadState` lacks the attributes that depend on the record.  The first use of one of
+them reads the session, and from then on the object is an ordinary `SessionState`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from threading import RLock
+from typing import Any
+
+from sojourn._cookies import Arrival
+from sojourn._session.state import LOADED, Context, SessionState
+from sojourn.errors import NotLoaded, SessionError, StoreError
+
+NOT_LOADED = (
+    "this request did not read its session, since `quiet` covers it: call `await session.load()` "
+    "before the session is first used, or change `quiet` so that it does not cover this request"
+)
+RECURSIVE = "a session was used while it was being read, as by a function given as on_event"
+
+
+class UnreadState(SessionState):
+    """The state of a session that the request has not used yet."""
+
+    unread = True
+
+    # Not `super().__init__`: it would set the attributes whose absence causes the reading.
+    def __init__(self, context: Context, arrival: Arrival, find: Callable[[Arrival], Any]) -> None:
+        """Keep what is needed to read the session later.
+
+        find: returns the state of the session that a request's tokens name; in an AsyncManager it
+            is a coroutine function.
+        """
+        self.context = context
+        self.arrival = arrival
+        self._find = find
+        self._lock = RLock()
+        self._reading = False
+
+    def __getattr__(self, name: str) -> Any:
+        """Read the session, since an attribute is missing, and return its value."""
+        if name.startswith("__"):  # as debuggers and `copy` ask for, on any object
+            raise AttributeError(name)
+        if self.unread:
+            self._read()
+        return getattr(self, name)
+
+    @property
+    def would_store(self) -> bool:
+        """Whether a release would store a change: no, since there is none."""
+        return False
+
+    @property
+    def needs_token(self) -> bool:
+        """Whether a release would give the client a new token: no."""
+        return False
+
+    def _read(self) -> None:
+        """Read the session, in the thread of the caller.
+
+        Raises StoreError if the store fails, and again for each later use: the request has no
+        session then, and a second attempt might only wait as long as the first one.  Raises
+        NotLoaded in an asynchronous application, since waiting would block the event loop.
+        """
+        # Threads of one request may use its session at the same time.  Only one may read it, for a
+        # second state would replace the changes that were made in the first.
+        with self._lock:
+            if not self.unread:
+                return
+            self._refuse_failed()
+            if self.context.awaits:
+                raise NotLoaded(NOT_LOADED)
+            if self._reading:
+                raise SessionError(RECURSIVE)
+            self._reading = True
+            try:
+                self._become(self._find(self.arrival))
+            except StoreError as error:
+                self.failed = error
+                raise
+            finally:
+                self._reading = False
+
+    def load(self) -> Awaitable[None]:
+        """Read the session, as `_read` does; in an asynchronous application once it is awaited."""
+        if self.context.awaits:
+            return self._load()
+        self._read()
+        return LOADED
+
+    async def _load(self) -> None:
+        self._refuse_failed()
+        try:
+            found = await self._find(self.arrival)
+        except StoreError as error:
+            self.failed = error
+            raise
+        if self.unread:  # another task may have read it meanwhile, and changed it since
+            self._become(found)
+
+    def _refuse_failed(self) -> None:
+        if self.failed is not None:
+            raise self.failed
+
+    def _become(self, found: SessionState) -> None:
+        """Take over the attributes of an ordinary state, and become one."""
+        vars(self).update(vars(found))
+        # Python allows this because both classes have the same layout.
+        self.__class__ = SessionState  # type: ignore[assignment]

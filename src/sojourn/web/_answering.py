@@ -1,0 +1,33 @@
+"""The release of a session under the status of the response.
+
+If a session cannot be read, its use raises StoreError in the application, and so does its release,
+which becomes a 503.  A framework turns an error that nobody handles into a 500, and that response is
+replaced by the 503.  Any other status of a server error was chosen by the application, for instance
+for a page of its own, and that page is sent.
+"""
+
+from __future__ import annotations
+
+from sojourn.manager import AsyncManager, Manager
+from sojourn.release import Release
+from sojourn.session import Session, state_of
+
+
+def release(manager: Manager, session: Session, status: int) -> Release:
+    """Release a session for a response with this status."""
+    if _is_answered(session, status):
+        return manager.discard(session)
+    return manager.release(session)
+
+
+async def async_release(
+    manager: AsyncManager, session: Session, status: int, *, headers: bool = True
+) -> Release:
+    """Release a session for a response with this status.  headers: as for `release`."""
+    if _is_answered(session, status):
+        return manager.discard(session)
+    return await manager.release(session, headers=headers)
+
+
+def _is_answered(session: Session, status: int) -> bool:
+    return state_of(session).failed is not None and status > 500

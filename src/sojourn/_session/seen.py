@@ -31,7 +31,7 @@ class Seen:
             self._younger.pop(id, None)
             self._older.pop(id, None)
             return
-        if not 0 <= now - self._began < self.interval or len(self._younger) >= MOST // 2:
+        if now - self._began >= self.interval or len(self._younger) >= MOST // 2:
             self._older, self._younger = self._younger, {}
             self._began = now
         self._younger[id] = seen

@@ -60,6 +60,10 @@ class Client:
             self.id = session.id
         return release
 
+    def pass_by(self) -> Release:
+        """Run a whole request that never uses its session, and that put off reading it."""
+        return self.release(self.manager.start_lazily(self.headers))
+
     @contextmanager
     def visit(self) -> Iterator[Session]:
         """Run one whole request: start a session, yield it, and release it unless it raised."""

@@ -38,6 +38,56 @@ class Costs(Subject):
             assert session["cart"] == ["tea"]
         assert self.trips.taken() == ["read"]
 
+    def test_an_unused_session_costs_nothing_while_it_was_seen_lately(self) -> None:
+        """Law 1: a request that never uses its session makes no call, unless a touch may be due.
+
+        The first such request in a process reads the session, since the process does not know when
+        it was last seen.  After one touch interval, a request reads and touches it.
+        """
+        client = self.visitor({"a": 1})
+        for trips in ([["read"], [], []], [["read", "update"], [], []]):
+            for expected in trips:
+                assert client.pass_by().headers == ()
+                assert self.trips.taken() == expected
+                self.clock.advance(20)
+        # A request that used the session counts, too: no other one has to read it after that.
+        self.clock.advance(60)
+        with client.visit() as session:
+            assert session["a"] == 1
+        assert self.trips.taken() == ["read", "update"]
+        self.clock.advance(59)
+        client.pass_by()
+        assert self.trips.taken() == []
+
+    def test_a_session_is_read_once_when_it_is_first_used(self) -> None:
+        """Law 1: a request that put off reading its session makes no more calls than another."""
+        client = self.visitor({"a": 1, "b": 2})
+        session = self.manager.start_lazily(client.headers)
+        assert not session.accessed
+        assert not session.modified
+        assert repr(session) == "<Session, not read yet>"
+        assert self.trips.taken() == []
+        self.call(session.load)
+        session["a"] += 1
+        assert session["b"] == 2
+        assert self.trips.taken() == ["read"]
+        client.release(session)
+        assert self.trips.taken() == ["update"]
+        assert self.stored(client) == {"a": 2, "b": 2}
+
+    def test_a_session_that_ended_before_its_first_use_is_a_new_one(self) -> None:
+        """Law 5: for a session, a request begins when it reads it."""
+        client = self.visitor({"a": 1})
+        session = self.manager.start_lazily(client.headers)
+        self.manager.destroy(client.id)
+        self.call(session.load)
+        assert session.is_new
+        session["b"] = 2
+        ended = client.id
+        client.release(session)
+        assert client.id != ended
+        assert self.stored(client) == {"b": 2}
+
     def test_a_new_session_costs_one_trip(self) -> None:
         """Law 1: a new session makes one call, its creation."""
         with self.client().visit() as session:

@@ -200,6 +200,25 @@ class Outages(Interruptions):
             with pytest.raises(StoreUnavailable):
                 fail()
 
+    def test_a_session_that_could_not_be_read_fails_its_request(self) -> None:
+        """Law 9: if the first use of a session fails, so do all later ones, and the release.
+
+        Only the first one asks the store, for each attempt may take as long as the time limit.  A
+        request that never uses its session needs no store.
+        """
+        client = self.visitor({"a": 1})
+        client.pass_by()
+        used = self.manager.start_lazily(client.headers)
+        unused = self.manager.start_lazily(client.headers)
+        self.call(self.break_store)
+        self.trips.taken()
+        for fail in (lambda: self.call(used.load), lambda: len(used), lambda: client.release(used)):
+            with pytest.raises(StoreUnavailable):
+                fail()
+        assert self.trips.taken() == ["read"]
+        assert client.release(unused).outcome is ReleaseOutcome.UNCHANGED
+        assert self.trips.taken() == []
+
     @pytest.mark.parametrize(
         "work",
         [

@@ -200,6 +200,26 @@ class Touches(Subject):
             assert self.stored(client) == {"a": 1}
             client.overlap(len, order=[0])
 
+    def test_unused_sessions_are_touched_as_often_as_others(self) -> None:
+        """Law 8: "last seen" moves at the same times, whether or not requests use their sessions."""
+        user, other = self.visitor({"a": 1}), self.visitor({"a": 1})
+        for seconds in (0, 1, 30, 28, 1, 61, 59, 2, 119, 0.5, 59.5, 1000, 60):
+            self.clock.advance(seconds)
+            used, unused = user.release(user.start()), other.pass_by()
+            assert used == unused
+            seen = [self.store.read(client.id) for client in (user, other)]
+            assert len({record and record.seen for record in seen}) == 1
+
+    def test_an_unused_short_session_is_touched_in_time(self) -> None:
+        """Law 8: a session with a lifetime of its own has a shorter interval, used or not."""
+        client = self.visitor({"a": 1})
+        client.pass_by()
+        client.overlap(lambda s: s.set_lifetime(60), order=[0])
+        for _ in range(5):
+            self.clock.advance(50)
+            client.pass_by()
+        assert self.stored(client) == {"a": 1}
+
     def test_a_touch_carries_nothing(self) -> None:
         """Law 8: a touch contains no field, so it is cheap and never collides with a change."""
         client = self.visitor({"a": 1, "large": "x" * 10_000})

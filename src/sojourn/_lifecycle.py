@@ -33,6 +33,7 @@ from sojourn.record import (
     EMPTIED,
     GONE,
     MOVES,
+    Assignment,
     Changes,
     Move,
     Outcome,
@@ -135,6 +136,24 @@ class Lifecycle:
         steps = self._steps(state)
         state.sealed = True
         return steps
+
+    def assigned(self, session: Session, assignment: Assignment, record: Record) -> Release:
+        """Return the result of a release that stored values without reading the session.
+
+        record: as it is stored now, without its fields.
+        """
+        state = state_of(session)
+        if self._seen.used:
+            self._seen.note(record.id, record.seen, record.lifetime, assignment.now)
+        # A state for this answer alone: a later use of the session reads it with all its fields.
+        answered = SessionState(
+            self.openings.context, state.arrival, state.arrival.tokens[0], record
+        )
+        answered.accessed = state.accessed
+        # Also true if the session was stored at the very same time; its cookie is then sent again.
+        touched = record.seen == assignment.now
+        state.released = self._responses.saved(answered, SAVED, assignment.now if touched else None)
+        return state.released
 
     def pass_over(self, session: Session) -> Release:
         """Seal a session that could not be stored, since the store failed."""

@@ -12,7 +12,7 @@ from sojourn._events import Event
 from sojourn._session.seen import Seen
 from sojourn._session.state import DETACHED, OUTAGE, RETIRED, Context, SessionState
 from sojourn.errors import SessionGone
-from sojourn.record import Record, is_live
+from sojourn.record import Assignment, Record, is_live, size_of
 from sojourn.release import Release, ReleaseOutcome
 from sojourn.session import Session, state_of
 
@@ -93,13 +93,35 @@ class Openings:
         if not state.unread or state.sealed:
             return False
         # The release of a session that could not be read fails: its response is about nobody.
-        if state.failed is not None or state.counts_as_seen:
+        if state.failed is not None or state.counts_as_seen or state.would_store:
             return True
         if not self._touches:
             return False
         self._seen.used = True
         tokens = state.arrival.tokens
         return len(tokens) > 1 or not self._seen.covers(self._id_of(tokens[0]), self._now())
+
+    def assignment(self, state: SessionState) -> Assignment | None:
+        """Return the values that a request assigned to a session which it has not used otherwise.
+
+        None if there are none, or if the session has to be read anyway.  Raises EncodeError if a
+        value cannot be stored.
+        """
+        tokens = state.arrival.tokens
+        if not state.would_store or state.failed or state.counts_as_seen or len(tokens) > 1:
+            return None
+        put, config = state.assigned.own(), self.context.config
+        if size_of(put) > config.max_size:
+            return None
+        return Assignment(
+            self._id_of(tokens[0]),
+            put,
+            self._now(),
+            config.touch_interval,
+            config.max_lifetime,
+            config.absolute_lifetime,
+            config.max_size,
+        )
 
     # -- by an id --------------------------------------------------------------------------------
 

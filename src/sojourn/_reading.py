@@ -7,6 +7,7 @@ alters all data, that is an outage; otherwise only the one record is corrupt.  `
 from __future__ import annotations
 
 from contextlib import suppress
+from typing import Any
 
 from sojourn._cookies import Arrival
 from sojourn._lifecycle import Lifecycle
@@ -14,6 +15,8 @@ from sojourn._session.state import RETIRED, SessionState
 from sojourn.errors import CorruptRecord, StoreError, StoreUnavailable
 from sojourn.providers.base import AsyncProvider, Provider
 from sojourn.record import Record
+from sojourn.release import Release
+from sojourn.session import Session, state_of
 
 LIFETIME = 60.0
 """Seconds after which the record expires, if the process ends before it has deleted it."""
@@ -37,6 +40,8 @@ class Reader:
 
     def __init__(self, provider: Provider, life: Lifecycle) -> None:
         self._provider = provider
+        self._assigns: Any = provider if hasattr(provider, "assign") else None
+        """The provider, if it can store values in a session that was not read."""
         self._life = life
         self._is_sound = False
         """Whether a test has shown that records can be decoded; reads do not repeat it then."""
@@ -66,6 +71,26 @@ class Reader:
                 return state
             retired = retired if state is None else state
         return openings.fresh(arrival) if retired is None else retired
+
+    def settle(self, session: Session, *, headers: bool) -> Release | None:
+        """Read a session that has to be read for its release, so that it can be released.
+
+        If the request has only assigned values, the store may be able to take them at once: then
+        return the result of the release.
+
+        headers: whether the response can carry headers.
+        """
+        state = state_of(session)
+        assignment = self._life.openings.assignment(state) if headers and self._assigns else None
+        if assignment is not None:
+            # As during every release: a change while the store is asked would be lost.
+            state.sealed = True
+            record = self._assigns.assign(assignment)
+            if record is not None:
+                return self._life.assigned(session, assignment, record)
+            state.sealed = False
+        session.load()
+        return None
 
     def read(self, id: str) -> Record | None:
         """Read a record.
@@ -115,6 +140,8 @@ class AsyncReader:
 
     def __init__(self, provider: AsyncProvider, life: Lifecycle) -> None:
         self._provider = provider
+        self._assigns: Any = provider if hasattr(provider, "assign") else None
+        """The provider, if it can store values in a session that was not read."""
         self._life = life
         self._is_sound = False
         """Whether a test has shown that records can be decoded; reads do not repeat it then."""
@@ -144,6 +171,26 @@ class AsyncReader:
                 return state
             retired = retired if state is None else state
         return openings.fresh(arrival) if retired is None else retired
+
+    async def settle(self, session: Session, *, headers: bool) -> Release | None:
+        """Read a session that has to be read for its release, so that it can be released.
+
+        If the request has only assigned values, the store may be able to take them at once: then
+        return the result of the release.
+
+        headers: whether the response can carry headers.
+        """
+        state = state_of(session)
+        assignment = self._life.openings.assignment(state) if headers and self._assigns else None
+        if assignment is not None:
+            # As during every release: a change while the store is asked would be lost.
+            state.sealed = True
+            record = await self._assigns.assign(assignment)
+            if record is not None:
+                return self._life.assigned(session, assignment, record)
+            state.sealed = False
+        await session.load()
+        return None
 
     async def read(self, id: str) -> Record | None:
         """Read a record.

@@ -3,6 +3,8 @@
 Most pages of an application never look at their session, and such a page should not wait for the
 store.  So an `UnreadState` lacks the attributes that depend on the record.  The first use of one of
 them reads the session, and from then on the object is an ordinary `SessionState`.
+
+Assigning a value needs no record, so that alone reads nothing.
 """
 
 from __future__ import annotations
@@ -12,8 +14,10 @@ from threading import RLock
 from typing import Any
 
 from sojourn._cookies import Arrival
+from sojourn._session.changes import ChangeSet
 from sojourn._session.state import LOADED, Context, SessionState
 from sojourn.errors import NotLoaded, SessionError, StoreError
+from sojourn.record import NO_FIELDS
 
 NOT_LOADED = (
     "this request did not read its session, since `quiet` covers it: call `await session.load()` "
@@ -44,19 +48,23 @@ class UnreadState(SessionState):
         """Read the session, since an attribute is missing, and return its value."""
         if name.startswith("__"):  # as debuggers and `copy` ask for, on any object
             raise AttributeError(name)
-        if self.unread:
+        if name == "assigned":
+            self._begin_assigning()
+        elif self.unread:
             self._read()
         return getattr(self, name)
 
     @property
     def would_store(self) -> bool:
-        """Whether a release would store a change: no, since there is none."""
-        return False
+        """Whether a release would store a change: if values were assigned."""
+        return "assigned" in vars(self) and not self.sealed
 
-    @property
-    def needs_token(self) -> bool:
-        """Whether a release would give the client a new token: no."""
-        return False
+    def _begin_assigning(self) -> None:
+        with self._lock:
+            self._refuse_failed()
+            # Unless another thread has read the session, or begun to assign to it, by now.
+            if "assigned" not in vars(self):
+                self.assigned = ChangeSet(self.context.codec, NO_FIELDS)
 
     def _read(self) -> None:
         """Read the session, in the thread of the caller.
@@ -98,8 +106,9 @@ class UnreadState(SessionState):
         except StoreError as error:
             self.failed = error
             raise
-        if self.unread:  # another task may have read it meanwhile, and changed it since
-            self._become(found)
+        with self._lock:
+            if self.unread:  # another task may have read it meanwhile, and changed it since
+                self._become(found)
 
     def _refuse_failed(self) -> None:
         if self.failed is not None:
@@ -107,6 +116,8 @@ class UnreadState(SessionState):
 
     def _become(self, found: SessionState) -> None:
         """Take over the attributes of an ordinary state, and become one."""
+        if "assigned" in vars(self):
+            found.changes = found.assigned = self.assigned.over(found.changes)
         vars(self).update(vars(found))
         # Python allows this because both classes have the same layout.
         self.__class__ = SessionState  # type: ignore[assignment]

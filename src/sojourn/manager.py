@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 from sojourn._after_release import async_run, run
+from sojourn._calls import Steps
 from sojourn._cookies import Headers
 from sojourn._manager_base import GC_BATCH, ManagerBase, SessionInfo
 from sojourn._openings import opened, refuse_late
@@ -80,10 +81,12 @@ class Manager(ManagerBase):
         StoreUnavailable if the store is down, and OutcomeUnknown if its answer was lost, so that
         the changes may have been stored.
         """
-        if self._life.openings.must_read(session):
-            session.load()
-        steps = self._life.close(session, headers=headers)
+        steps: Release | Steps | None = None
         try:
+            if self._life.openings.must_read(session):
+                steps = self._reader.settle(session, headers=headers)
+            if steps is None:
+                steps = self._life.close(session, headers=headers)
             release = steps if isinstance(steps, Release) else self._runner.run(steps)
         except StoreError:
             if self._life.fails_in_outage:
@@ -257,10 +260,12 @@ class AsyncManager(ManagerBase):
         StoreUnavailable if the store is down, and OutcomeUnknown if its answer was lost, so that
         the changes may have been stored.
         """
-        if self._life.openings.must_read(session):
-            await session.load()
-        steps = self._life.close(session, headers=headers)
+        steps: Release | Steps | None = None
         try:
+            if self._life.openings.must_read(session):
+                steps = await self._reader.settle(session, headers=headers)
+            if steps is None:
+                steps = self._life.close(session, headers=headers)
             release = steps if isinstance(steps, Release) else await self._runner.run(steps)
         except StoreError:
             if self._life.fails_in_outage:

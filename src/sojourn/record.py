@@ -134,6 +134,21 @@ def is_id(text: str) -> bool:
     return _is_digest(text) is not None
 
 
+class Assignment(NamedTuple):
+    """Values for a session that the request did not read, and the settings that apply to it."""
+
+    id: str
+    put: Fields
+    now: float
+    touch_interval: float
+    """The times are written if they were not for so long, or for a sixtieth of the lifetime of its
+    own that the session has."""
+    max_lifetime: float
+    """The lifetime of a session that has none of its own, in seconds."""
+    absolute_lifetime: float | None
+    max_size: int
+
+
 def size_of(fields: Fields) -> int:
     """Return the bytes of all keys and values together."""
     return sum(map(len, fields)) + sum(map(len, fields.values()))

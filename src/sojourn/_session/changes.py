@@ -94,6 +94,11 @@ class ChangeSet:
         self._steps: dict[bytes, Steps] = {}
         self._cleared = False
 
+    def over(self, below: ChangeSet) -> ChangeSet:
+        """Take over the loaded fields of another change set, if this one only has assigned values."""
+        self._loaded = below._loaded
+        return self
+
     # -- reading -----------------------------------------------------------------------------
 
     def has(self, name: bytes) -> bool:

@@ -122,7 +122,7 @@ class SessionMapping(MutableMapping[Any, Any]):
         if state.sealed or state.ended is not None:
             self._changing()
         state.accessed = True
-        state.changes.put(text_key(key) if type(key) is str else encode_key(key), value)
+        state.assigned.put(text_key(key) if type(key) is str else encode_key(key), value)
 
     def __delitem__(self, key: Any) -> None:
         state = self._changing()

@@ -107,7 +107,9 @@ class SessionState:
         self.token = token
         """The token of the request, if it named the record."""
         self.standing = standing
-        self.changes = ChangeSet(context.codec, NO_FIELDS if origin is None else origin.fields)
+        fields = NO_FIELDS if origin is None else origin.fields
+        self.changes = self.assigned = ChangeSet(context.codec, fields)
+        """`assigned` is the one to which values are assigned; see `UnreadState`."""
         self._begin(origin)
 
     def _begin(self, origin: Record | None) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Protocol
 
-from sojourn.record import MOVES, Changes, Outcome, Record
+from sojourn.record import MOVES, Assignment, Changes, Outcome, Record
 
 
 class Provider(Protocol):
@@ -24,7 +24,7 @@ class Provider(Protocol):
     Three attributes are optional.  `blocking = False` says that no method waits for I/O, so that
     an AsyncManager calls the provider without a thread.  `shared = False` says that only this
     process can reach the records.  `needs_gc = False` says that the store deletes expired records
-    by itself.  A method is optional too: `read_nowait`, see `ReadsNowait`.
+    by itself.  Two methods are optional too: see `ReadsNowait` and `Assigns`.
     """
 
     def read(self, id: str) -> Record | None:
@@ -92,6 +92,22 @@ class ReadsNowait(Protocol):
         An AsyncManager calls this method in the event loop's own thread.  If it raises
         BlockingIOError, `read` is called in a thread.  So it raises that whenever it would have to
         wait, for a disk or for a lock, and for every error whose meaning `read` finds out.
+        """
+
+
+class Assigns(Protocol):
+    """The optional method of a provider that can change a session which the caller has not read.
+
+    Without it, a request that only assigns values reads its session before it stores them.  In an
+    AsyncProvider it is a coroutine.
+    """
+
+    def assign(self, assignment: Assignment) -> Record | None:
+        """Store values in a live session, and its times if that is due.
+
+        Return the record without its fields.  Return None, with nothing stored, if there is no live
+        session under the id, if it would become too large, or if the store cannot tell: the caller
+        then reads the session and decides.
         """
 
 

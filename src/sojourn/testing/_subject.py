@@ -56,8 +56,10 @@ class Client:
         cookie = cookie_of(release)
         if cookie is not None:
             value = cookie.partition("=")[2].partition(";")[0]
-            self.token = value or None
-            self.id = session.id
+            # The cookie of a persistent session is sent again, with the same token.
+            if value != self.token:
+                self.token = value or None
+                self.id = session.id
         return release
 
     def pass_by(self) -> Release:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any, NamedTuple
 
 from sojourn.providers.base import AsyncProvider, Provider
-from sojourn.record import Changes, Outcome, Record
+from sojourn.record import Assignment, Changes, Outcome, Record
 
 
 class FakeClock:
@@ -105,6 +105,18 @@ class Trips(Log):
         self.note("close")
         self.provider.close()
 
+    def __getattr__(self, name: str) -> Any:
+        """Return the optional method `assign`, which logs its calls, if the provider has it."""
+        if name != "assign" or not hasattr(self.provider, name):
+            raise AttributeError(name)
+        return self._assign
+
+    def _assign(self, assignment: Assignment) -> Record | None:
+        self.note("assign", assignment)
+        provider: Any = self.provider
+        record: Record | None = provider.assign(assignment)
+        return record
+
 
 class AsyncTrips(Log):
     """A provider that forwards every call to another provider and logs it in `trips`."""
@@ -152,3 +164,15 @@ class AsyncTrips(Log):
         """Log the call, and forward it to `close` of the wrapped provider."""
         self.note("close")
         await self.provider.close()
+
+    def __getattr__(self, name: str) -> Any:
+        """Return the optional method `assign`, which logs its calls, if the provider has it."""
+        if name != "assign" or not hasattr(self.provider, name):
+            raise AttributeError(name)
+        return self._assign
+
+    async def _assign(self, assignment: Assignment) -> Record | None:
+        self.note("assign", assignment)
+        provider: Any = self.provider
+        record: Record | None = await provider.assign(assignment)
+        return record

@@ -27,7 +27,7 @@ from sojourn.providers.redis.layout import TAGS, stored
 from sojourn.providers.redis.listing import AsyncLister, Lister
 from sojourn.providers.redis.settings import settings
 from sojourn.providers.redis.transports import async_transport, transport
-from sojourn.record import Changes, Outcome, Record
+from sojourn.record import Assignment, Changes, Outcome, Record
 
 STEP = 200
 """The most records that one run of the sweep script deletes.  Redis executes no other command
@@ -110,6 +110,18 @@ class RedisProvider:
                 return self._executor.settled(known.outcome, lost, ends=ends)
             reply = self._executor.run(verb, ends=ends)
         return verbs.outcome(record.id, reply)
+
+    def assign(self, assignment: Assignment) -> Record | None:
+        """Store values in a session that was not read; None if it has to be read for that."""
+        try:
+            frame = self._executor.run(verbs.assign(self._layout, assignment))
+        except Silent:
+            raise
+        except Lost:
+            # The values may be stored.  After reading the session, the caller assigns them again if
+            # it does not hold them.
+            return None
+        return verbs.readable(assignment.id, frame)
 
     def destroy(self, id: str) -> Record | None:
         """Delete a record or a tombstone, and return it without its fields.
@@ -266,6 +278,18 @@ class AsyncRedisProvider:
                 return self._executor.settled(known.outcome, lost, ends=ends)
             reply = await self._executor.run(verb, ends=ends)
         return verbs.outcome(record.id, reply)
+
+    async def assign(self, assignment: Assignment) -> Record | None:
+        """Store values in a session that was not read; None if it has to be read for that."""
+        try:
+            frame = await self._executor.run(verbs.assign(self._layout, assignment))
+        except Silent:
+            raise
+        except Lost:
+            # The values may be stored.  After reading the session, the caller assigns them again if
+            # it does not hold them.
+            return None
+        return verbs.readable(assignment.id, frame)
 
     async def destroy(self, id: str) -> Record | None:
         """Delete a record or a tombstone, and return it without its fields.

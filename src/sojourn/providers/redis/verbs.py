@@ -26,13 +26,15 @@ from sojourn.providers.redis.layout import (
     user_entry,
 )
 from sojourn.providers.redis.replies import Command, Odd, Words
-from sojourn.record import Changes, Move, Outcome, Record
+from sojourn.record import Assignment, Changes, Move, Outcome, Record
 
 STAYS = 2
 """The value of `persistent` in the update script that means: no lifetime is set."""
 # The numbers of an update in one argument: three floats, three bytes and three 4-byte integers, as
 # `update.lua` unpacks them.
 _HEAD = struct.Struct(">dddBBBIII").pack
+# The five numbers of an assignment, as `assign.lua` unpacks them.
+_FIVE = struct.Struct(">ddddd").pack
 # The replies of the update script other than the stored hash.
 _OUTCOMES = {0: Outcome.GONE, 1: Outcome.APPLIED, 2: Outcome.EMPTIED}
 _UNREADABLE, _TAKEN = -1, -2
@@ -101,6 +103,22 @@ def update(layout: Layout, id: str, changes: Changes) -> Command:
     for field in changes.put.items():
         words += field
     return Command(tuple(words), tag, _updated)
+
+
+def assign(layout: Layout, assignment: Assignment) -> Command:
+    """Return the script that stores values in a session which was not read.
+
+    Its reply is the frame of the session, or None if nothing was stored.
+    """
+    id, absolute = assignment.id, assignment.absolute_lifetime
+    keys = layout.keys[id[:2]]
+    numbers = assignment.now, assignment.touch_interval, assignment.max_lifetime
+    limit = -1.0 if absolute is None else absolute
+    head = _FIVE(*numbers, limit, float(assignment.max_size))
+    words = ["3", keys.stem + id, keys.live, keys.users, head, id]
+    for field in assignment.put.items():
+        words += field
+    return scripts.command(scripts.ASSIGN, id[:2], tuple(words), replies.text_or_none)
 
 
 def _moved(move: Move) -> Words:

@@ -35,13 +35,15 @@ def _script(*names: str) -> Script:
 
 CREATE = _script("create")
 UPDATE = _script("frame", "update")
+ASSIGN = _script("frame", "assign")
 DESTROY = _script("frame", "destroy")
 SWEEP = _script("frame", "sweep")
 VERIFY = _script("frame", "verify")
 ENTER = _script("frame", "enter")
 
 _SOURCES = {
-    script.digest: script.source for script in (CREATE, UPDATE, DESTROY, SWEEP, VERIFY, ENTER)
+    script.digest: script.source
+    for script in (CREATE, UPDATE, ASSIGN, DESTROY, SWEEP, VERIFY, ENTER)
 }
 
 

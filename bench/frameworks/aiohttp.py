@@ -35,7 +35,7 @@ async def _visited(request: web.Request) -> web.Response:
 
 
 async def _visited_ours(request: web.Request) -> web.Response:
-    await done(request[WORK](ours.get_session(request)))
+    await done(request[WORK](await ours.get_session(request)))
     return web.Response(text="ok")
 
 
@@ -50,7 +50,10 @@ def _application(view: Any) -> web.Application:
 
 
 class _Nowhere(AbstractStreamWriter):
-    """A writer that discards the response."""
+    """A writer that discards the response, with the attributes that aiohttp's own writer has."""
+
+    chunked = False
+    _compress = None
 
     async def write(self, chunk: Any) -> None:
         pass
@@ -144,11 +147,13 @@ class Redis(EncryptedCookie):
 class Sojourn(Ours, _Aiohttp):
     """Sojourn provides `get_session(request)`."""
 
+    settings = "quiet=True, and the view calls `await get_session(request)`"
+
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         self.manager = managed(AsyncManager, self.store, folder)
         self.with_session = _application(_visited_ours)
-        ours.setup(self.with_session, self.manager)
+        ours.setup(self.with_session, self.manager, quiet=True)
         self.with_session.freeze()
 
 

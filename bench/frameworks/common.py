@@ -7,9 +7,12 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 from bench.asgi import Asgi
-from bench.subject import Subject
+from bench.subject import QUIET, Subject
 
 SECRET = "0123456789abcdef" * 4
+
+QUIET_PAGE = [QUIET]
+"""Sojourn's `quiet` in asynchronous frameworks: the page that never uses the session."""
 
 S = TypeVar("S", bound=Subject)
 Subjects = tuple[type[Subject], ...]

@@ -9,7 +9,7 @@ import falcon
 import falcon.asgi
 
 from bench.asgi import Asgi, done
-from bench.frameworks.common import Ours, Subjects, over
+from bench.frameworks.common import QUIET_PAGE, Ours, Subjects, over
 from bench.stores import managed
 from bench.subject import QUIET, WORK
 from bench.wsgi import Wsgi
@@ -66,12 +66,14 @@ class Sojourn(Ours, Wsgi):
 class SojournAsync(Ours, Asgi):
     """`request.scope["session"]`."""
 
+    settings = f"quiet={QUIET_PAGE}"
+
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         self.without = _application_async(_PlainAsync())
         self.manager = managed(AsyncManager, self.store, folder)
         app = _application_async(_VisitedAsync())
-        self.with_session = asgi.SessionMiddleware(app, self.manager)
+        self.with_session = asgi.SessionMiddleware(app, self.manager, quiet=QUIET_PAGE)
 
 
 SUBJECTS: Subjects = over(Sojourn, "memory", "redis")

@@ -7,7 +7,7 @@ from pathlib import Path
 from litestar.middleware.session.client_side import CookieBackendConfig
 
 from bench.asgi import Asgi
-from bench.frameworks.common import SECRET, Ours, Subjects, over
+from bench.frameworks.common import QUIET_PAGE, SECRET, Ours, Subjects, over
 from bench.stores import managed
 from bench.subjects.litestar import File, Memory, Redis, application, plain, visited
 from sojourn import AsyncManager
@@ -30,11 +30,14 @@ class EncryptedCookie(Asgi):
 class Sojourn(Ours, Asgi):
     """Sojourn provides `request.session`."""
 
+    settings = f"quiet={QUIET_PAGE}"
+
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         self.without = application(plain)
         self.manager = managed(AsyncManager, self.store, folder)
-        self.with_session = application(visited, plugins=[SessionPlugin(self.manager)])
+        plugin = SessionPlugin(self.manager, quiet=QUIET_PAGE)
+        self.with_session = application(visited, plugins=[plugin])
 
 
 SUBJECTS: Subjects = (

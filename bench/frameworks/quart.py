@@ -8,7 +8,7 @@ from typing import Any
 from quart import Quart, request, session
 
 from bench.asgi import Asgi, done
-from bench.frameworks.common import SECRET, Ours, Subjects, over
+from bench.frameworks.common import QUIET_PAGE, SECRET, Ours, Subjects, over
 from bench.stores import address
 from bench.subject import QUIET, WORK
 from sojourn.web.quart import install
@@ -47,11 +47,14 @@ class SignedCookie(Asgi):
 class Sojourn(Ours, Asgi):
     """Sojourn provides `quart.session`."""
 
+    settings = f"quiet={QUIET_PAGE}"
+
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         self.without = _application(_plain).asgi_app
         app = _application(_visited)
-        self.manager = install(app, self.store, provider_config=address(self.store, folder))
+        place = address(self.store, folder)
+        self.manager = install(app, self.store, provider_config=place, quiet=QUIET_PAGE)
         self.with_session = app.asgi_app
 
 

@@ -20,7 +20,7 @@ from starsessions.stores.redis import RedisStore
 
 from bench import servers
 from bench.asgi import Asgi, done
-from bench.frameworks.common import SECRET, Ours, Subjects, over
+from bench.frameworks.common import QUIET_PAGE, SECRET, Ours, Subjects, over
 from bench.stores import managed
 from bench.subject import QUIET, WORK
 from sojourn import AsyncManager
@@ -94,10 +94,12 @@ class Redis(Memory):
 class Sojourn(Ours, _Starlette):
     """Sojourn provides `request.session`."""
 
+    settings = f"quiet={QUIET_PAGE}"
+
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         self.manager = managed(AsyncManager, self.store, folder)
-        ours = Middleware(asgi.SessionMiddleware, manager=self.manager)
+        ours = Middleware(asgi.SessionMiddleware, manager=self.manager, quiet=QUIET_PAGE)
         self.with_session = _application(_visited, ours)
 
 

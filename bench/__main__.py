@@ -10,11 +10,22 @@ import tempfile
 from collections.abc import Collection
 from pathlib import Path
 
-from bench import correctness, cpu, machine, phases, rush, shares, size, speed
-from bench import correctness_page as about_correctness
-from bench import performance_page as about_performance
-from bench import shares_page as about_shares
-from bench.aims import Measured
+from bench import (
+    correctness,
+    correctness_page,
+    cpu,
+    imports,
+    machine,
+    method_page,
+    performance_page,
+    phases,
+    rush,
+    shares,
+    shares_page,
+    size,
+    speed,
+)
+from bench.measured import Measured
 from bench.registry import STORES, SUBJECTS
 from bench.subject import Subject
 
@@ -35,7 +46,7 @@ def main() -> None:
             print(_one(options.store, folder, options.rounds, quick=options.quick))
             return
         if options.only == "frameworks":
-            print(about_shares.section(_shares(folder, options.rounds, quick=options.quick)))
+            print(shares_page.section(_shares(folder, options.rounds, quick=options.quick)))
             return
         pages = dict[str, str]()
         if options.only != "performance":
@@ -61,7 +72,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--only",
         choices=("performance", "correctness", "frameworks"),
-        help="one page alone; or print what sessions cost in each framework",
+        help="the pages of one subject; or print what sessions cost in each framework",
     )
     parser.add_argument("--rounds", type=int, help="how many rounds (15; 2 if quick)")
     parser.add_argument("--dir", help="where files go, instead of the system's temporary folder")
@@ -72,16 +83,16 @@ def _correctness(folder: Path, *, quick: bool) -> str:
     logging.disable()  # libraries log thousands of warnings about late requests
     conducts = correctness.examine(SUBJECTS, folder / "correctness", 0.05 if quick else 1.0, _say)
     logging.disable(logging.NOTSET)
-    examined = about_correctness.Examined(
+    examined = correctness_page.Examined(
         _machine(folder, quick=quick), machine.versions(), conducts
     )
-    return about_correctness.page(examined)
+    return correctness_page.page(examined)
 
 
 def _one(store: str, folder: Path, rounds: int | None, *, quick: bool) -> str:
     subjects = [kind for kind in SUBJECTS if kind.store == store]
     speeds = _speeds(subjects, folder, rounds or (2 if quick else 15), quick=quick)
-    return about_performance.tables(speeds)
+    return method_page.tables(speeds)
 
 
 def _speeds(
@@ -113,11 +124,13 @@ def _performance(folder: Path, rounds: int | None, *, quick: bool) -> dict[str, 
         weights=size.weigh(in_memory, folder / "size", share, _say),
         kept=size.keep(in_redis, folder / "size", share, _say),
         sweeps=size.sweep(folder / "size", share, _say),
+        imports=imports.measure(rounds, _say),
         phases=phases.report(folder / "phases", 500 if quick else 5000),
     )
     return {
-        "performance.md": about_performance.page(measured),
-        "performance.svg": about_performance.chart(speeds),
+        "performance.md": performance_page.page(measured),
+        "performance-method.md": method_page.page(measured),
+        **performance_page.pictures(speeds),
     }
 
 

@@ -1,4 +1,8 @@
-"""The bar chart of the performance page, with one panel for each kind of request."""
+"""A bar chart for one store: a panel for each kind of request, all on one scale.
+
+The chart has its own background, and follows the light or dark scheme of the reader's browser, also
+as the source of an `<img>`.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +10,34 @@ from collections.abc import Sequence
 from html import escape
 from typing import NamedTuple
 
-BAR, GAP, NAMES, WIDTH, PANEL = 17, 7, 212, 178, 246
-HEAD, TOP = 34, 66
-OURS, THEIRS, INK, FAINT = "#0f766e", "#a8b3c2", "#1f2933", "#6b7785"
-FONT = "font-family=\"system-ui,-apple-system,'Segoe UI',Helvetica,Arial,sans-serif\""
+from bench.tables import figure
+
+PANEL, NAMES, BARS, LINE, THICK = 300, 132, 112, 22, 14
+"""Widths of a panel, of its names and of its longest bar; height of a line and of its bar."""
+MARGIN, TOP = 16, 96
+STYLE = """\
+<style>
+text { font-family: system-ui, -apple-system, 'Segoe UI', Helvetica, Arial, sans-serif }
+.card { fill: #ffffff; stroke: #d1d9e0 }
+.ink { fill: #1f2328 }
+.faint { fill: #59636e }
+.theirs { fill: #b6bfc9 }
+.ours { fill: #0f766e }
+.strong { font-weight: 600 }
+.end { text-anchor: end }
+@media (prefers-color-scheme: dark) {
+.card { fill: #0d1117; stroke: #3d444d }
+.ink { fill: #f0f6fc }
+.faint { fill: #9198a1 }
+.theirs { fill: #656c76 }
+.ours { fill: #2dd4bf }
+}
+</style>
+"""
 
 
 class Bar(NamedTuple):
-    """A figure of one library."""
+    """The figure of one library."""
 
     name: str
     value: float
@@ -21,69 +45,43 @@ class Bar(NamedTuple):
 
 
 class Panel(NamedTuple):
-    """Bars with a common scale."""
+    """A kind of request, and its bars from top to bottom."""
 
     title: str
     bars: Sequence[Bar]
 
 
-class Row(NamedTuple):
-    """Panels that show the same libraries in the same order."""
-
-    title: str
-    panels: Sequence[Panel]
-
-
-def picture(title: str, subtitle: str, rows: Sequence[Row]) -> str:
-    """Return the chart as SVG; shorter bars are better."""
-    y, parts = TOP, []
-    for row in rows:
-        parts.append(_row(row, y))
-        y += HEAD + 22 + len(row.panels[0].bars) * (BAR + GAP) + 16
-    width = NAMES + len(rows[0].panels) * PANEL + 8
+def picture(title: str, subtitle: str, panels: Sequence[Panel]) -> str:
+    """Return the chart as SVG."""
+    width = 2 * MARGIN + len(panels) * PANEL
+    height = TOP + max(len(panel.bars) for panel in panels) * LINE + MARGIN // 2
+    longest = max(bar.value for panel in panels for bar in panel.bars)
+    drawn = (_panel(panel, MARGIN + number * PANEL, longest) for number, panel in enumerate(panels))
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {y}" width="{width}" '
-        f'height="{y}" role="img" {FONT}>\n<title>{escape(title)}</title>\n'
-        f'<rect width="{width}" height="{y}" rx="10" fill="#ffffff"/>\n'
-        + _text(18, 30, title, INK, 17, bold=True)
-        + _text(18, 50, subtitle, FAINT, 12.5)
-        + "".join(parts)
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" '
+        f'height="{height}" role="img">\n<title>{escape(title)}</title>\n{STYLE}'
+        f'<rect class="card" x="0.5" y="0.5" width="{width - 1}" height="{height - 1}" rx="8"/>\n'
+        + _text(MARGIN, 32, title, "ink strong", 17)
+        + _text(MARGIN, 52, subtitle, "faint", 13)
+        + "".join(drawn)
         + "</svg>\n"
     )
 
 
-def _row(row: Row, y: int) -> str:
-    parts = [_text(18, y + 22, row.title, INK, 14, bold=True)]
-    for number, bar in enumerate(row.panels[0].bars):
-        at = y + HEAD + 22 + number * (BAR + GAP)
-        color = OURS if bar.ours else INK
-        parts.append(_text(NAMES - 10, at + 13, bar.name, color, 12.5, bold=bar.ours, anchor="end"))
-    for number, panel in enumerate(row.panels):
-        parts.append(_panel(panel, NAMES + number * PANEL, y + HEAD))
-    return "".join(parts)
-
-
-def _panel(panel: Panel, x: int, y: int) -> str:
-    longest = max(bar.value for bar in panel.bars)
-    parts = [_text(x, y + 10, panel.title, FAINT, 12.5)]
+def _panel(panel: Panel, x: int, longest: float) -> str:
+    parts = [_text(x + NAMES, TOP - 12, panel.title, "faint", 13)]
     for number, bar in enumerate(panel.bars):
-        at = y + 22 + number * (BAR + GAP)
-        width = max(2.0, bar.value / longest * WIDTH)
-        color = OURS if bar.ours else THEIRS
-        label = f"{bar.value:,.0f}" if bar.value >= 20 else f"{bar.value:.1f}"
+        y = TOP + number * LINE
+        width = max(2.0, bar.value / longest * BARS)
+        strong, color = (" strong", "ours") if bar.ours else ("", "theirs")
+        parts.append(_text(x + NAMES - 8, y + 11, bar.name, f"ink end{strong}", 12.5))
         parts.append(
-            f'<rect x="{x}" y="{at}" width="{width:.1f}" height="{BAR}" rx="3" fill="{color}"/>\n'
+            f'<rect class="{color}" x="{x + NAMES}" y="{y}" width="{width:.1f}" '
+            f'height="{THICK}" rx="2"/>\n'
         )
-        parts.append(_text(x + width + 6, at + 13, label, INK, 12, bold=bar.ours))
+        parts.append(_text(x + NAMES + width + 6, y + 11, figure(bar.value), f"ink{strong}", 12.5))
     return "".join(parts)
 
 
-def _text(
-    x: float, y: float, text: str, color: str, size: float, *, bold: bool = False, anchor: str = ""
-) -> str:
-    weight = ' font-weight="600"' if bold else ""
-    side = f' text-anchor="{anchor}"' if anchor else ""
-    return (
-        f'<text x="{x:.1f}" y="{y}" font-size="{size}" fill="{color}"{weight}{side}>'
-        f"{escape(text)}</text>\n"
-    )
+def _text(x: float, y: float, text: str, kind: str, size: float) -> str:
+    return f'<text class="{kind}" x="{x:.1f}" y="{y}" font-size="{size}">{escape(text)}</text>\n'

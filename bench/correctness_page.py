@@ -142,4 +142,4 @@ whatever code stands in the store. To Sojourn the one Enum was registered by `ty
 
 _NOT = """\
 - Several processes: Sojourn's own tests kill and race them.
-- Settings other than the default ones, but for those named in [Performance](performance.md)."""
+- Settings other than the default ones, but for those named in [the method](performance-method.md)."""

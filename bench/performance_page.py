@@ -1,203 +1,193 @@
-"""The page `docs/performance.md`, and its chart."""
+"""The page `docs/performance.md`, and its pictures."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 
-from bench import floors, shares_page
-from bench import performance_words as words
-from bench.aims import OURS, Measured, aims, ratio
-from bench.chart import Bar, Panel, Row, picture
-from bench.payloads import OPERATIONS, SIZES
-from bench.registry import STORES, SUBJECTS
-from bench.rush import Pace
-from bench.size import Sweep, Weight
+from bench import floors, shares
+from bench.chart import Bar, Panel, picture
+from bench.comparisons import (
+    LEAST,
+    OURS,
+    OURS_ASYNC,
+    Comparison,
+    beside,
+    fastest,
+    in_frameworks,
+    in_stores,
+)
+from bench.frameworks import FRAMEWORKS
+from bench.measured import Measured
+from bench.payloads import OPERATIONS
+from bench.registry import SUBJECTS, place, within
+from bench.shares import PAGES, Shares
 from bench.speed import Cell, Cost, Speeds
-from bench.tables import NOTHING, faster, figure, table, times
+from bench.subject import Subject
+from bench.tables import NOTHING, figure, table
 
-TITLE = "What a session costs one request, in microseconds"
+SIZE = "200 B"
+USUAL = {
+    "memory": "Django",
+    "redis": "Flask-Session",
+    "mysql": "Django db",
+    "postgres": "Django db",
+    "sqlite": "Django db",
+    "file": "Django",
+}
+"""For each store, the other library that is shown besides the fastest one."""
+SHOWN = {
+    OURS: "Sojourn",
+    OURS_ASYNC: "Sojourn, asyncio",
+    "Sojourn, WSGI middleware": "Sojourn, WSGI",
+    "Sojourn, ASGI middleware": "Sojourn, ASGI",
+}
+"""The subjects of Sojourn that the pictures show, and their names there."""
+
+INTRODUCTION = """\
+A session adds some microseconds to each request. These are the figures for Sojourn and for the session libraries that
+Python applications use today; less is better. `make bench` measured all of them side by side, on one CPU that they
+share with the store, and wrote this page. [The method and all figures](performance-method.md) has the settings, the
+versions, larger sessions, throughput, memory, and the cost of the stores themselves."""
+
+STORES_TEXT = """\
+The session has 200 bytes. *Read* asks for one key, *write* changes one key, and *new* begins a session. *Sojourn* is
+its `Manager` and *asyncio* its `AsyncManager`, both called directly. The other libraries are called through their
+middleware, as are *Sojourn, WSGI* and *Sojourn, ASGI* in the pictures. All of them keep their sessions on the server.
+The lowest figure of a row is bold."""
+
+FRAMEWORKS_TEXT = """\
+The application has a page that never uses the session (*quiet*), and one that reads one key of it (*read*) or changes
+the key (*change*). *Without* is the time of a request without sessions, and the other figures are added to it. Sojourn
+keeps its sessions in Redis. So does the library beside it, unless the table says that it keeps them in the cookie.
+The lower of two figures is bold; figures below half a microsecond are equal."""
+
+BEHIND = """\
+In {number} of {all} comparisons, Sojourn costs more than another library that keeps sessions on the server, even if
+only by a little. The comparisons are between each line of Sojourn and the fastest of the others: in the same store for
+each size of session, and in the same framework with the same store. A line of Sojourn for asyncio is compared with
+libraries for asyncio, if there are any.
+[Why another library can be faster](performance-method.md#why-another-library-can-be-faster) has the reasons."""
+
+NOT_BEHIND = """\
+There is none: in all {all} comparisons with libraries that keep sessions on the server, Sojourn costs less."""
 
 
 def page(measured: Measured) -> str:
     """Return the text of the page."""
-    parts = [
-        "# Performance",
-        words.HOW.format(rounds=measured.rounds, settings=_settings()),
-        f"Measured on {measured.machine}. {measured.versions}.",
-        f"![{TITLE}](performance.svg)",
-        "## What a session costs a request",
-        *_costs(measured.speeds),
-        "## Against the fastest of the others, and against the floor",
-        words.FLOOR,
-        _ratios(measured.speeds),
-        "The floor's parts, and what else drivers can, in microseconds:",
-        _floors(measured.speeds),
-    ]
-    parts += ["## What a session costs in a framework", shares_page.section(measured.shares)]
-    parts += ["## Many requests at once", words.RUSH, _paces(measured.paces)]
-    parts += ["## A million sessions", words.MANY, _weights(measured), words.KEPT, _kept(measured)]
-    parts += [words.SWEPT, _sweeps(measured.sweeps), _meanwhile(measured.sweeps["mysql"])]
-    parts += ["## What was aimed at", words.AIMS, _aims(measured)]
-    parts += ["## Where the time goes", words.PHASES, f"```text\n{measured.phases}\n```"]
-    parts += ["## What is not measured", words.NOT]
+    parts = ["# Performance", INTRODUCTION, f"Measured on {measured.machine}."]
+    parts += ["## By store", STORES_TEXT, _stores(measured.speeds)]
+    parts += [f"![{_title(store)}](performance-{store}.svg)" for store in floors.STORES]
+    parts += ["## By framework", FRAMEWORKS_TEXT, _frameworks(measured.shares)]
+    parts += ["## Where another library is faster", *_behind(measured)]
     return "\n\n".join(parts) + "\n"
 
 
-def tables(speeds: Speeds) -> str:
-    """Return the tables of costs and floors."""
-    return "\n\n".join([*_costs(speeds), _floors(speeds)])
+def pictures(speeds: Speeds) -> dict[str, str]:
+    """Return the chart of each store for the smallest session, by the name of its file."""
+    subtitle = "Microseconds for a session of 200 bytes, on one CPU; shorter is better"
+    return {
+        f"performance-{store}.svg": picture(_title(store), subtitle, _panels(speeds, store))
+        for store in floors.STORES
+    }
 
 
-def chart(speeds: Speeds) -> str:
-    """Return the chart for the smallest session."""
-    rows = [Row(STORES[store], _panels(speeds, store)) for store in floors.STORES]
-    return picture(TITLE, "200 bytes in 5 keys, one CPU; shorter is better", rows)
+def _title(store: str) -> str:
+    return f"What a session {within(store)} adds to a request"
 
 
 def _panels(speeds: Speeds, store: str) -> list[Panel]:
-    titles = {"read": "read one key", "write": "write one key", "new": "begin a new session"}
-    return [Panel(titles[name], [*_bars(speeds, store, name)]) for name in OPERATIONS]
+    titles = {"read": "read one key", "write": "change one key", "new": "begin a session"}
+    return [Panel(titles[name], _bars(speeds, store, name)) for name in OPERATIONS]
 
 
-def _bars(speeds: Speeds, store: str, operation: str) -> Iterator[Bar]:
+def _bars(speeds: Speeds, store: str, operation: str) -> list[Bar]:
+    """Return the bars in the order of their cost."""
+    bars = []
     for kind in SUBJECTS:
-        cost = speeds.costs.get(Cell(kind.name, store, "200 B", operation))
-        if kind.store == store and cost is not None:
-            yield Bar(kind.name, max(cost.median, 0.0), kind.ours)
+        cost = speeds.costs.get(Cell(kind.name, store, SIZE, operation))
+        if kind.store == store and cost and (kind.name in SHOWN or not kind.ours):
+            name = SHOWN.get(kind.name, kind.name)
+            bars.append(Bar(name, max(cost.median, 0.0), kind.ours))
+    return sorted(bars, key=lambda bar: bar.value)
 
 
-def within(store: str) -> str:
-    """Return a title in the form for the middle of a sentence."""
-    title = "On three masters of Redis" if store == "cluster" else STORES[store]
-    return title[0].lower() + title[1:]
+# -- tables ------------------------------------------------------------------------------------
 
 
-# -- speed -------------------------------------------------------------------------------------
-
-
-def _costs(speeds: Speeds) -> Iterator[str]:
-    head = ["", *(f"{size} {operation}" for size in SIZES for operation in OPERATIONS)]
-    measured = {cell.store for cell in speeds.costs}
-    for store, title in STORES.items():
-        rows = [_cost_row(speeds, kind.name, store) for kind in SUBJECTS if kind.store == store]
-        if store in measured:
-            yield f"**{title}**, microseconds ± half the distance between the quartiles:"
-            yield table(head, rows)
-    notes = {
-        f"{cell.name}, {within(cell.store)}, {cell.size}: {why}"
-        for cell, why in speeds.missing.items()
-    }
-    yield from (f"{NOTHING} {note}." for note in sorted(notes))
-
-
-def _cost_row(speeds: Speeds, name: str, store: str) -> list[str]:
-    shown = f"**{name}**" if name.startswith("Sojourn") else name
-    cells = (Cell(name, store, size, kind) for size in SIZES for kind in OPERATIONS)
-    return [shown, *(_shown(speeds.costs.get(cell)) for cell in cells)]
-
-
-def _shown(cost: Cost | None) -> str:
-    return NOTHING if cost is None else str(cost)
-
-
-def _ratios(speeds: Speeds) -> str:
-    head = ["", "", "Sojourn", "fastest of the others", "", "Sojourn is", "floor", "of the floor"]
+def _stores(speeds: Speeds) -> str:
+    head = [
+        "store",
+        "request",
+        "Sojourn",
+        "asyncio",
+        "fastest of the others",
+        "µs",
+        "a usual one",
+        "µs",
+    ]
     rows = []
     for store in floors.STORES:
-        for size in SIZES:
-            for operation in OPERATIONS:
-                r = ratio(speeds, store, size, operation)
-                figures = [figure(r.ours), r.peer, figure(r.theirs), faster(r.faster)]
-                where = [STORES[store], f"{size} {operation}"]
-                rows.append([*where, *figures, figure(r.floor), times(r.ours / r.floor)])
+        for operation in OPERATIONS:
+            cell = Cell(OURS, store, SIZE, operation)
+            peer, usual = fastest(speeds, cell), USUAL[store]
+            costs = [
+                speeds.costs[cell],
+                speeds.costs[cell._replace(name=OURS_ASYNC)],
+                peer.cost,
+                speeds.costs[cell._replace(name=usual)],
+            ]
+            ours, awaited, other, common = _marked(costs)
+            rows.append([place(store), operation, ours, awaited, peer.name, other, usual, common])
     return table(head, rows, left=2)
 
 
-def _floors(speeds: Speeds) -> str:
-    names = dict.fromkeys(cell.name for cell in speeds.costs if cell.store == "floor")
+def _frameworks(measured: Shares) -> str:
     rows = [
-        [name, *(_shown(speeds.costs[Cell(name, "floor", size, "")]) for size in SIZES)]
-        for name in names
+        _framework(measured, framework, kind)
+        for framework, kinds in FRAMEWORKS.items()
+        for kind in kinds
+        if kind.ours and kind.store == "redis"
     ]
-    return table(["", *SIZES], rows)
+    return table(["framework", "without", *PAGES, "beside", *PAGES], rows)
 
 
-def _settings() -> str:
-    told = {f"{kind.name.partition(',')[0]}: {kind.settings}" for kind in SUBJECTS if kind.settings}
-    return "\n".join(f"- {line}" for line in sorted(told))
+def _framework(measured: Shares, framework: str, kind: type[Subject]) -> list[str]:
+    def costs(which: type[Subject]) -> list[Cost]:
+        cells = (shares.Cell(framework, which.name, which.store, page) for page in PAGES)
+        return [measured.added[cell] for cell in cells]
+
+    name = framework if kind.name == "Sojourn" else f"{framework}: {kind.name}"
+    row, mine = [name, figure(measured.bare[framework].median)], costs(kind)
+    peer = beside(framework, kind)
+    if peer is None:
+        return [*row, *(figure(cost.median) for cost in mine), *[NOTHING] * 4]
+    where = f"{peer.name}, in {place(peer.store)}" if peer.store == "cookie" else peer.name
+    ours, theirs = zip(*map(_marked, zip(mine, costs(peer), strict=True)), strict=True)
+    return [*row, *ours, where, *theirs]
 
 
-# -- size --------------------------------------------------------------------------------------
+def _marked(costs: Iterable[Cost]) -> list[str]:
+    """Return the figures of a row, the lowest in bold."""
+    medians = [cost.median for cost in costs]
+    lowest = max(LEAST, min(medians))
+    return [f"**{figure(it)}**" if it <= lowest else figure(it) for it in medians]
 
 
-def _weights(measured: Measured) -> str:
-    head = ["in memory", "sessions", "bytes each", "longest pause, ms"]
-    rows = [
-        [
-            weight.name,
-            f"{weight.sessions:,}",
-            f"{weight.found['bytes']:,.0f}",
-            figure(weight.found["pause_ms"]),
-        ]
-        for weight in measured.weights
-    ]
-    return table(head, rows)
+def _behind(measured: Measured) -> Iterator[str]:
+    compared = [*in_stores(measured.speeds), *in_frameworks(measured.shares)]
+    behind = [it for it in compared if it.faster < 1]
+    if not behind:
+        yield NOT_BEHIND.format(all=len(compared))
+        return
+    yield BEHIND.format(number=len(behind), all=len(compared))
+    grouped: dict[tuple[str, str, str], list[str]] = {}
+    for it in behind:
+        key = it.where, it.theirs.name, str(it.theirs.cost)
+        grouped.setdefault(key, []).append(_line(it))
+    rows = [[*key, "; ".join(lines)] for key, lines in grouped.items()]
+    yield table(["request", "fastest of the others", "µs", "Sojourn, µs"], rows, left=2)
 
 
-def _kept(measured: Measured) -> str:
-    head = ["in Redis", "sessions", "bytes each", "of them in indexes"]
-    users = measured.sweeps["redis"]
-    lines = [*measured.kept, Weight(f"{OURS}, every session with a user", *users)]
-    rows = [
-        [
-            weight.name,
-            f"{weight.sessions:,}",
-            figure(weight.found["bytes"]),
-            figure(weight.found["index_bytes"]),
-        ]
-        for weight in lines
-    ]
-    return table(head, rows)
-
-
-def _sweeps(sweeps: Mapping[str, Sweep]) -> str:
-    head = ["Sojourn", "sessions", "count", "sessions(user) of one", "gc of the expired", "expired"]
-    rows = []
-    for store, (sessions, found) in sweeps.items():
-        user = f"{figure(found['user_ms'])} ms" if "user_ms" in found else NOTHING
-        shown = [f"{figure(found['count_ms'])} ms", user, f"{figure(found['gc_ms'])} ms"]
-        expired = f"{found['expired']:,.0f}"
-        rows.append([within(store), f"{sessions:,}", *shown, expired])
-    return table(head, rows)
-
-
-def _meanwhile(sweep: Sweep) -> str:
-    head = [f"MariaDB, {sweep.sessions:,} sessions, µs", "alone", "during gc", ""]
-    rows = []
-    for operation in ("read", "write"):
-        alone, during = (sweep.found[f"{operation}{when}_us"] for when in ("", "_meanwhile"))
-        rows.append([operation, figure(alone), figure(during), times(during / alone)])
-    return table(head, rows)
-
-
-# -- many at once --------------------------------------------------------------------------------
-
-
-def _paces(paces: Sequence[Pace]) -> str:
-    rows = [
-        [
-            f"**{pace.name}**" if pace.ours else pace.name,
-            f"{pace.read:,.0f}",
-            NOTHING if pace.write is None else f"{pace.write:,.0f}",
-        ]
-        for pace in paces
-    ]
-    return table(["requests a second", "read", "write"], rows)
-
-
-def _aims(measured: Measured) -> str:
-    rows = [
-        [aim.what, aim.limit, aim.found, "kept" if aim.kept else "**missed**"]
-        for aim in aims(measured)
-    ]
-    return table(["200 B, where nothing else is said", "aim", "measured", ""], rows)
+def _line(compared: Comparison) -> str:
+    name = compared.ours.name.removeprefix("Sojourn, ")
+    return f"{name} {compared.ours.cost}"

@@ -73,6 +73,19 @@ STORES = {
     "cookie": "In the cookie itself",
 }
 """The stores in the order of measurement; those that wait for the disk come last."""
+
+
+def within(store: str) -> str:
+    """Return the title of a store in the form for the middle of a sentence, such as "in files"."""
+    title = "On three masters of Redis" if store == "cluster" else STORES[store]
+    return title[0].lower() + title[1:]
+
+
+def place(store: str) -> str:
+    """Return the name of a store, such as "files"."""
+    return "the cookie" if store == "cookie" else STORES[store].removeprefix("In ")
+
+
 PACKAGES = (
     "sojourn",
     "ormsgpack",

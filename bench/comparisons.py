@@ -81,16 +81,15 @@ def fastest(speeds: Speeds, cell: speed.Cell, *, asyncio: bool = False) -> Figur
 
     asyncio: only of the libraries that work with asyncio, if there are any in this store.
     """
-    peers = {
-        kind: speeds.costs[theirs]
-        for kind in SUBJECTS
-        if kind.store == cell.store and not kind.ours
-        if (theirs := cell._replace(name=kind.name)) in speeds.costs
-    }
-    same = {kind: cost for kind, cost in peers.items() if issubclass(kind, Asgi)}
-    found = same if asyncio and same else peers
-    best = min(found, key=lambda kind: found[kind].median)
-    return Figure(best.name, found[best])
+
+    def figure_of(kind: type[Subject]) -> Figure | None:
+        cost = speeds.costs.get(cell._replace(name=kind.name))
+        return None if cost is None else Figure(kind.name, cost)
+
+    peers = [kind for kind in SUBJECTS if kind.store == cell.store and not kind.ours]
+    figures = [figure for kind in peers if (figure := figure_of(kind))]
+    same = [figure for kind in peers if issubclass(kind, Asgi) if (figure := figure_of(kind))]
+    return min(same if asyncio and same else figures, key=lambda figure: figure.cost.median)
 
 
 def in_stores(speeds: Speeds) -> Iterator[Comparison]:

@@ -12,7 +12,7 @@ from bench.speed import Speeds
 
 
 class Measured(NamedTuple):
-    """The measurements; each field but the first three comes from the module that it is named after."""
+    """The measurements, the machine on which they were made, and how often they were repeated."""
 
     machine: str
     versions: str

@@ -64,6 +64,9 @@ Of the {rows} comparisons, Sojourn costs more, in bold, on {quiet} quiet pages, 
 [The reasons](#why-another-library-can-be-faster) are below."""
 
 REASONS = """\
+[Performance](performance.md#where-another-library-is-faster) lists the requests for which another library is faster.
+[Where the time goes](#where-the-time-goes) shows the phases of a request. These are the reasons:
+
 - **A quiet page.** Sojourn does not read the record, but its middleware looks at the cookie, makes a session that can
   read the record later, and watches the response, which may need a header. Some libraries, and Sojourn in Pyramid, do
   nothing until the page uses the session.
@@ -102,8 +105,8 @@ one that never uses the session, with Sojourn on Redis in that framework."""
 
 PHASES = """\
 Each phase is called separately, and only this call is timed. An indented phase is a part of the phase above it. The
-phases do not add up exactly to the whole, because each of them is measured by itself. In files, the file system takes
-most of the time of a write."""
+phases do not add up exactly to the whole, because each of them is measured by itself. In a new session, *the work*
+assigns every key, which encodes every value. In files, the file system takes most of the time of a write."""
 
 NOT = """\
 - Networks: a round trip between two machines costs more than nearly everything on these pages.

@@ -12,7 +12,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, NamedTuple
 
-from bench.payloads import OPERATIONS, differing, work
+from bench.payloads import OPERATIONS, SIZES, differing, work
 from bench.subject import Work, cookie_of
 from bench.subjects import sojourn
 from sojourn._calls import Update
@@ -22,13 +22,18 @@ from sojourn.providers.serialization import pack, unpack, unpack_own
 from sojourn.record import merge
 from sojourn.session import state_of
 
-SIZE = "200 B"
+SMALL, *LARGE = SIZES
 SUBJECTS = {
     "memory": sojourn.Memory,
     "file": sojourn.File,
     "redis": sojourn.Redis,
     "mysql": sojourn.Mysql,
 }
+CASES = (
+    *((store, operation, SMALL) for store in SUBJECTS for operation in OPERATIONS),
+    *((store, "new", size) for store in ("memory", "redis") for size in LARGE),
+)
+"""The store, the kind of request and the size of the session; of large ones only the beginning."""
 UNPACKS: dict[type, Callable[[str, bytes], Any]] = {
     MemoryProvider: unpack_own,
     FileProvider: unpack,
@@ -45,18 +50,21 @@ class Phase(NamedTuple):
 
 
 def report(folder: Path, times: int) -> str:
-    """Return the phases of every kind of request, each with the median of so many calls."""
+    """Return the phases of every kind of request, each with the median of so many calls.
+
+    A large session is called a tenth as often, because each call leaves one in the store.
+    """
     return "\n".join(_lines(folder, times))
 
 
 def _lines(folder: Path, times: int) -> Iterator[str]:
-    for store in SUBJECTS:
-        for operation in OPERATIONS:
-            place = folder / f"{store}-{operation}"
-            place.mkdir(parents=True)
-            yield f"{store}, {operation}, {SIZE}: microseconds"
-            for phase in _phases(store, operation, place):
-                yield f"  {phase.name:34}{_microseconds(phase, times):9.2f}"
+    for number, (store, operation, size) in enumerate(CASES):
+        place = folder / str(number)
+        place.mkdir(parents=True)
+        calls = times if size == SMALL else times // 10
+        yield f"{store}, {operation}, {size}: microseconds"
+        for phase in _phases(store, operation, size, place):
+            yield f"  {phase.name:34}{_microseconds(phase, calls):9.2f}"
 
 
 def _microseconds(phase: Phase, times: int) -> float:
@@ -69,12 +77,12 @@ def _microseconds(phase: Phase, times: int) -> float:
     return statistics.median(costs) * 1e6
 
 
-def _phases(store: str, operation: str, folder: Path) -> Iterator[Phase]:
+def _phases(store: str, operation: str, size: str, folder: Path) -> Iterator[Phase]:
     subject = SUBJECTS[store](folder)
-    job = differing(SIZE) if operation == "write" else work(SIZE, operation)
+    job = differing(size) if operation == "write" else work(size, operation)
     cookie = None
     if operation != "new":
-        cookie = cookie_of(subject.serve(subject.request(None), work(SIZE, "new")), None)
+        cookie = cookie_of(subject.serve(subject.request(None), work(size, "new")), None)
     request = subject.request(cookie)
     yield Phase("(the timer itself)", lambda: None, lambda _: None)
     yield Phase("all of it", lambda: request, lambda given: subject.once(given, job))

@@ -185,7 +185,7 @@ def _behind(measured: Measured) -> Iterator[str]:
         key = it.where, it.theirs.name, str(it.theirs.cost)
         grouped.setdefault(key, []).append(_line(it))
     rows = [[*key, "; ".join(lines)] for key, lines in grouped.items()]
-    yield table(["request", "fastest of the others", "µs", "Sojourn, µs"], rows, left=2)
+    yield table(["request", "fastest of the others", "µs", "Sojourn, µs"], rows, left=4)
 
 
 def _line(compared: Comparison) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from bench import imports, rush
-from bench.comparisons import OURS, OURS_ASYNC, Ratio, floor_of, ratio
+from bench.comparisons import LAZY, OURS, OURS_ASYNC, Ratio, floor_of, ratio
 from bench.floors.local import REPLACE
 from bench.floors.sql import ASYNCMY_SELECT
 from bench.measured import Measured
@@ -25,6 +25,7 @@ LIMITS: Mapping[tuple[str, str], tuple[float | None, ...]] = {
     ("file", OURS_ASYNC): (12.0, 330.0, 200.0),
     ("redis", OURS): (19.0, 43.0, 42.0),
     ("redis", OURS_ASYNC): (27.0, 64.0, 58.0),
+    ("redis", LAZY): (None, 20.0, None),
     ("mysql", OURS): (40.0, 105.0, 68.0),
     ("postgres", OURS): (35.0, 90.0, 60.0),
     ("postgres", OURS_ASYNC): (62.0, 130.0, 90.0),
@@ -71,7 +72,7 @@ def _limits(speeds: Speeds) -> Iterator[Aim]:
         for operation, limit in zip(OPERATIONS, limits, strict=True):
             if limit is not None:
                 found = speeds.costs[Cell(name, store, SIZE, operation)].median
-                by = ", asyncio" if name == OURS_ASYNC else ""
+                by = {OURS_ASYNC: ", asyncio", LAZY: ", without reading"}.get(name, "")
                 yield at_most(f"{place(store)}{by}, {operation}", limit, found, "µs")
 
 

@@ -21,6 +21,7 @@ from bench.subject import Subject
 
 OURS = "Sojourn, Manager"
 OURS_ASYNC = "Sojourn, AsyncManager"
+LAZY = "Sojourn, start_lazily"
 LEAST = 0.5
 """A time in microseconds; lower ones cannot be told from zero, and count as this in a ratio."""
 

@@ -31,6 +31,7 @@ SUBJECTS: tuple[type[Subject], ...] = (
     litestar.Memory,
     sojourn.Redis,
     sojourn.AsyncRedis,
+    sojourn.Lazy,
     sojourn_web.WsgiRedis,
     sojourn_web.AsgiRedis,
     django.Redis,

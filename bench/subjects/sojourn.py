@@ -109,6 +109,24 @@ class DirectAsync(Ours, Asgi):
         return int(self.loop.run(self.manager.active_count()))
 
 
+class Lazy(Direct):
+    """`manager.start_lazily(headers)`, so that a write alone does not read the session."""
+
+    name = "Sojourn, start_lazily"
+    store = "redis"
+    weighed = False
+
+    def serve(self, request: Any, work: Work) -> Answer:
+        session = self.manager.start_lazily(request)
+        work(session)
+        return Answer(200, list(self.manager.release(session).headers))
+
+    def once(self, request: Any, work: Work) -> Any:
+        session = self.manager.start_lazily(request)
+        work(session)
+        return self.manager.release(session)
+
+
 class Memory(Direct):
     """Each record is stored as one bytes object."""
 

@@ -104,7 +104,6 @@ def _beginning(manager: Any, request: Any) -> Iterator[Phase]:
     arrival = begin.arrive(request, https=False)
     yield Phase("  arrive", lambda: request, lambda given: begin.arrive(given, https=False))
     if not arrival.tokens:
-        yield Phase("  fresh", lambda: arrival, begin.fresh)
         return
     token = arrival.tokens[0]
     id = life.id_of(token)
@@ -114,7 +113,7 @@ def _beginning(manager: Any, request: Any) -> Iterator[Phase]:
     if reads := UNPACKS.get(type(provider)):
         frame = pack(record)
         yield Phase("    unpack", lambda: frame, lambda given: reads(id, given))
-    yield Phase("  open", lambda: record, lambda given: begin.open(arrival, token, id, given))
+    yield Phase("  find", lambda: record, lambda given: begin.find(token, id, given))
 
 
 def _end(manager: Any, worked: Callable[[], Any]) -> Iterator[Phase]:

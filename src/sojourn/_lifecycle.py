@@ -23,7 +23,7 @@ from sojourn._openings import Openings
 from sojourn._responses import Responses
 from sojourn._session.changes import NOTHING, Delta
 from sojourn._session.seen import Seen
-from sojourn._session.state import DETACHED, OUTAGE, RETIRED, Context, SessionState
+from sojourn._session.state import DETACHED, OUTAGE, RETIRED, Context, Found, SessionState
 from sojourn._tokens import Tokens
 from sojourn.codec import Codec
 from sojourn.config import Config
@@ -146,9 +146,8 @@ class Lifecycle:
         if self._seen.used:
             self._seen.note(record.id, record.seen, record.lifetime, assignment.now)
         # A state for this answer alone: a later use of the session reads it with all its fields.
-        answered = SessionState(
-            self.openings.context, state.arrival, state.arrival.tokens[0], record
-        )
+        found = Found(state.arrival.tokens[0], record)
+        answered = SessionState(self.openings.context, state.arrival, found)
         answered.accessed = state.accessed
         # Also true if the session was stored at the very same time; its cookie is then sent again.
         touched = record.seen == assignment.now

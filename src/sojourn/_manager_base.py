@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, cast
 
 from sojourn._cookies import Headers
 from sojourn._lifecycle import Lifecycle
+from sojourn._session.state import SessionState
 from sojourn._unread import UnreadState
 from sojourn.config import Config
 from sojourn.errors import ConfigError
@@ -77,9 +78,10 @@ class ManagerBase:
         openings = self._life.openings
         arrival = openings.arrive(headers, https=https)
         del headers  # they contain the token, and a traceback may show local variables
-        if not arrival.tokens:
-            return Session(openings.fresh(arrival))
-        return Session(UnreadState(openings.context, arrival, self._reader.find))
+        if arrival.tokens:
+            find, can_assign = self._reader.find, self._reader.can_assign
+            return Session(UnreadState(openings.context, arrival, find, can_assign=can_assign))
+        return Session(SessionState(openings.context, arrival))
 
     def ddl(self) -> str:
         """Return the statements that `init` runs, for an administrator to run; "" if none."""

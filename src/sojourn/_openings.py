@@ -10,7 +10,7 @@ from collections.abc import Callable
 from sojourn._cookies import Arrival, Headers, SessionCookie
 from sojourn._events import Event
 from sojourn._session.seen import Seen
-from sojourn._session.state import DETACHED, OUTAGE, RETIRED, Context, SessionState
+from sojourn._session.state import DETACHED, NORMAL, RETIRED, Context, Found, SessionState, found_of
 from sojourn.errors import SessionGone
 from sojourn.record import Assignment, Record, is_live, size_of
 from sojourn.release import Release, ReleaseOutcome
@@ -51,10 +51,8 @@ class Openings:
             self._report("rejected", None)
         return arrival
 
-    def open(
-        self, arrival: Arrival, token: str, id: str, record: Record | None
-    ) -> SessionState | None:
-        """Return the state for a record; a retired one for a tombstone; None if it has expired.
+    def find(self, token: str, id: str, record: Record | None) -> Found | None:
+        """Return the session of a record; a retired one for a tombstone; None if it has expired.
 
         id: that of the token.  record: None if none is stored under it, which also gives None.
         """
@@ -69,20 +67,12 @@ class Openings:
             self._report("retired", id)
             # Without the token and the record, since the request may neither see nor end the
             # session that goes on under the successor.
-            retired = SessionState(self.context, arrival, None, None, RETIRED)
-            retired.successor = record.successor
-            return retired
+            return Found(standing=RETIRED, successor=record.successor)
         if self._seen.used:
             self._seen.note(id, record.seen, record.lifetime, now)
-        return SessionState(self.context, arrival, token, record)
+        return found_of((token, record, NORMAL, None))
 
-    def fresh(self, arrival: Arrival) -> SessionState:
-        """Return the state of an empty session, for a visitor without a stored one."""
-        return SessionState(self.context, arrival)
-
-    def without_store(self, arrival: Arrival) -> SessionState:
-        """Return the state of an empty session, since the store failed."""
-        return SessionState(self.context, arrival, None, None, OUTAGE)
+    # -- at the release, if the session was not read -----------------------------------------------
 
     def must_read(self, session: Session) -> bool:
         """Return whether a session has to be read for its release, though nobody has used it.
@@ -129,7 +119,7 @@ class Openings:
         """Return the session of a record for work without a request; None if it is not live."""
         if record is None or not is_live(record, self._now()):
             return None
-        return Session(SessionState(self.context, NOWHERE, None, record, DETACHED))
+        return Session(SessionState(self.context, NOWHERE, Found(None, record, DETACHED)))
 
 
 def opened(id: str, session: Session | None) -> Session:

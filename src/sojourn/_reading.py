@@ -11,7 +11,7 @@ from typing import Any
 
 from sojourn._cookies import Arrival
 from sojourn._lifecycle import Lifecycle
-from sojourn._session.state import RETIRED, SessionState
+from sojourn._session.state import NOBODY, RETIRED, WITHOUT_STORE, Found
 from sojourn.errors import CorruptRecord, StoreError, StoreUnavailable
 from sojourn.providers.base import AsyncProvider, Provider
 from sojourn.record import Record
@@ -42,18 +42,22 @@ class Reader:
         self._provider = provider
         self._assigns: Any = provider if hasattr(provider, "assign") else None
         """The provider, if it can store values in a session that was not read."""
+        # Otherwise the session has to be read at the release.  There an AsyncManager can await that,
+        # and before it cannot; a Manager would gain nothing by putting it off.
+        self.can_assign = self._assigns is not None or life.openings.context.awaits
+        """Whether a request may assign values to a session that it has not read."""
         self._life = life
         self._is_sound = False
         """Whether a test has shown that records can be decoded; reads do not repeat it then."""
 
-    def find(self, arrival: Arrival) -> SessionState:
-        """Return the state of the session that a request's tokens name; of a new one if none.
+    def find(self, arrival: Arrival) -> Found:
+        """Return the session that a request's tokens name; NOBODY if none.
 
         Raises StoreError if the store fails, unless `on_outage` is "anonymous".
         """
         life = self._life
         openings = life.openings
-        retired: SessionState | None = None
+        retired: Found | None = None
         for token in arrival.tokens:
             id = life.id_of(token)
             try:
@@ -64,13 +68,13 @@ class Reader:
             except StoreError:
                 if life.fails_in_outage:
                     raise
-                return openings.without_store(arrival)
+                return WITHOUT_STORE
             # A retired token must not hide a live one that comes after it.
-            state = openings.open(arrival, token, id, record)
-            if state is not None and state.standing is not RETIRED:
-                return state
-            retired = retired if state is None else state
-        return openings.fresh(arrival) if retired is None else retired
+            found = openings.find(token, id, record)
+            if found is not None and found.standing is not RETIRED:
+                return found
+            retired = retired if found is None else found
+        return NOBODY if retired is None else retired
 
     def settle(self, session: Session, *, headers: bool) -> Release | None:
         """Read a session that has to be read for its release, so that it can be released.
@@ -142,18 +146,22 @@ class AsyncReader:
         self._provider = provider
         self._assigns: Any = provider if hasattr(provider, "assign") else None
         """The provider, if it can store values in a session that was not read."""
+        # Otherwise the session has to be read at the release.  There an AsyncManager can await that,
+        # and before it cannot; a Manager would gain nothing by putting it off.
+        self.can_assign = self._assigns is not None or life.openings.context.awaits
+        """Whether a request may assign values to a session that it has not read."""
         self._life = life
         self._is_sound = False
         """Whether a test has shown that records can be decoded; reads do not repeat it then."""
 
-    async def find(self, arrival: Arrival) -> SessionState:
-        """Return the state of the session that a request's tokens name; of a new one if none.
+    async def find(self, arrival: Arrival) -> Found:
+        """Return the session that a request's tokens name; NOBODY if none.
 
         Raises StoreError if the store fails, unless `on_outage` is "anonymous".
         """
         life = self._life
         openings = life.openings
-        retired: SessionState | None = None
+        retired: Found | None = None
         for token in arrival.tokens:
             id = life.id_of(token)
             try:
@@ -164,13 +172,13 @@ class AsyncReader:
             except StoreError:
                 if life.fails_in_outage:
                     raise
-                return openings.without_store(arrival)
+                return WITHOUT_STORE
             # A retired token must not hide a live one that comes after it.
-            state = openings.open(arrival, token, id, record)
-            if state is not None and state.standing is not RETIRED:
-                return state
-            retired = retired if state is None else state
-        return openings.fresh(arrival) if retired is None else retired
+            found = openings.find(token, id, record)
+            if found is not None and found.standing is not RETIRED:
+                return found
+            retired = retired if found is None else found
+        return NOBODY if retired is None else retired
 
     async def settle(self, session: Session, *, headers: bool) -> Release | None:
         """Read a session that has to be read for its release, so that it can be released.

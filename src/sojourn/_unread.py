@@ -10,12 +10,12 @@ Assigning a value needs no record, so that alone reads nothing.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from threading import RLock
+from threading import Lock, get_ident
 from typing import Any
 
 from sojourn._cookies import Arrival
 from sojourn._session.changes import ChangeSet
-from sojourn._session.state import LOADED, Context, SessionState
+from sojourn._session.state import LOADED, Context, Found, SessionState
 from sojourn.errors import NotLoaded, SessionError, StoreError
 from sojourn.record import NO_FIELDS
 
@@ -26,29 +26,45 @@ NOT_LOADED = (
 RECURSIVE = "a session was used while it was being read, as by a function given as on_event"
 
 
+_NAMES = frozenset(SessionState.__slots__)
+
+
 class UnreadState(SessionState):
     """The state of a session that the request has not used yet."""
 
+    __slots__ = ()
     unread = True
 
     # Not `super().__init__`: it would set the attributes whose absence causes the reading.
-    def __init__(self, context: Context, arrival: Arrival, find: Callable[[Arrival], Any]) -> None:
+    def __init__(
+        self,
+        context: Context,
+        arrival: Arrival,
+        find: Callable[[Arrival], Any],
+        *,
+        can_assign: bool,
+    ) -> None:
         """Keep what is needed to read the session later.
 
-        find: returns the state of the session that a request's tokens name; in an AsyncManager it
+        find: returns the session that a request's tokens name, as a `Found`; in an AsyncManager it
             is a coroutine function.
+        can_assign: whether values may be assigned without reading it first.
         """
         self.context = context
         self.arrival = arrival
         self._find = find
-        self._lock = RLock()
-        self._reading = False
+        self._lock = Lock()
+        self._reader = 0
+        self._can_assign = can_assign
+        self.accessed = self.counts_as_seen = self.sealed = self._assigns = False
+        self.ended = self.released = self.failed = None
+        self.callbacks = ()
 
     def __getattr__(self, name: str) -> Any:
         """Read the session, since an attribute is missing, and return its value."""
-        if name.startswith("__"):  # as debuggers and `copy` ask for, on any object
+        if name not in _NAMES:  # debuggers and `copy` ask any object for special methods
             raise AttributeError(name)
-        if name == "assigned":
+        if name == "assigned" and self._can_assign:
             self._begin_assigning()
         elif self.unread:
             self._read()
@@ -57,14 +73,15 @@ class UnreadState(SessionState):
     @property
     def would_store(self) -> bool:
         """Whether a release would store a change: if values were assigned."""
-        return "assigned" in vars(self) and not self.sealed
+        return self._assigns and not self.sealed
 
     def _begin_assigning(self) -> None:
         with self._lock:
             self._refuse_failed()
             # Unless another thread has read the session, or begun to assign to it, by now.
-            if "assigned" not in vars(self):
+            if self.unread and not self._assigns:
                 self.assigned = ChangeSet(self.context.codec, NO_FIELDS)
+                self._assigns = True
 
     def _read(self) -> None:
         """Read the session, in the thread of the caller.
@@ -73,24 +90,26 @@ class UnreadState(SessionState):
         session then, and a second attempt might only wait as long as the first one.  Raises
         NotLoaded in an asynchronous application, since waiting would block the event loop.
         """
-        # Threads of one request may use its session at the same time.  Only one may read it, for a
-        # second state would replace the changes that were made in the first.
-        with self._lock:
+        # Threads of one request may use its session at the same time.  Only one may read it: a
+        # second reading would undo the changes that were made after the first.
+        if not self._lock.acquire(blocking=False):
+            if self._reader == get_ident():
+                raise SessionError(RECURSIVE)
+            self._lock.acquire()
+        try:
             if not self.unread:
                 return
-            self._refuse_failed()
+            if self.failed is not None:
+                raise self.failed
             if self.context.awaits:
                 raise NotLoaded(NOT_LOADED)
-            if self._reading:
-                raise SessionError(RECURSIVE)
-            self._reading = True
-            try:
-                self._become(self._find(self.arrival))
-            except StoreError as error:
-                self.failed = error
-                raise
-            finally:
-                self._reading = False
+            self._reader = get_ident()
+            self._become(self._find(self.arrival))
+        except StoreError as error:
+            self.failed = error
+            raise
+        finally:
+            self._lock.release()
 
     def load(self) -> Awaitable[None]:
         """Read the session, as `_read` does; in an asynchronous application once it is awaited."""
@@ -114,10 +133,8 @@ class UnreadState(SessionState):
         if self.failed is not None:
             raise self.failed
 
-    def _become(self, found: SessionState) -> None:
-        """Take over the attributes of an ordinary state, and become one."""
-        if "assigned" in vars(self):
-            found.changes = found.assigned = self.assigned.over(found.changes)
-        vars(self).update(vars(found))
-        # Python allows this because both classes have the same layout.
+    def _become(self, found: Found) -> None:
+        """Become an ordinary state, with the values that were assigned so far."""
+        self._take(found, self.assigned if self._assigns else None)
+        # Python allows this because both classes have the same slots.
         self.__class__ = SessionState  # type: ignore[assignment]

@@ -18,6 +18,7 @@ from sojourn._openings import opened, refuse_late
 from sojourn._queue.runner import AsyncRunner, Runner
 from sojourn._reading import AsyncReader, Reader
 from sojourn._session.signin import text_of
+from sojourn._session.state import NOBODY, SessionState
 from sojourn._sweeper import AsyncLease, AsyncSweeper, Lease, Sweeper
 from sojourn.config import Config
 from sojourn.errors import CorruptRecord, StoreError
@@ -64,9 +65,11 @@ class Manager(ManagerBase):
         Raises StoreError if the store fails, unless `on_outage` is "anonymous".
         """
         self._started = True
-        arrival = self._life.openings.arrive(headers, https=https)
+        openings = self._life.openings
+        arrival = openings.arrive(headers, https=https)
         del headers  # they contain the token, and a traceback may show local variables
-        return Session(self._reader.find(arrival))
+        found = self._reader.find(arrival) if arrival.tokens else NOBODY
+        return Session(SessionState(openings.context, arrival, found))
 
     def release(self, session: Session, *, headers: bool = True) -> Release:
         """Store the request's changes, and return the outcome and the headers for the response.
@@ -243,9 +246,11 @@ class AsyncManager(ManagerBase):
         Raises StoreError if the store fails, unless `on_outage` is "anonymous".
         """
         self._started = True
-        arrival = self._life.openings.arrive(headers, https=https)
+        openings = self._life.openings
+        arrival = openings.arrive(headers, https=https)
         del headers  # they contain the token, and a traceback may show local variables
-        return Session(await self._reader.find(arrival))
+        found = await self._reader.find(arrival) if arrival.tokens else NOBODY
+        return Session(SessionState(openings.context, arrival, found))
 
     async def release(self, session: Session, *, headers: bool = True) -> Release:
         """Store the request's changes, and return the outcome and the headers for the response.

@@ -8,8 +8,10 @@ since the epoch.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Generator, Mapping
+from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Final, NamedTuple
+from functools import partial
+from typing import Any, ClassVar, Final, NamedTuple
 from weakref import WeakValueDictionary
 
 from sojourn._cookies import Arrival
@@ -64,62 +66,102 @@ class _Loaded:
 LOADED: Final = _Loaded()
 
 
+class Found(NamedTuple):
+    """The answer to the question which session a request has."""
+
+    token: str | None = None
+    """The token of the request, if it named the record."""
+    origin: Record | None = None
+    """The stored record; None for a new session."""
+    standing: Standing = NORMAL
+    successor: str | None = None
+    """Of a retired session, the id under which the session of its token continues."""
+
+
+found_of: Callable[[tuple[Any, ...]], Found] = partial(tuple.__new__, Found)
+"""Makes a Found of a tuple of its values, without a call of Python."""
+NOBODY: Final = Found()
+"""No session: the request begins a new one."""
+WITHOUT_STORE: Final = Found(standing=OUTAGE)
+"""It is not known which session the request has, since the store failed."""
+
+
+# Slots, so that an `UnreadState`, which has the same ones, can become a SessionState.
+@dataclass(init=False, repr=False, eq=False, slots=True, weakref_slot=True)
 class SessionState:
     """One session during one request."""
 
-    # These are the values of a new state, kept in the class: most requests change none of them, and
-    # setting each in `__init__` would take longer than all the rest of it.
-    accessed = False
-    """Whether the application looked at it: if so, the response depends on the visitor."""
-    callbacks: tuple[Callable[[], object], ...] = ()
-    """The functions to call once the changes are stored."""
-    counts_as_seen = False
-    """Whether the request counts as seen, even if nothing changed and `touch_on` is "change"."""
-    ended: Record | None = None
-    """The record that the release is to destroy."""
-    minted: tuple[str, str] | None = None
-    """The token and the id that the release will give it, once `mint` has made them."""
-    released: Release | None = None
-    renews = False
-    """Whether the release is to give it a new token and id."""
-    sealed = False
-    """Whether it was released: a later change could not be saved."""
-    sets_lifetime = False
-    signs_in = False
-    successor: str | None = None
-    """Of a retired session, the id under which the session of its token continues."""
-    unread = False
-    """Whether it has not been read from the store yet, as an `UnreadState`."""
-    failed: StoreError | None = None
-    """The error of the store because of which it could not be read."""
+    unread: ClassVar[bool] = False
+    """Whether it has not been read from the store yet; see `UnreadState`."""
 
-    def __init__(
-        self,
-        context: Context,
-        arrival: Arrival,
-        token: str | None = None,
-        origin: Record | None = None,
-        standing: Standing = NORMAL,
-    ) -> None:
-        """Begin with the record `origin`; None for a new session."""
+    context: Context
+    arrival: Arrival
+    token: str | None
+    origin: Record | None
+    """The record, as it was read; None for a new session."""
+    standing: Standing
+    successor: str | None
+    changes: ChangeSet
+    assigned: ChangeSet
+    """The change set to which values are assigned: the same one, once the session was read."""
+
+    accessed: bool
+    """Whether the application looked at it: if so, the response depends on the visitor."""
+    callbacks: tuple[Callable[[], object], ...]
+    """The functions to call once the changes are stored."""
+    counts_as_seen: bool
+    """Whether the request counts as seen, even if nothing changed and `touch_on` is "change"."""
+    ended: Record | None
+    """The record that the release is to destroy."""
+    failed: StoreError | None
+    """The error of the store because of which it could not be read."""
+    minted: tuple[str, str] | None
+    """The token and the id that the release will give it, once `mint` has made them."""
+    released: Release | None
+    renews: bool
+    """Whether the release is to give it a new token and id."""
+    sealed: bool
+    """Whether it was released: a later change could not be saved."""
+    sets_lifetime: bool
+    signs_in: bool
+
+    user: str | None
+    authenticated: float | None
+    about: Mapping[str, str] | None
+    lifetime: float | None
+    persistent: bool
+
+    # Used by `UnreadState` alone, which must not add slots of its own.
+    _find: Callable[[Arrival], Any]
+    _lock: Any
+    _reader: int
+    _assigns: bool
+    _can_assign: bool
+
+    def __init__(self, context: Context, arrival: Arrival, found: Found = NOBODY) -> None:
+        """Begin with what was found in the store; by default, with a new session."""
         self.context = context
         self.arrival = arrival
-        self.token = token
-        """The token of the request, if it named the record."""
-        self.standing = standing
+        self.accessed = self.counts_as_seen = self.sealed = False
+        self.released = self.failed = None
+        self._take(found)
+
+    def _take(self, found: Found, assigned: ChangeSet | None = None) -> None:
+        """Begin with what was found in the store, and with values that were assigned before."""
+        self.token, origin, self.standing, self.successor = found
+        self.callbacks = ()
+        self.ended = self.minted = None
+        self.renews = self.sets_lifetime = self.signs_in = False
         fields = NO_FIELDS if origin is None else origin.fields
-        self.changes = self.assigned = ChangeSet(context.codec, fields)
-        """`assigned` is the one to which values are assigned; see `UnreadState`."""
+        changes = ChangeSet(self.context.codec, fields)
+        self.changes = self.assigned = changes if assigned is None else assigned.over(changes)
         self._begin(origin)
 
     def _begin(self, origin: Record | None) -> None:
         """Take the user and the lifetime of a record, or of a new session."""
         self.origin = origin
         if origin is None:
-            self.user: str | None = None
-            self.authenticated: float | None = None
-            self.about: Mapping[str, str] | None = None
-            self.lifetime: float | None = None
+            self.user = self.authenticated = self.about = self.lifetime = None
             self.persistent = self.context.config.cookie_lifetime > 0
         else:
             self.user = origin.user

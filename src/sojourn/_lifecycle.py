@@ -103,8 +103,10 @@ class Lifecycle:
 
     # -- the end of a request ------------------------------------------------------------------
 
-    def close(self, session: Session, *, headers: bool = True) -> Release | Steps:
+    def close(self, session: Session, *, headers: bool = True) -> Release | Steps | None:
         """Return the result of a release that needs no store, or else the calls that it needs.
+
+        None if the session was not read, and the release depends on the record.
 
         The session is sealed: a change while the calls wait for the store would be lost.
 
@@ -118,7 +120,8 @@ class Lifecycle:
         if state.sealed:
             raise SessionReleased("the session was already released")
         if state.unread:
-            return self._responses.seal(state, UNCHANGED)
+            depends = self.openings.must_read(state)
+            return None if depends else self._responses.seal(state, UNCHANGED)
         if not headers and state.needs_token:
             stored = state.origin or state.ended
             logger.info(NOT_STORED, None if stored is None else stored.id)

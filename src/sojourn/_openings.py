@@ -14,7 +14,7 @@ from sojourn._session.state import DETACHED, NORMAL, RETIRED, Context, Found, Se
 from sojourn.errors import SessionGone
 from sojourn.record import Assignment, Record, is_live, size_of
 from sojourn.release import Release, ReleaseOutcome
-from sojourn.session import Session, state_of
+from sojourn.session import Session
 
 NOWHERE = Arrival((), malformed=False, in_header=False, https=False)
 """The arrival of a session that was opened without a request."""
@@ -74,14 +74,11 @@ class Openings:
 
     # -- at the release, if the session was not read -----------------------------------------------
 
-    def must_read(self, session: Session) -> bool:
-        """Return whether a session has to be read for its release, though nobody has used it.
+    def must_read(self, state: SessionState) -> bool:
+        """Return whether the release of a session that was not read depends on its record.
 
-        It has to, unless the process knows that no touch is due.
+        It does, unless nothing was assigned, and the process knows that no touch is due.
         """
-        state = state_of(session)
-        if not state.unread or state.sealed:
-            return False
         # The release of a session that could not be read fails: its response is about nobody.
         if state.failed is not None or state.counts_as_seen or state.would_store:
             return True

@@ -9,6 +9,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
+from sojourn._calls import Steps
 from sojourn._cookies import Arrival
 from sojourn._lifecycle import Lifecycle
 from sojourn._session.state import NOBODY, RETIRED, WITHOUT_STORE, Found
@@ -76,11 +77,11 @@ class Reader:
             retired = retired if found is None else found
         return NOBODY if retired is None else retired
 
-    def settle(self, session: Session, *, headers: bool) -> Release | None:
-        """Read a session that has to be read for its release, so that it can be released.
+    def settle(self, session: Session, *, headers: bool) -> Release | Steps:
+        """Return the result of a release, or the calls that it needs, if it depends on the record.
 
-        If the request has only assigned values, the store may be able to take them at once: then
-        return the result of the release.
+        If the request has only assigned values, the store may be able to take them at once.
+        Otherwise the session is read now.
 
         headers: whether the response can carry headers.
         """
@@ -94,7 +95,9 @@ class Reader:
                 return self._life.assigned(session, assignment, record)
             state.sealed = False
         session.load()
-        return None
+        steps = self._life.close(session, headers=headers)
+        assert steps is not None
+        return steps
 
     def read(self, id: str) -> Record | None:
         """Read a record.
@@ -180,11 +183,11 @@ class AsyncReader:
             retired = retired if found is None else found
         return NOBODY if retired is None else retired
 
-    async def settle(self, session: Session, *, headers: bool) -> Release | None:
-        """Read a session that has to be read for its release, so that it can be released.
+    async def settle(self, session: Session, *, headers: bool) -> Release | Steps:
+        """Return the result of a release, or the calls that it needs, if it depends on the record.
 
-        If the request has only assigned values, the store may be able to take them at once: then
-        return the result of the release.
+        If the request has only assigned values, the store may be able to take them at once.
+        Otherwise the session is read now.
 
         headers: whether the response can carry headers.
         """
@@ -198,7 +201,9 @@ class AsyncReader:
                 return self._life.assigned(session, assignment, record)
             state.sealed = False
         await session.load()
-        return None
+        steps = self._life.close(session, headers=headers)
+        assert steps is not None
+        return steps
 
     async def read(self, id: str) -> Record | None:
         """Read a record.

@@ -11,7 +11,6 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 from sojourn._after_release import async_run, run
-from sojourn._calls import Steps
 from sojourn._cookies import Headers
 from sojourn._manager_base import GC_BATCH, ManagerBase, SessionInfo
 from sojourn._openings import opened, refuse_late
@@ -84,12 +83,10 @@ class Manager(ManagerBase):
         StoreUnavailable if the store is down, and OutcomeUnknown if its answer was lost, so that
         the changes may have been stored.
         """
-        steps: Release | Steps | None = None
         try:
-            if self._life.openings.must_read(session):
-                steps = self._reader.settle(session, headers=headers)
+            steps = self._life.close(session, headers=headers)
             if steps is None:
-                steps = self._life.close(session, headers=headers)
+                steps = self._reader.settle(session, headers=headers)
             release = steps if isinstance(steps, Release) else self._runner.run(steps)
         except StoreError:
             if self._life.fails_in_outage:
@@ -265,12 +262,10 @@ class AsyncManager(ManagerBase):
         StoreUnavailable if the store is down, and OutcomeUnknown if its answer was lost, so that
         the changes may have been stored.
         """
-        steps: Release | Steps | None = None
         try:
-            if self._life.openings.must_read(session):
-                steps = await self._reader.settle(session, headers=headers)
+            steps = self._life.close(session, headers=headers)
             if steps is None:
-                steps = self._life.close(session, headers=headers)
+                steps = await self._reader.settle(session, headers=headers)
             release = steps if isinstance(steps, Release) else await self._runner.run(steps)
         except StoreError:
             if self._life.fails_in_outage:

@@ -17,7 +17,7 @@ from django.http import HttpRequest, HttpResponse
 
 from sojourn._events import logger
 from sojourn.errors import ConfigError, StoreError
-from sojourn.session import Session
+from sojourn.session import Session, state_of
 from sojourn.web._headers import replaced, taken
 from sojourn.web.django._keys import current
 from sojourn.web.django._managers import async_manager, headers_of, manager
@@ -46,8 +46,6 @@ class SessionMiddleware(DjangosMiddleware):
         if response.status_code > 500 or (response.status_code == 500 and inner.failure is None):
             return tell(manager().discard(inner), response)
         try:
-            if manager()._life.openings.must_read(inner):
-                inner.load()
             _leave(request, inner)
             return tell(manager().release(inner), response)
         except StoreError as error:
@@ -91,5 +89,7 @@ def _leave(request: HttpRequest, inner: InnerSession) -> None:
     if not isinstance(getattr(request, "session", None), RequestSession):
         logger.warning(replaced("request.session"))
     # A stored expiry date must become a lifetime before the release computes the session's end.
+    if inner.is_unread and manager()._life.openings.must_read(state_of(inner)):
+        inner.load()
     if not inner.is_unread:
         inner.settle()

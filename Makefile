@@ -46,7 +46,7 @@ NEWER := --deselect tests/neighbours/test_moves_async.py::test_users_of_aiohttp_
 BESIDE := tests/contract tests/redis/test_handshake.py tests/web tests/neighbours $(addprefix tests/frameworks/test_,\
 	in_process.py opened.py django_commands.py)
 
-.PHONY: help setup demo check quick test minima search lint types imports architecture format bench against clean
+.PHONY: help setup demo check quick test minima search lint types imports architecture format bench serving against clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -99,6 +99,10 @@ format: $(READY) ## Format, and mend what ruff can mend
 
 bench: $(PEERS) ## Measure beside others and write docs/performance.md (ARGS="--quick" tries it)
 	bench/.venv/bin/python -m bench $(ARGS)
+
+serving: $(PEERS) ## Measure real servers with sessions, by wrk (ARGS="--quick" tries it)
+	@scripts/need wrk
+	bench/.venv/bin/python -m bench.serving $(ARGS)
 
 against: $(READY) $(DRIVERS) ## Measure this tree beside another one (COMMIT=HEAD~1, ARGS="--store redis")
 	@scripts/need redis-server mariadbd:mariadb-server initdb:postgresql

@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 from bench.serving.pages import BODIES
 from bench.serving.site import Site, headers
-from tests.servers.process import tool
 
 AT_ONCE = 64
 SCRIPT = Path(__file__).with_name("load.lua")
@@ -29,7 +28,7 @@ def run(site: Site, page: str, cookies: Sequence[str | None], seconds: int, fold
     """
     file = folder / "requests"
     file.write_text("".join(_request(page, cookie) for cookie in cookies), newline="")
-    command = [tool("wrk"), "-t1", f"-c{AT_ONCE}", f"-d{seconds}s", "-s", str(SCRIPT)]
+    command = ["wrk", "-t1", f"-c{AT_ONCE}", f"-d{seconds}s", "-s", str(SCRIPT)]
     address = f"http://127.0.0.1:{site.port}"
     done = subprocess.run(
         [*command, address, "--", str(file), BODIES[page]],

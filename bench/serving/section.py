@@ -24,7 +24,8 @@ worker of uvicorn serves Starlette and FastAPI. The server and the store share o
 {AT_ONCE} connections busy, which send the cookies of {SESSIONS} sessions of 200 bytes in turn. The page *quiet* never uses its
 session, *read* returns one key of it, *change* gives a key another value, and *new* gets no cookie and stores a
 session. The status and the body of each response are checked. The figures are medians of {{rounds}} rounds, with runs of
-{{seconds}} s, ± half the distance between the quartiles. They include the time of the server and of the framework. {{versions}}."""
+{{seconds}} s, ± half the distance between the quartiles. They include the time of the server and of the framework, which
+together with the store used {{used:.0%}} of their CPU in the median run, and at least {{least:.0%}}. {{versions}}."""
 SETTINGS = """\
 When a session is read depends on the library. Flask-Session and fastapi-redis-sdk read it on every page, django-redis at
 its first use, starsessions where the view calls `load_session`. Sojourn reads at the first use under Flask and Django,
@@ -47,7 +48,14 @@ def section(figures: Figures) -> str:
     for run in figures.runs:
         cells[run.framework, run.library, run.page].append(run)
     rounds = max(map(len, cells.values()))
-    how = HOW.format(rounds=rounds, seconds=figures.seconds, versions=figures.versions)
+    used = [run.rate * (run.application + run.store) / 1e6 for run in figures.runs]
+    how = HOW.format(
+        rounds=rounds,
+        seconds=figures.seconds,
+        used=statistics.median(used),
+        least=min(used),
+        versions=figures.versions,
+    )
     return "\n\n".join(
         (
             how,

@@ -97,7 +97,8 @@ format: $(READY) ## Format, and mend what ruff can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(PEERS) ## Measure beside others and write docs/performance.md (ARGS="--quick" tries it)
+bench: $(PEERS) ## Measure beside others and write the pages about performance (ARGS="--quick" tries it)
+	@scripts/need wrk
 	bench/.venv/bin/python -m bench $(ARGS)
 
 serving: $(PEERS) ## Measure real servers with sessions, by wrk (ARGS="--quick" tries it)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from bench.rush import Pace
+from bench.serving.measure import Figures
 from bench.shares import Shares
 from bench.size import Sweep, Weight
 from bench.speed import Speeds
@@ -25,3 +26,4 @@ class Measured(NamedTuple):
     sweeps: Mapping[str, Sweep]
     imports: Mapping[str, float]
     phases: str
+    serving: Figures

@@ -13,6 +13,7 @@ from bench.measured import Measured
 from bench.payloads import OPERATIONS, SIZES
 from bench.registry import STORES, SUBJECTS, within
 from bench.rush import Pace
+from bench.serving import section as serving
 from bench.size import Sweep, Weight
 from bench.speed import Cell, Cost, Speeds
 from bench.tables import NOTHING, faster, figure, table, times
@@ -32,6 +33,7 @@ def page(measured: Measured) -> str:
     parts += ["## What a session costs in a framework", shares_page.section(measured.shares)]
     parts += ["## Why another library can be faster", words.REASONS]
     parts += ["## Many requests at once", words.RUSH, _paces(measured.paces)]
+    parts += ["## Real servers", serving.section(measured.serving)]
     parts += ["## A million sessions", words.MANY, _weights(measured), words.KEPT, _kept(measured)]
     parts += [words.SWEPT, _sweeps(measured.sweeps), _meanwhile(measured.sweeps["mysql"])]
     parts += ["## Import", words.IMPORT, _imports(measured.imports)]

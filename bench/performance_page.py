@@ -20,6 +20,7 @@ from bench.frameworks import FRAMEWORKS
 from bench.measured import Measured
 from bench.payloads import OPERATIONS
 from bench.registry import SUBJECTS, place, within
+from bench.serving import section as serving
 from bench.shares import PAGES, Shares
 from bench.speed import Cell, Cost, Speeds
 from bench.subject import Subject
@@ -61,6 +62,12 @@ the key (*change*). *Without* is the time of a request without sessions, and the
 keeps its sessions in Redis. So does the library beside it, unless the table says that it keeps them in the cookie.
 The lower of two figures is bold; figures below half a microsecond are equal."""
 
+SERVERS = """\
+Requests per second of gunicorn (Flask, Django) and uvicorn (Starlette, FastAPI) with Sojourn on Redis, as a multiple of
+those with the usual library, and on quiet pages also of those without any sessions. 64 connections are busy. The server
+and the framework take most of the time of such a request. [The rates and the processor
+time](performance-method.md#real-servers) are on the page of the method. Bold figures miss their aim."""
+
 BEHIND = """\
 In {number} of {all} comparisons, Sojourn costs more than another library that keeps sessions on the server, even if
 only by a little. The comparisons are between each line of Sojourn and the fastest of the others: in the same store for
@@ -78,6 +85,7 @@ def page(measured: Measured) -> str:
     parts += ["## By store", STORES_TEXT, _stores(measured.speeds)]
     parts += [f"![{_title(store)}](performance-{store}.svg)" for store in floors.STORES]
     parts += ["## By framework", FRAMEWORKS_TEXT, _frameworks(measured.shares)]
+    parts += ["## On real servers", SERVERS, serving.ratios(measured.serving)]
     parts += ["## Where another library is faster", *_behind(measured)]
     return "\n\n".join(parts) + "\n"
 

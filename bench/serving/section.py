@@ -44,9 +44,7 @@ Cells = dict[tuple[str, str, str], list[Run]]
 
 def section(figures: Figures) -> str:
     """Return the section, without its title."""
-    cells: Cells = defaultdict(list)
-    for run in figures.runs:
-        cells[run.framework, run.library, run.page].append(run)
+    cells = _cells(figures)
     rounds = max(map(len, cells.values()))
     used = [run.rate * (run.application + run.store) / 1e6 for run in figures.runs]
     how = HOW.format(
@@ -62,11 +60,23 @@ def section(figures: Figures) -> str:
             SETTINGS,
             table(["requests per second", *NAMES], _rows(cells, _rate)),
             AIMS,
-            table(["Sojourn beside", *NAMES], _ratios(cells)),
+            ratios(figures),
             PROCESSOR,
             table(["µs, application + store", *NAMES], _rows(cells, _times)),
         )
     )
+
+
+def ratios(figures: Figures) -> str:
+    """Return the table of the requests per second beside those with other libraries."""
+    return table(["Sojourn beside", *NAMES], _ratios(_cells(figures)))
+
+
+def _cells(figures: Figures) -> Cells:
+    cells: Cells = defaultdict(list)
+    for run in figures.runs:
+        cells[run.framework, run.library, run.page].append(run)
+    return cells
 
 
 def _rows(cells: Cells, shown: Callable[[Cells, list[Run]], str]) -> Iterator[list[str]]:

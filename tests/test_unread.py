@@ -168,7 +168,7 @@ async def test_a_use_before_loading_says_what_to_do() -> None:
     manager = AsyncManager(store)
     session = manager.start_lazily(await begun(manager))
     for use in (lambda: session["a"], lambda: session.pop("a"), lambda: session.user):
-        with pytest.raises(NotLoaded, match=r"await session\.load\(\).*`quiet`"):
+        with pytest.raises(NotLoaded, match=r"await session\.load\(\).*out of `quiet`"):
             use()
     assert store.reads == 0
     await session.load()

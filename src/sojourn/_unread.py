@@ -20,12 +20,11 @@ from sojourn.errors import NotLoaded, SessionError, StoreError
 from sojourn.record import NO_FIELDS
 
 NOT_LOADED = (
-    "this request did not read its session, since `quiet` covers it: call `await session.load()` "
-    "before the session is first used, or change `quiet` so that it does not cover this request"
+    "this request has not read its session, since `quiet` covers it or `start_lazily` began it: "
+    "call `await session.load()` before the session is first used, or take this request out of "
+    "`quiet`"
 )
 RECURSIVE = "a session was used while it was being read, as by a function given as on_event"
-
-
 _NAMES = frozenset(SessionState.__slots__)
 
 

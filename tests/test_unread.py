@@ -12,6 +12,7 @@ import pytest
 from sojourn import AsyncManager, Manager, NotLoaded, Record, Release, Session, SessionError
 from sojourn._session import seen as memory_of_seen
 from sojourn._session.seen import Seen
+from sojourn._unread import UnreadState
 from sojourn.errors import StoreUnavailable
 from sojourn.providers.memory import MemoryProvider
 from sojourn.providers.threads import Adapted
@@ -135,6 +136,41 @@ def test_a_refused_websocket_keeps_an_unread_session(
     assert manager.release(manager.start_lazily(headers), headers=False).headers == ()
     manager.discard(manager.start_lazily(headers))
     assert manager.start(headers)["a"] == 1
+
+
+def test_where_only_changes_count_nothing_is_read(store: Reads) -> None:
+    manager = Manager(store, clock=(clock := FakeClock()), touch_on="change")
+    session = manager.start({})
+    session["a"] = 1
+    headers = headers_of(manager.release(session))
+    clock.advance(1800)
+    manager.release(manager.start_lazily(headers))
+    assert store.ids == []
+
+
+def test_a_session_that_began_lately_was_seen(
+    manager: Manager, store: Reads, headers: dict[str, str]
+) -> None:
+    manager.release(manager.start_lazily(headers))
+    session = manager.start_lazily({})
+    session["a"] = 1
+    begun = headers_of(manager.release(session))
+    store.ids.clear()
+    manager.release(manager.start_lazily(begun))
+    assert store.ids == []
+
+
+def test_a_thread_that_comes_second_finds_the_work_of_the_first(headers: dict[str, str]) -> None:
+    manager = AsyncManager("memory")
+    state = state_of(manager.start_lazily(headers))
+    assert isinstance(state, UnreadState)
+    first = state.assigned
+    state._begin_assigning()
+    assert state.assigned is first
+    state = state_of(Manager("memory").start_lazily(headers))
+    assert isinstance(state, UnreadState)
+    assert state.user is None
+    assert UnreadState.__getattr__(state, "user") is None
 
 
 # -- asynchronous applications ---------------------------------------------------------------------

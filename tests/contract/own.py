@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from sojourn import (
@@ -16,6 +16,7 @@ from sojourn import (
     StoreUnavailable,
 )
 from sojourn.providers.serialization import pack, unpack
+from sojourn.record import Assignment, is_live, size_of
 
 TABLE = """CREATE TABLE IF NOT EXISTS sessions
     (id TEXT PRIMARY KEY, version INT, expires REAL, frame BLOB)"""
@@ -72,6 +73,32 @@ class OwnProvider(CompareAndSwapProvider):
                 yield connection.execute
         except sqlite3.Error as error:
             raise StoreUnavailable("the database of the sessions does not answer") from error
+
+
+class OwnAssigningProvider(OwnProvider):
+    """One that takes values for a session which the caller has not read."""
+
+    def assign(self, assignment: Assignment) -> Record | None:
+        while (old := self._readable(assignment.id)) and is_live(old, assignment.now):
+            new = old._replace(fields={**old.fields, **assignment.put}, version=old.version + 1)
+            if size_of(new.fields) > assignment.max_size:
+                return None
+            interval, lifetime = assignment.touch_interval, assignment.max_lifetime
+            if old.lifetime is not None:
+                interval, lifetime = min(interval, old.lifetime / 60), old.lifetime
+            if assignment.now - old.seen >= interval:
+                limit = assignment.absolute_lifetime
+                reached = assignment.now + lifetime
+                latest = reached if limit is None else min(reached, old.created + limit)
+                new = new._replace(seen=assignment.now, expires=max(old.expires, latest))
+            if self.swap(old, new):
+                return new._replace(fields={})
+        return None
+
+    def _readable(self, id: str) -> Record | None:
+        with suppress(CorruptRecord):
+            return self.read(id)
+        return None
 
 
 class OwnAsyncProvider(AsyncCompareAndSwapProvider):

@@ -11,7 +11,7 @@ import pytest
 from sojourn import AsyncManager, Manager, register
 from sojourn.providers.serialization import pack, unpack
 from sojourn.testing import AsyncProviderContract, ProviderContract
-from tests.contract.own import OwnAsyncProvider, OwnProvider
+from tests.contract.own import OwnAssigningProvider, OwnAsyncProvider, OwnProvider
 
 
 class Own(ProviderContract):
@@ -40,6 +40,11 @@ class Own(ProviderContract):
 
 class TestOwn(Own):
     pass
+
+
+class TestOwnThatAssigns(Own):
+    def make(self) -> OwnAssigningProvider:
+        return OwnAssigningProvider(self.folder / "sessions.db")
 
 
 class TestOwnThroughThreads(Own, AsyncProviderContract):

@@ -46,6 +46,19 @@ class Assignments(Subject):
         assert self.trips.taken() == (ONE_CALL if hasattr(self.trips, "assign") else TWO_CALLS)
         assert self.stored(client) == {"a": 7, "b": 2, "c": 3}
 
+    def test_assigning_counts_as_seen(self) -> None:
+        """Law 1: a request after it that never uses the session need not read it."""
+        client = self.visitor({"a": 1})
+        client.pass_by()
+        self.clock.advance(60)
+        session = self.manager.start_lazily(client.headers)
+        session["a"] = 2
+        client.release(session)
+        self.trips.taken()
+        self.clock.advance(59)
+        client.pass_by()
+        assert self.trips.taken() == []
+
     def test_an_assigned_value_may_be_changed(self) -> None:
         """Law 3: the value that is stored is the one at the time of the release."""
         client = self.visitor({"a": 1})

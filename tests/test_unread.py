@@ -148,16 +148,27 @@ def test_where_only_changes_count_nothing_is_read(store: Reads) -> None:
     assert store.ids == []
 
 
-def test_a_session_that_began_lately_was_seen(
-    manager: Manager, store: Reads, headers: dict[str, str]
-) -> None:
-    manager.release(manager.start_lazily(headers))
+def test_a_session_that_began_lately_was_seen(manager: Manager, store: Reads) -> None:
     session = manager.start_lazily({})
     session["a"] = 1
     begun = headers_of(manager.release(session))
-    store.ids.clear()
     manager.release(manager.start_lazily(begun))
     assert store.ids == []
+
+
+def test_a_token_that_names_nothing_is_looked_up_once_in_an_interval(store: Reads) -> None:
+    events = list[str]()
+    clock = FakeClock()
+    manager = Manager(store, clock=clock, on_event=lambda name, _: events.append(name))
+    unknown = {"Cookie": "session=" + "A" * 43}
+    for _ in range(3):
+        manager.release(manager.start_lazily(unknown))
+    assert (len(store.ids), events) == (1, ["rejected"])
+    clock.advance(60)
+    manager.release(manager.start_lazily(unknown))
+    assert len(store.ids) == 2
+    assert manager.start_lazily(unknown).is_new
+    assert len(store.ids) == 3
 
 
 def test_a_thread_that_comes_second_finds_the_work_of_the_first(headers: dict[str, str]) -> None:
@@ -253,11 +264,20 @@ async def test_a_load_that_failed_fails_the_release() -> None:
     assert store.reads == 1
 
 
-async def test_a_session_without_a_token_need_not_be_loaded() -> None:
-    manager = AsyncManager(AsyncReads())
+async def test_a_request_without_a_token_has_to_load_as_any_other() -> None:
+    store = AsyncReads()
+    manager = AsyncManager(store)
+    session = manager.start_lazily({})
+    with pytest.raises(NotLoaded):
+        session.get("a")
+    await session.load()
+    assert session.is_new
+    assert (await manager.release(session)).headers == (("Vary", "Cookie"),)
     session = manager.start_lazily({})
     session["a"] = 1
     assert (await manager.release(session)).token is not None
+    assert (await manager.release(manager.start_lazily({}))).headers == ()
+    assert store.reads == 0
 
 
 # -- the memory ------------------------------------------------------------------------------------
@@ -300,4 +320,4 @@ def test_managers_without_lazy_starts_remember_nothing(manager: Manager, store: 
     session = manager.start({})
     session["a"] = 1
     manager.start(headers_of(manager.release(session)))
-    assert not manager._life._seen._younger
+    assert not manager._life.seen._younger

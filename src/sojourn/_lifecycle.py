@@ -66,7 +66,8 @@ class Lifecycle:
         self.now = clock
         self._awaits = awaits
         self._renewing = WeakValueDictionary[str, SessionState]()
-        self._seen = Seen(config.touch_interval)
+        self.seen = Seen(config.touch_interval)
+        """The sessions that this process has read or stored lately."""
         self.endings = Endings(clock, self.report, self._renewing)
         self.configure(config)
 
@@ -81,12 +82,12 @@ class Lifecycle:
             self._awaits,
         )
         self.config = config
-        self._seen.interval = config.touch_interval
+        self.seen.interval = config.touch_interval
         self._tokens = context.tokens
         self.id_of = context.tokens.id_of
         cookie = SessionCookie(config)
         self._responses = Responses(config, cookie)
-        self.openings = Openings(context, cookie, self._seen, self.report)
+        self.openings = Openings(context, cookie, self.seen, self.report)
 
     def unused_id(self) -> str:
         """Return a new random id, under which no record is stored."""
@@ -146,8 +147,8 @@ class Lifecycle:
         record: as it is stored now, without its fields.
         """
         state = state_of(session)
-        if self._seen.used:
-            self._seen.note(record.id, record.seen, record.lifetime, assignment.now)
+        if self.seen.used:
+            self.seen.note(record.id, record.seen, record.lifetime, assignment.now)
         # A state for this answer alone: a later use of the session reads it with all its fields.
         found = Found(state.arrival.tokens[0], record)
         answered = SessionState(self.openings.context, state.arrival, found)
@@ -259,8 +260,8 @@ class Lifecycle:
             token, id = state.mint()
             record = Record(id, fields, now, now, until, *who, *life)
             if (yield Create(record)):
-                if self._seen.used:
-                    self._seen.note(id, now, state.lifetime, now)
+                if self.seen.used:
+                    self.seen.note(id, now, state.lifetime, now)
                 self.report("created", id)
                 return self._responses.hand_over(state, CREATED, token, now)
             state.minted = None  # so that `mint` makes another one
@@ -331,9 +332,9 @@ class Lifecycle:
         if collided and answer is not GONE:
             self.report("collided", origin.id)
         if answer is APPLIED:
-            if changes.expires is not None and self._seen.used:
+            if changes.expires is not None and self.seen.used:
                 id = origin.id if changes.move is None else changes.move.id
-                self._seen.note(id, changes.now, state.lifetime, changes.now)
+                self.seen.note(id, changes.now, state.lifetime, changes.now)
             return self._stored(state, delta, changes)
         if answer is EMPTIED:
             self.report("destroyed", origin.id)

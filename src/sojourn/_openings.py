@@ -56,21 +56,28 @@ class Openings:
 
         id: that of the token.  record: None if none is stored under it, which also gives None.
         """
+        now = self._now()
+        if record is None or record.expires <= now or record.successor is not None:
+            # No touch is ever due for it, so a request that uses no session need not look it up.
+            if self._seen.used:
+                self._seen.note(id, now, None, now)
+            return self._not_live(id, record)
+        if self._seen.used:
+            self._seen.note(id, record.seen, record.lifetime, now)
+        return found_of((token, record, NORMAL, None))
+
+    def _not_live(self, id: str, record: Record | None) -> Found | None:
+        """Report a token that names no live session; return the retired one for a tombstone."""
         if record is None:
             self._report("rejected", id)
-            return None
-        now = self._now()
-        if record.expires <= now:
+        elif record.successor is None or record.expires <= self._now():
             self._report("expired", id)
-            return None
-        if record.successor is not None:
+        else:
             self._report("retired", id)
             # Without the token and the record, since the request may neither see nor end the
             # session that goes on under the successor.
             return Found(standing=RETIRED, successor=record.successor)
-        if self._seen.used:
-            self._seen.note(id, record.seen, record.lifetime, now)
-        return found_of((token, record, NORMAL, None))
+        return None
 
     # -- at the release, if the session was not read -----------------------------------------------
 
@@ -84,9 +91,10 @@ class Openings:
             return True
         if not self._touches:
             return False
-        self._seen.used = True
         tokens = state.arrival.tokens
-        return len(tokens) > 1 or not self._seen.covers(self._id_of(tokens[0]), self._now())
+        if len(tokens) != 1:
+            return len(tokens) > 1
+        return not self._seen.covers(self._id_of(tokens[0]), self._now())
 
     def assignment(self, state: SessionState) -> Assignment | None:
         """Return the values that a request assigned to a session which it has not used otherwise.
@@ -95,7 +103,7 @@ class Openings:
         value cannot be stored.
         """
         tokens = state.arrival.tokens
-        if not state.would_store or state.failed or state.counts_as_seen or len(tokens) > 1:
+        if not state.would_store or state.failed or state.counts_as_seen or len(tokens) != 1:
             return None
         put, config = state.assigned.own(), self.context.config
         if size_of(put) > config.max_size:

@@ -20,8 +20,9 @@ from sojourn.errors import NotLoaded, SessionError, StoreError
 from sojourn.record import NO_FIELDS
 
 NOT_LOADED = (
-    "this request has not read its session, since `quiet` covers it or `start_lazily` began it: "
-    "call `await session.load()` before the session is first used, or take this request out of "
+    "this request has not read its session, since `quiet` covers it (or `start_lazily` began it): "
+    "call `await session.load()` before the first use, or receive the session by CurrentSession "
+    "(FastAPI, Litestar) or `await get_session(request)` (aiohttp), or take this request out of "
     "`quiet`"
 )
 RECURSIVE = "a session was used while it was being read, as by a function given as on_event"

@@ -28,6 +28,8 @@ _ANSWERS = {
     "redisurl redisclient cachealias interface",
     _UNSEEN: "resave saveuninitialized saveeveryrequest rolling autocommit auto invalidatecorrupt",
     _VALUES: "serializer serialization serializationformat dataserializer encoder decoder json pickle",
+    "it is an option of the ASGI middleware, and of Quart's `install`; under WSGI a session is read "
+    "at its first use anyway": "quiet",
     "did you mean 'cookie_lifetime'?": "cookiemaxage cookieexpires cookielifespan",
     "did you mean 'cookie_name'?": "name cookie cookiekey sessioncookie",
     "did you mean 'cookie_domain'?": "domain",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from sojourn.errors import ConfigError
 
 if TYPE_CHECKING:
-    from asyncio import AbstractEventLoop, Future, Task
+    from asyncio import AbstractEventLoop, Future, Lock, Task
 
 T = TypeVar("T")
 _undisturbed: set[Future[Any]] = set()
@@ -54,6 +54,13 @@ async def async_sleep(seconds: float) -> None:
     from asyncio import sleep
 
     await sleep(seconds)
+
+
+def async_lock() -> Lock:
+    """Return a new lock for tasks."""
+    from asyncio import Lock
+
+    return Lock()
 
 
 async def async_join(task: Task[Any]) -> None:

@@ -86,8 +86,9 @@ class Openings:
 
         It does, unless nothing was assigned, and the process knows that no touch is due.
         """
-        # The release of a session that could not be read fails: its response is about nobody.
-        if state.failed is not None or state.counts_as_seen or state.would_store:
+        # The release of a session that could not be read fails: its response is about nobody.  One
+        # that another thread of the request is reading may be about to change.
+        if state.failed is not None or state.counts_as_seen or state.would_store or state.is_busy:
             return True
         if not self._touches:
             return False
@@ -104,6 +105,8 @@ class Openings:
         """
         tokens = state.arrival.tokens
         if not state.would_store or state.failed or state.counts_as_seen or len(tokens) != 1:
+            return None
+        if state.is_busy:
             return None
         put, config = state.assigned.own(), self.context.config
         if size_of(put) > config.max_size:

@@ -11,9 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from threading import Lock, get_ident
-from typing import Any
+from typing import Any, cast
 
+from sojourn._calls import same_error
 from sojourn._cookies import Arrival
+from sojourn._loops import async_lock
 from sojourn._session.changes import ChangeSet
 from sojourn._session.state import LOADED, Context, Found, SessionState
 from sojourn.errors import NotLoaded, SessionError, StoreError
@@ -55,6 +57,7 @@ class UnreadState(SessionState):
         self._find = find
         self._lock = Lock()
         self._reader = 0
+        self._turn = None
         self._can_assign = can_assign
         self.accessed = self.counts_as_seen = self.sealed = self._assigns = False
         self.ended = self.released = self.failed = None
@@ -65,9 +68,10 @@ class UnreadState(SessionState):
         if name not in _NAMES:  # debuggers and `copy` ask any object for special methods
             raise AttributeError(name)
         if name == "assigned" and self._can_assign:
-            self._begin_assigning()
+            UnreadState._begin_assigning(self)
         elif self.unread:
-            self._read()
+            # Not `self._read`, which the class has no more if another thread has just read it.
+            UnreadState._read(self)
         return getattr(self, name)
 
     @property
@@ -75,11 +79,17 @@ class UnreadState(SessionState):
         """Whether a release would store a change: if values were assigned."""
         return self._assigns and not self.sealed
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether another thread is reading it, or is about to assign the first value."""
+        return self._lock.locked()  # type: ignore[no-any-return]
+
     def _begin_assigning(self) -> None:
         with self._lock:
+            if not self.unread:  # another thread has read it by now
+                return
             self._refuse_failed()
-            # Unless another thread has read the session, or begun to assign to it, by now.
-            if self.unread and not self._assigns:
+            if not self._assigns:  # unless another thread has begun to assign to it by now
                 self.assigned = ChangeSet(self.context.codec, NO_FIELDS)
                 self._assigns = True
 
@@ -99,14 +109,13 @@ class UnreadState(SessionState):
         try:
             if not self.unread:
                 return
-            if self.failed is not None:
-                raise self.failed
+            self._refuse_failed()
             if self.context.awaits:
                 raise NotLoaded(NOT_LOADED)
             self._reader = get_ident()
             self._become(self._find(self.arrival))
         except StoreError as error:
-            self.failed = error
+            self._fail(error)
             raise
         finally:
             self._lock.release()
@@ -119,19 +128,28 @@ class UnreadState(SessionState):
         return LOADED
 
     async def _load(self) -> None:
-        self._refuse_failed()
-        try:
-            found = await self._find(self.arrival)
-        except StoreError as error:
-            self.failed = error
-            raise
-        with self._lock:
-            if self.unread:  # another task may have read it meanwhile, and changed it since
+        # As threads in `_read`, only one task may read it.
+        self._turn = self._turn or async_lock()
+        async with self._turn:
+            if not self.unread:
+                return
+            self._refuse_failed()
+            try:
+                found = await self._find(self.arrival)
+            except StoreError as error:
+                self._fail(error)
+                raise
+            with self._lock:
                 self._become(found)
+
+    def _fail(self, error: StoreError) -> None:
+        # A copy, since each later use raises it, which would make its traceback ever longer.  And
+        # the frames of a traceback refer to this state, so memory would be freed only by `gc`.
+        self.failed = cast("StoreError", same_error(error))
 
     def _refuse_failed(self) -> None:
         if self.failed is not None:
-            raise self.failed
+            raise same_error(self.failed)
 
     def _become(self, found: Found) -> None:
         """Become an ordinary state, with the values that were assigned so far."""

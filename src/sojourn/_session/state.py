@@ -7,11 +7,11 @@ since the epoch.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Generator, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 from functools import partial
-from typing import Any, ClassVar, Final, NamedTuple
+from typing import Any, ClassVar, Final, NamedTuple, NoReturn
 from weakref import WeakValueDictionary
 
 from sojourn._cookies import Arrival
@@ -56,11 +56,24 @@ OUTAGE: Final = Standing.OUTAGE
 DETACHED: Final = Standing.DETACHED
 
 
-class _Loaded:
-    """An awaitable for a session that has been read: there is nothing to wait for."""
+class _Loaded(Coroutine[None, None, None]):
+    """A coroutine for a session that has been read: there is nothing to wait for.
+
+    A coroutine, and not only an awaitable, because a task can be made of it.  Unlike one of
+    an `async` function, it can be awaited several times, so there need be only one of it.
+    """
 
     def __await__(self) -> Generator[None, None, None]:
         yield from ()
+
+    def send(self, _: None) -> NoReturn:
+        raise StopIteration
+
+    def throw(self, error: Any, *_: Any) -> NoReturn:
+        raise error
+
+    def close(self) -> None:
+        """Do nothing: it holds nothing."""
 
 
 LOADED: Final = _Loaded()
@@ -135,6 +148,7 @@ class SessionState:
     _find: Callable[[Arrival], Any]
     _lock: Any
     _reader: int
+    _turn: Any
     _assigns: bool
     _can_assign: bool
 
@@ -209,6 +223,11 @@ class SessionState:
         if self.origin is None:
             return self.changes.has_values or self.user is not None
         return self.renews or self.sets_lifetime or self.changes.delta() is not NOTHING
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether another thread is reading it from the store."""
+        return False
 
     @property
     def needs_token(self) -> bool:

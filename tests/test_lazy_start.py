@@ -16,6 +16,7 @@ from sojourn import AsyncManager, Manager, Record, SessionReleased, StoreUnavail
 from sojourn.providers.memory import MemoryProvider
 from sojourn.providers.threads import Adapted
 from sojourn.session import state_of
+from sojourn.testing import FakeClock
 
 
 class Store(MemoryProvider):
@@ -54,6 +55,37 @@ def headers(manager: Manager) -> dict[str, str]:
     headers = {"Cookie": f"session={token}"}
     manager.release(manager.start_lazily(headers))
     return headers
+
+
+# -- "last seen" ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("lifetime", [None, 1800.0, 3600.0, 30 * 86400.0])
+def test_sessions_with_a_lifetime_of_their_own_are_seen_as_often_as_used_ones(
+    store: Store, lifetime: float | None
+) -> None:
+    """Such as those of users who are remembered: only a shorter interval has to be read."""
+    clock = FakeClock()
+    manager = Manager(store, clock=clock)
+    assert manager.config.touch_interval == 60
+    visitors = list[tuple[str, dict[str, str]]]()
+    for _ in range(2):
+        session = manager.start({})
+        session.login("ada", remember=lifetime)
+        token = manager.release(session).token
+        visitors.append((session.id, {"Cookie": f"session={token}"}))
+    (one, used), (other, unused) = visitors
+    manager.release(manager.start_lazily(unused))
+    reads = 0
+    for seconds in (1, 20, 40, 29, 1, 31, 59, 2, 119, 0.5, 59.5):
+        clock.advance(seconds)
+        manager.release(manager.start(used))
+        store.reads = 0
+        manager.release(manager.start_lazily(unused))
+        reads += store.reads
+        seen = [record.seen for record in map(store.read, (one, other)) if record]
+        assert seen[0] == seen[1]
+    assert reads == (11 if lifetime == 1800 else 5)
 
 
 # -- threads ---------------------------------------------------------------------------------------

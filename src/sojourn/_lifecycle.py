@@ -66,8 +66,6 @@ class Lifecycle:
         self.now = clock
         self._awaits = awaits
         self._renewing = WeakValueDictionary[str, SessionState]()
-        self.seen = Seen(config.touch_interval)
-        """The sessions that this process has read or stored lately."""
         self.endings = Endings(clock, self.report, self._renewing)
         self.configure(config)
 
@@ -82,7 +80,8 @@ class Lifecycle:
             self._awaits,
         )
         self.config = config
-        self.seen.interval = config.touch_interval
+        self.seen = Seen(config.touch_interval)
+        """The sessions that this process has read or stored lately."""
         self._tokens = context.tokens
         self.id_of = context.tokens.id_of
         cookie = SessionCookie(config)
@@ -289,11 +288,7 @@ class Lifecycle:
 
     # Whether "last seen" and the expiry are written as well, which is once per interval at most.
     def _touch_due(self, state: SessionState, delta: Delta, origin: Record, now: float) -> bool:
-        interval = self.config.touch_interval
-        # `touch_interval` is chosen for `max_lifetime`; a session with a shorter lifetime of its own
-        # could expire between two touches.
-        if origin.lifetime is not None:
-            interval = min(interval, origin.lifetime / 60)
+        interval = self.seen.interval_of(origin.lifetime)
         if now - origin.seen < interval or state.standing is DETACHED:
             return False
         changed = delta is not NOTHING

@@ -25,9 +25,16 @@ class Seen:
         self._older: dict[str, float] = {}
         self._began = 0.0
 
+    def interval_of(self, lifetime: float | None) -> float:
+        """Return the seconds between two touches of a session with this lifetime of its own."""
+        # `touch_interval` is chosen for `max_lifetime`; a session with a shorter lifetime of its own
+        # could expire between two touches.
+        return self.interval if lifetime is None else min(self.interval, lifetime / 60)
+
     def note(self, id: str, seen: float, lifetime: float | None, now: float) -> None:
         """Remember that a session is stored with this "last seen" and lifetime of its own."""
-        if lifetime is not None:  # its interval is shorter, so another one is not to be trusted
+        # `covers` goes by the interval of most sessions, which is too long for this one.
+        if self.interval_of(lifetime) < self.interval:
             self._younger.pop(id, None)
             self._older.pop(id, None)
             return

@@ -18,7 +18,7 @@ from sojourn._events import logger
 from sojourn.errors import ConfigError, SessionReleased, StoreError
 from sojourn.manager import AsyncManager
 from sojourn.session import Session
-from sojourn.web._answering import async_release
+from sojourn.web._answering import async_release, cause_of
 from sojourn.web._headers import UNAVAILABLE, UNAVAILABLE_HEADERS, failure, replaced, taken
 from sojourn.web._merging import merged
 
@@ -51,10 +51,10 @@ class Sessions:
             return await self._answer(request, handler, session)
         except Exception as error:
             unreleased = session is None or id(session) in self._held
-            reason = error if unreleased else self._refusals.get(id(session))
-            if not isinstance(reason, StoreError):
+            cause = cause_of(session, error) if unreleased else self._refusals.get(id(session))
+            if not isinstance(cause, StoreError):
                 raise
-            logger.error("answered 503: %s", reason)
+            logger.error("answered 503: %s", cause)
             return web.Response(status=503, headers=UNAVAILABLE_HEADERS, body=UNAVAILABLE)
         finally:  # aiohttp's own error response must neither release the session nor be refused
             self._held.discard(id(session))

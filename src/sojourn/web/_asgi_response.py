@@ -14,7 +14,7 @@ from sojourn._events import logger
 from sojourn.errors import SessionError, SessionReleased, StoreError
 from sojourn.manager import AsyncManager
 from sojourn.session import Session
-from sojourn.web._answering import async_release
+from sojourn.web._answering import async_release, cause_of
 from sojourn.web._headers import failure, promises_body, unavailable_messages
 from sojourn.web._lifespan import Message, Scope, Send
 from sojourn.web._merging import merged_bytes
@@ -73,10 +73,11 @@ class Response:
     async def fail(self, error: Exception) -> None:
         """Answer 503 if a StoreError is the cause and nothing was sent; else raise `error`."""
         self.give_up(error)
-        reason = error if isinstance(error, StoreError) else self._failure
-        if self._begun or not isinstance(reason, StoreError):
+        session = getattr(self, "session", None)  # there is none if its start has failed
+        cause = cause_of(session, error) or self._failure
+        if self._begun or not isinstance(cause, StoreError):
             raise error
-        logger.error("answered 503: %s", reason)
+        logger.error("answered 503: %s", cause)
         for message in unavailable_messages(self._scope):
             await self._send(message)
 

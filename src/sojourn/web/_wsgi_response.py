@@ -14,10 +14,10 @@ from typing import Any
 from wsgiref.types import StartResponse, WSGIEnvironment
 
 from sojourn._events import logger
-from sojourn.errors import SessionReleased, StoreError
+from sojourn.errors import SessionReleased
 from sojourn.manager import Manager
 from sojourn.session import Session
-from sojourn.web._answering import release
+from sojourn.web._answering import cause_of, release
 from sojourn.web._headers import UNAVAILABLE, UNAVAILABLE_HEADERS, failure
 from sojourn.web._merging import Pairs, merged
 
@@ -87,11 +87,16 @@ class Response:
         if self._failure is not None:
             raise self._failure
 
-    def unavailable(self, error: StoreError) -> bytes:
-        """Begin a 503 response and return its body; if a response has begun, raise `error`."""
+    def fail(self, error: BaseException) -> bytes:
+        """Begin a 503 response and return its body, if a StoreError is the cause; else raise `error`.
+
+        It is raised as well if a response has begun: a second status cannot be sent, so the server
+        must abort.
+        """
         self.give_up(error)
-        if self._write is not None:  # a second status cannot be sent: the server must abort
+        cause = cause_of(self._session, error)
+        if cause is None or self._write is not None:
             raise error
-        logger.error("answered 503: %s", error)
+        logger.error("answered 503: %s", cause)
         self._start("503 Service Unavailable", list(UNAVAILABLE_HEADERS))
         return b"" if self._environ["REQUEST_METHOD"] == "HEAD" else UNAVAILABLE

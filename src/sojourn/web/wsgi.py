@@ -15,7 +15,7 @@ from itertools import chain
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from sojourn._events import logger
-from sojourn.errors import ConfigError, StoreError
+from sojourn.errors import ConfigError
 from sojourn.manager import Manager
 from sojourn.web._headers import reader, replaced, taken
 from sojourn.web._wsgi_response import Response
@@ -78,13 +78,9 @@ def _call(app: WSGIApplication, environ: WSGIEnvironment, response: Response) ->
         chunks = iter(body)
         first = next(filter(None, chunks), None)  # the status comes before any chunk
         response.release()
-    except StoreError as error:
+    except BaseException as error:  # noqa: BLE001 - `fail` raises it again, or answers 503
         with closing(_Body(body, iter(()))):
-            return [response.unavailable(error)]
-    except BaseException as error:
-        with closing(_Body(body, iter(()))):
-            response.give_up(error)
-            raise
+            return [response.fail(error)]
     return _Body(body, chunks if first is None else chain((first,), chunks))
 
 

@@ -36,11 +36,23 @@ class SessionMiddleware(DjangosMiddleware):
         """Serve one request.  Raises ConfigError if the request already has a session."""
         if self.async_mode:
             return self.__acall__(request)
-        session = manager().start_lazily(headers_of(request), https=request.is_secure())
+        # Under ASGI, a sync middleware further in makes Django call this in a thread; an async view
+        # still runs in the event loop, where the first use of the session would block all requests.
+        start = manager().start if hasattr(request, "scope") else manager().start_lazily
+        try:
+            session = start(headers_of(request), https=request.is_secure())
+        except StoreError as error:
+            return unavailable(error)
         inner = _enter(request, session)
         # The context variable is reset in any case: a thread may serve another request next.
         try:
             response: Any = self.get_response(request)
+        except (
+            Exception
+        ):  # Django turns it into a response, unless DEBUG_PROPAGATE_EXCEPTIONS is set
+            if inner.failure is None:
+                raise
+            response = unavailable(inner.failure)
         finally:
             current.set(None)
         if response.status_code > 500 or (response.status_code == 500 and inner.failure is None):

@@ -47,9 +47,8 @@ class SessionMiddleware(DjangosMiddleware):
         # The context variable is reset in any case: a thread may serve another request next.
         try:
             response: Any = self.get_response(request)
-        except (
-            Exception
-        ):  # Django turns it into a response, unless DEBUG_PROPAGATE_EXCEPTIONS is set
+        except Exception:
+            # Django makes a response of it, unless DEBUG_PROPAGATE_EXCEPTIONS is set.
             if inner.failure is None:
                 raise
             response = unavailable(inner.failure)

@@ -88,6 +88,27 @@ def test_sessions_with_a_lifetime_of_their_own_are_seen_as_often_as_used_ones(
     assert reads == (11 if lifetime == 1800 else 5)
 
 
+def test_a_request_that_began_before_a_short_lifetime_was_set_does_not_hide_it(
+    store: Store,
+) -> None:
+    """Otherwise the session would expire while its user visits pages that do not use it."""
+    clock = FakeClock()
+    manager = Manager(store, clock=clock)
+    session = manager.start({})
+    session["a"] = 1
+    headers = {"Cookie": f"session={manager.release(session).token}"}
+    manager.release(manager.start_lazily(headers))
+    clock.advance(61)
+    before, setting = manager.start(headers), manager.start(headers)
+    setting.set_lifetime(30)
+    manager.release(setting)
+    manager.release(before)
+    for _ in range(3):
+        clock.advance(20)
+        manager.release(manager.start_lazily(headers))
+    assert not manager.start(headers).is_new
+
+
 # -- threads ---------------------------------------------------------------------------------------
 
 

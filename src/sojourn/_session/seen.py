@@ -10,6 +10,9 @@ from __future__ import annotations
 MOST = 100_000
 """The largest number of sessions that are remembered, which takes some 20 MB."""
 
+NEVER = float("-inf")
+"""In place of "last seen", for a session that always has to be read."""
+
 
 class Seen:
     """The stored "last seen" of sessions, by their ids, in seconds since the epoch."""
@@ -33,15 +36,15 @@ class Seen:
 
     def note(self, id: str, seen: float, lifetime: float | None, now: float) -> None:
         """Remember that a session is stored with this "last seen" and lifetime of its own."""
-        # `covers` goes by the interval of most sessions, which is too long for this one.
-        if self.interval_of(lifetime) < self.interval:
-            self._younger.pop(id, None)
-            self._older.pop(id, None)
-            return
         if now - self._began >= self.interval or len(self._younger) >= MOST // 2:
             self._older, self._younger = self._younger, {}
             self._began = now
-        self._younger[id] = seen
+        # `covers` goes by the interval of most sessions, which is too long for this one.
+        if self.interval_of(lifetime) < self.interval:
+            self._younger[id] = NEVER
+        # Requests that began before the lifetime was set still note the session with the old one.
+        elif self._younger.get(id, self._older.get(id)) != NEVER:
+            self._younger[id] = seen
 
     def covers(self, id: str, now: float) -> bool:
         """Return whether a session was seen so recently that no new time has to be stored."""

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from sojourn import AsyncManager, Manager, Record, SessionReleased, StoreUnavailable
+from sojourn import AsyncManager, Manager, Record, Session, SessionReleased, StoreUnavailable
+from sojourn._unread import UnreadState
 from sojourn.providers.memory import MemoryProvider
 from sojourn.providers.threads import Adapted
 from sojourn.session import state_of
@@ -148,6 +149,27 @@ def test_a_release_waits_for_a_thread_that_is_reading_the_session(
     release.join()
     assert released != []
     assert store.reads == 1
+
+
+def test_an_assignment_while_the_session_is_being_read_raises(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """As by a function given as on_event.  The thread must not wait for itself."""
+    sessions = list[Session]()
+    manager = Manager(
+        MemoryProvider(), on_event=lambda name, _: sessions[0].update({"event": name})
+    )
+    openings = manager._life.openings
+    arrival = openings.arrive({"Cookie": "session=" + "A" * 43}, https=False)
+    find = manager._reader.find
+    # As `start_lazily` makes it over a store with `assign`.
+    sessions.append(Session(UnreadState(openings.context, arrival, find, can_assign=True)))
+    used = list[int]()
+    thread = Thread(target=lambda: used.append(len(sessions[0])), daemon=True)
+    thread.start()
+    thread.join(10)
+    assert used == [0]
+    assert "used while it was being read" in caplog.text
 
 
 # -- a store that is down --------------------------------------------------------------------------

@@ -67,10 +67,11 @@ class UnreadState(SessionState):
         """Read the session, since an attribute is missing, and return its value."""
         if name not in _NAMES:  # debuggers and `copy` ask any object for special methods
             raise AttributeError(name)
+        # The methods are not looked up in `self`: if another thread has just read it, its class has
+        # them no more.
         if name == "assigned" and self._can_assign:
             UnreadState._begin_assigning(self)
         elif self.unread:
-            # Not `self._read`, which the class has no more if another thread has just read it.
             UnreadState._read(self)
         return getattr(self, name)
 
@@ -85,13 +86,16 @@ class UnreadState(SessionState):
         return self._lock.locked()  # type: ignore[no-any-return]
 
     def _begin_assigning(self) -> None:
-        with self._lock:
+        UnreadState._acquire(self)
+        try:
             if not self.unread:  # another thread has read it by now
                 return
             self._refuse_failed()
             if not self._assigns:  # unless another thread has begun to assign to it by now
                 self.assigned = ChangeSet(self.context.codec, NO_FIELDS)
                 self._assigns = True
+        finally:
+            self._lock.release()
 
     def _read(self) -> None:
         """Read the session, in the thread of the caller.
@@ -102,10 +106,7 @@ class UnreadState(SessionState):
         """
         # Threads of one request may use its session at the same time.  Only one may read it: a
         # second reading would undo the changes that were made after the first.
-        if not self._lock.acquire(blocking=False):
-            if self._reader == get_ident():
-                raise SessionError(RECURSIVE)
-            self._lock.acquire()
+        UnreadState._acquire(self)
         try:
             if not self.unread:
                 return
@@ -118,13 +119,21 @@ class UnreadState(SessionState):
             self._fail(error)
             raise
         finally:
+            self._reader = 0
             self._lock.release()
+
+    def _acquire(self) -> None:
+        """Acquire the lock.  Raises SessionError if this thread has it, as it is reading."""
+        if not self._lock.acquire(blocking=False):
+            if self._reader == get_ident():
+                raise SessionError(RECURSIVE)
+            self._lock.acquire()
 
     def load(self) -> Awaitable[None]:
         """Read the session, as `_read` does; in an asynchronous application once it is awaited."""
         if self.context.awaits:
             return self._load()
-        self._read()
+        UnreadState._read(self)
         return LOADED
 
     async def _load(self) -> None:

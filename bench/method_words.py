@@ -101,7 +101,8 @@ system's cache."""
 
 AIMS = """\
 These are Sojourn's own goals, for its `Manager` called directly; *asyncio* is its `AsyncManager`. A *quiet page* is
-one that never uses the session, with Sojourn on Redis in that framework."""
+one that never uses the session, with Sojourn on Redis in that framework. The microseconds were chosen on a machine
+with two CPUs of an AMD EPYC; on another machine, only the goals that compare two figures mean the same."""
 
 PHASES = """\
 Each phase is called separately, and only this call is timed. An indented phase is a part of the phase above it. The

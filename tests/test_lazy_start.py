@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import weakref
 from collections.abc import Callable
 from threading import Event, Thread
@@ -295,3 +296,21 @@ async def test_a_task_can_load_any_session(known: bool) -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+def test_a_filter_of_the_logger_that_uses_the_session_breaks_nothing() -> None:
+    manager = Manager("memory")
+    session = manager.start_lazily({"Cookie": "session=" + "A" * 43})
+
+    def uses(_: logging.LogRecord) -> bool:
+        return "user" in session
+
+    log = logging.getLogger("sojourn")
+    level = log.level
+    log.setLevel(logging.INFO)
+    log.addFilter(uses)
+    try:
+        assert session.is_new
+    finally:
+        log.removeFilter(uses)
+        log.setLevel(level)

@@ -182,6 +182,8 @@ def test_a_thread_that_comes_second_finds_the_work_of_the_first(headers: dict[st
     assert isinstance(state, UnreadState)
     assert state.user is None
     assert UnreadState.__getattr__(state, "user") is None
+    UnreadState._begin_assigning(state)
+    assert not state.is_busy
 
 
 # -- asynchronous applications ---------------------------------------------------------------------
@@ -221,6 +223,7 @@ async def test_a_use_before_loading_says_what_to_do() -> None:
     await session.load()
     session["a"] += 1
     await session.load()  # nothing happens: it is read already
+    await asyncio.gather(session.load(), session.load())
     await manager.release(session)
     assert store.reads == 1
 

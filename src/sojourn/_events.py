@@ -1,14 +1,15 @@
 """Reports events of sessions to the logger `sojourn` and to the application's `on_event(name, id)`.
 
 Only ids are reported, never tokens (OWASP, Session Management Cheat Sheet, "Logging Sessions
-Life Cycle").  An error of the function is logged, and does not fail the request; errors of log
-handlers are handled by `logging` itself.
+Life Cycle").  An error of the function, or of a filter of the logger, does not fail the request;
+errors of log handlers are handled by `logging` itself.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Literal
 
 logger = logging.getLogger("sojourn")
@@ -33,10 +34,13 @@ def emit(on_event: Callable[[str, str | None], object] | None, name: Event, id: 
     # Debug unless it is listed, since these events are frequent on a busy site.
     level = _LEVELS.get(name, logging.DEBUG)
     if logger.isEnabledFor(level):
-        logger.log(level, "session %s: %s", name, id)
+        # A filter may use the session of the request, which is just being read.
+        with suppress(Exception):
+            logger.log(level, "session %s: %s", name, id)
     if on_event is None:
         return
     try:
         on_event(name, id)
     except Exception:
-        logger.exception("on_event failed for %r", name)
+        with suppress(Exception):
+            logger.exception("on_event failed for %r", name)

@@ -146,8 +146,7 @@ class Lifecycle:
         record: as it is stored now, without its fields.
         """
         state = state_of(session)
-        if self.seen.used:
-            self.seen.note(record.id, record.seen, record.lifetime, assignment.now)
+        self.seen.note(record.id, record.seen, record.lifetime, assignment.now)
         # A state for this answer alone: a later use of the session reads it with all its fields.
         found = Found(state.arrival.tokens[0], record)
         answered = SessionState(self.openings.context, state.arrival, found)

@@ -104,9 +104,8 @@ class Openings:
         value cannot be stored.
         """
         tokens = state.arrival.tokens
-        if not state.would_store or state.failed or state.counts_as_seen or len(tokens) != 1:
-            return None
-        if state.is_busy:
+        must_read = state.failed is not None or state.counts_as_seen or state.is_busy
+        if must_read or not state.would_store or len(tokens) != 1:
             return None
         put, config = state.assigned.own(), self.context.config
         if size_of(put) > config.max_size:

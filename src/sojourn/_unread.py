@@ -17,7 +17,14 @@ from sojourn._calls import same_error
 from sojourn._cookies import Arrival
 from sojourn._loops import async_lock
 from sojourn._session.changes import ChangeSet
-from sojourn._session.state import LOADED, Context, Found, SessionState
+from sojourn._session.state import (
+    LOADED,
+    NOBODY,
+    RETIRED_LONG_AGO,
+    Context,
+    Found,
+    SessionState,
+)
 from sojourn.errors import NotLoaded, SessionError, StoreError
 from sojourn.record import NO_FIELDS
 
@@ -55,6 +62,7 @@ class UnreadState(SessionState):
         self.context = context
         self.arrival = arrival
         self._find = find
+        self._began = context.clock()
         self._lock = Lock()
         self._reader = 0
         self._turn = None
@@ -151,6 +159,12 @@ class UnreadState(SessionState):
             with self._lock:
                 self._become(found)
 
+    @property
+    def _is_late(self) -> bool:
+        context = self.context
+        late = context.clock() - self._began > context.config.retired_for
+        return late and self.arrival.tokens != ()
+
     def _fail(self, error: StoreError) -> None:
         # A copy, since each later use raises it, which would make its traceback ever longer.  And
         # the frames of a traceback refer to this state, so memory would be freed only by `gc`.
@@ -162,6 +176,11 @@ class UnreadState(SessionState):
 
     def _become(self, found: Found) -> None:
         """Become an ordinary state, with the values that were assigned so far."""
+        # If the token names nothing, its session may have ended after the request began, and the
+        # client may have a newer token by now, which that of a new session would replace.  Soon
+        # after the beginning, that is no likelier than for a request that was delayed on its way.
+        if found is NOBODY and self._is_late:
+            found = RETIRED_LONG_AGO
         self._take(found, self.assigned if self._assigns else None)
         # Python allows this because both classes have the same slots.
         self.__class__ = SessionState  # type: ignore[assignment]

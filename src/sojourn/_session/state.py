@@ -95,6 +95,8 @@ found_of: Callable[[tuple[Any, ...]], Found] = partial(tuple.__new__, Found)
 """Makes a Found of a tuple of its values, without a call of Python."""
 NOBODY: Final = Found()
 """No session: the request begins a new one."""
+RETIRED_LONG_AGO: Final = Found(standing=RETIRED)
+"""A session that may have ended, or moved, while the request was under way."""
 WITHOUT_STORE: Final = Found(standing=OUTAGE)
 """It is not known which session the request has, since the store failed."""
 
@@ -146,6 +148,7 @@ class SessionState:
 
     # Used by `UnreadState` alone, which must not add slots of its own.
     _find: Callable[[Arrival], Any]
+    _began: float
     _lock: Any
     _reader: int
     _turn: Any

@@ -15,7 +15,7 @@ from sojourn.testing._tools import AsyncTrips
 from sojourn.testing.laws.applies import Applies
 from sojourn.testing.laws.assignments import Assignments
 from sojourn.testing.laws.costs import Costs
-from sojourn.testing.laws.endings import Endings, Jobs
+from sojourn.testing.laws.endings import Endings, Jobs, LateUses
 from sojourn.testing.laws.faults import Corruption, Outages, Releases
 from sojourn.testing.laws.lifetimes import Lifetimes, Touches
 from sojourn.testing.laws.lists import Lists
@@ -29,7 +29,7 @@ from sojourn.testing.laws.verbs import Verbs
 
 class ProviderContract(
     Verbs, Times, Moves, Lists,
-    Costs, Traces, Limits, Values, ChangesInPlace, Assignments, Overlaps, Applies, Endings, Jobs,
+    Costs, Traces, Limits, Values, ChangesInPlace, Assignments, Overlaps, Applies, Endings, LateUses, Jobs,
     Renewals, Secrets, Lifetimes, Touches, Outages, Corruption, Releases,
 ):  # fmt: skip
     """All contract tests for a provider that runs under a `Manager`.

@@ -138,6 +138,7 @@ class Assignments(Subject):
         session = self.manager.start_lazily(client.headers)
         if end == "expired":
             self.clock.advance(3600)
+            session = self.manager.start_lazily(client.headers)
         else:
             self.manager.destroy(ended)
         session["b"] = 2

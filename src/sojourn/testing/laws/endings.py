@@ -269,6 +269,57 @@ class Endings(Subject):
         assert [name for name, _ in self.events] == ["destroyed", "late"]
 
 
+class LateUses(Subject):
+    """Law 5: requests that first use their session long after they began."""
+
+    @pytest.mark.parametrize(
+        "end",
+        [
+            lambda client: client.manager.destroy(client.id),
+            lambda client: client.overlap(lambda s: s.regenerate_id(), order=[0]),
+            lambda client: client.overlap(lambda s: s.destroy(), order=[0]),
+        ],
+        ids=["destroyed", "renewed", "signed-out"],
+    )
+    def test_a_late_use_takes_no_newer_cookie_away(self, end: Callable[[Client], object]) -> None:
+        """Law 5: the client may have signed in again meanwhile, so such a request sends no cookie.
+
+        For `retired_for` seconds after it began, a tombstone shows that its session has moved.
+        """
+        client = self.visitor({"a": 1})
+        slow = client.twin()
+        session = self.manager.start_lazily(slow.headers)
+        end(client)
+        # The tombstone of a session that has moved is forgotten by then.
+        self.clock.advance(11)
+        self.manager.gc()
+        session["b"] = 2
+        release = slow.release(session)
+        assert release.outcome is ReleaseOutcome.RETIRED
+        assert "Set-Cookie" not in dict(release.headers)
+
+    def test_a_late_sign_in_begins_a_session(self) -> None:
+        """Law 5: a user who signs in at the end of a slow request is signed in."""
+        client = self.visitor({"a": 1})
+        session = self.manager.start_lazily(client.headers)
+        self.manager.destroy(client.id)
+        self.clock.advance(11)
+        self.call(session.load)
+        session.login("ada")
+        assert client.release(session).outcome is ReleaseOutcome.CREATED
+        with client.visit() as session:
+            assert session.user == "ada"
+
+    def test_a_late_first_use_without_a_token_begins_a_session(self) -> None:
+        """Law 5: a visitor without a token has no newer one to lose."""
+        client = self.client()
+        session = self.manager.start_lazily({})
+        self.clock.advance(11)
+        self.call(session.load)
+        session["a"] = 1
+        assert client.release(session).outcome is ReleaseOutcome.CREATED
+
+
 class Jobs(Subject):
     """Sessions opened by their id, without a request: the same laws hold for background jobs."""
 

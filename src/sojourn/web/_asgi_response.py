@@ -99,8 +99,9 @@ class Response:
             release = await async_release(
                 self._manager, self.session, head.get("status", 0), headers=headers
             )
-            if headers:
-                head = {**head, "headers": merged_bytes(head.get("headers") or (), release.headers)}
+            theirs = head.get("headers")
+            if headers and (release.headers or not theirs):
+                head = {**head, "headers": merged_bytes(theirs or (), release.headers)}
             await self._pass_on(head)
         except BaseException as error:
             self.give_up(error)

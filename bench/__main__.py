@@ -31,8 +31,6 @@ from bench.serving import measure as serving
 from bench.serving.apps import LIBRARIES
 from bench.subject import Subject
 
-RUNS = {True: (1, 1), False: (5, 2)}
-"""By whether the run is a quick one: the rounds on real servers, and the seconds of each run."""
 DOCS = Path(__file__).parent.parent / "docs"
 
 
@@ -130,7 +128,9 @@ def _performance(folder: Path, rounds: int | None, *, quick: bool) -> dict[str, 
         sweeps=size.sweep(folder / "size", share, _say),
         imports=imports.measure(rounds, _say),
         phases=phases.report(folder / "phases", 500 if quick else 5000),
-        serving=serving.measure([*LIBRARIES], folder / "serving", *RUNS[quick], _say),
+        serving=serving.measure(
+            [*LIBRARIES], folder / "serving", min(rounds, 5), 1 if quick else 2, _say
+        ),
     )
     return {
         "performance.md": performance_page.page(measured),

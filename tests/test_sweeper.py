@@ -99,8 +99,9 @@ def test_of_the_workers_that_share_a_store_one_sweeps(tmp_path: Path) -> None:
         for worker in workers:
             worker.close()
         # At the second turn the lease has expired.  A worker that has read it just before another one
-        # replaced it destroys the new lease, and puts it back: a third worker may come in between.
-        assert number <= len(sweeps) <= 2 * number - 1
+        # replaced it destroys the new lease, and puts it back: other workers may come in between.
+        # Without a lease, there would be at least 24 sweeps at each turn.
+        assert number <= len(sweeps) <= (1 if number == 1 else 6)
     assert [path.name for path in tmp_path.rglob("[0-9a-f]" * 32)] == [LEASE]
 
 

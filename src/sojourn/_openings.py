@@ -10,7 +10,16 @@ from collections.abc import Callable
 from sojourn._cookies import Arrival, Headers, SessionCookie
 from sojourn._events import Event
 from sojourn._session.seen import Seen
-from sojourn._session.state import DETACHED, NORMAL, RETIRED, Context, Found, SessionState, found_of
+from sojourn._session.state import (
+    DETACHED,
+    JUST_ENDED,
+    NORMAL,
+    RETIRED,
+    Context,
+    Found,
+    SessionState,
+    found_of,
+)
 from sojourn.errors import SessionGone
 from sojourn.record import Assignment, Record, is_live, size_of
 from sojourn.release import Release, ReleaseOutcome
@@ -54,30 +63,25 @@ class Openings:
     def find(self, token: str, id: str, record: Record | None) -> Found | None:
         """Return the session of a record; a retired one for a tombstone; None if it has expired.
 
-        id: that of the token.  record: None if none is stored under it, which also gives None.
+        It is JUST_ENDED in place of None if this process has seen the session alive lately.
+
+        id: that of the token.  record: None if none is stored under it, which is like an expired one.
         """
         now = self._now()
-        if record is None or record.expires <= now or record.successor is not None:
-            # No touch is ever due for it, so a request that uses no session need not look it up.
-            if self._seen.used:
-                self._seen.note(id, now, None, now)
-            return self._not_live(id, record)
-        if self._seen.used:
-            self._seen.note(id, record.seen, record.lifetime, now)
-        return found_of((token, record, NORMAL, None))
-
-    def _not_live(self, id: str, record: Record | None) -> Found | None:
-        """Report a token that names no live session; return the retired one for a tombstone."""
-        if record is None:
-            self._report("rejected", id)
-        elif record.successor is None or record.expires <= self._now():
-            self._report("expired", id)
-        else:
+        if record is not None and record.expires > now:
+            if record.successor is None:
+                if self._seen.used:
+                    self._seen.note(id, record.seen, record.lifetime, now)
+                return found_of((token, record, NORMAL, None))
             self._report("retired", id)
+            if self._seen.used:  # no touch is ever due for it
+                self._seen.note_absence(id, now)
             # Without the token and the record, since the request may neither see nor end the
             # session that goes on under the successor.
             return Found(standing=RETIRED, successor=record.successor)
-        return None
+        self._report("rejected" if record is None else "expired", id)
+        lived = self._seen.used and self._seen.note_absence(id, now)
+        return JUST_ENDED if lived and record is None else None
 
     # -- at the release, if the session was not read -----------------------------------------------
 

@@ -12,7 +12,7 @@ from typing import Any
 from sojourn._calls import Steps
 from sojourn._cookies import Arrival
 from sojourn._lifecycle import Lifecycle
-from sojourn._session.state import NOBODY, RETIRED, WITHOUT_STORE, Found
+from sojourn._session.state import NOBODY, WITHOUT_STORE, Found
 from sojourn.errors import CorruptRecord, StoreError, StoreUnavailable
 from sojourn.providers.base import AsyncProvider, Provider
 from sojourn.record import Record
@@ -58,7 +58,7 @@ class Reader:
         """
         life = self._life
         openings = life.openings
-        retired: Found | None = None
+        ended: Found | None = None
         for token in arrival.tokens:
             id = life.id_of(token)
             try:
@@ -72,10 +72,10 @@ class Reader:
                 return WITHOUT_STORE
             # A retired token must not hide a live one that comes after it.
             found = openings.find(token, id, record)
-            if found is not None and found.standing is not RETIRED:
+            if found is not None and found.origin is not None:
                 return found
-            retired = retired if found is None else found
-        return NOBODY if retired is None else retired
+            ended = ended or found
+        return ended or NOBODY
 
     def settle(self, session: Session, *, headers: bool) -> Release | Steps:
         """Return the result of a release, or the calls that it needs, if it depends on the record.
@@ -164,7 +164,7 @@ class AsyncReader:
         """
         life = self._life
         openings = life.openings
-        retired: Found | None = None
+        ended: Found | None = None
         for token in arrival.tokens:
             id = life.id_of(token)
             try:
@@ -178,10 +178,10 @@ class AsyncReader:
                 return WITHOUT_STORE
             # A retired token must not hide a live one that comes after it.
             found = openings.find(token, id, record)
-            if found is not None and found.standing is not RETIRED:
+            if found is not None and found.origin is not None:
                 return found
-            retired = retired if found is None else found
-        return NOBODY if retired is None else retired
+            ended = ended or found
+        return ended or NOBODY
 
     async def settle(self, session: Session, *, headers: bool) -> Release | Steps:
         """Return the result of a release, or the calls that it needs, if it depends on the record.

@@ -18,9 +18,10 @@ from sojourn._cookies import Arrival
 from sojourn._loops import async_lock
 from sojourn._session.changes import ChangeSet
 from sojourn._session.state import (
+    JUST_ENDED,
+    LATE,
     LOADED,
     NOBODY,
-    RETIRED_LONG_AGO,
     Context,
     Found,
     SessionState,
@@ -177,10 +178,9 @@ class UnreadState(SessionState):
     def _become(self, found: Found) -> None:
         """Become an ordinary state, with the values that were assigned so far."""
         # If the token names nothing, its session may have ended after the request began, and the
-        # client may have a newer token by now, which that of a new session would replace.  Soon
-        # after the beginning, that is no likelier than for a request that was delayed on its way.
-        if found is NOBODY and self._is_late:
-            found = RETIRED_LONG_AGO
+        # client may have a newer token by now, which that of a new session would replace.
+        if found is JUST_ENDED or (found is NOBODY and self._is_late):
+            found = LATE
         self._take(found, self.assigned if self._assigns else None)
         # Python allows this because both classes have the same slots.
         self.__class__ = SessionState  # type: ignore[assignment]

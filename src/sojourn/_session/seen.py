@@ -11,7 +11,10 @@ MOST = 100_000
 """The largest number of sessions that are remembered, which takes some 20 MB."""
 
 NEVER = float("-inf")
-"""In place of "last seen", for a session that always has to be read."""
+"""In place of "last seen", for a session that always has to be read.
+
+The negative of a time stands for an id under which no session was found at that time.
+"""
 
 
 class Seen:
@@ -36,9 +39,7 @@ class Seen:
 
     def note(self, id: str, seen: float, lifetime: float | None, now: float) -> None:
         """Remember that a session is stored with this "last seen" and lifetime of its own."""
-        if now - self._began >= self.interval or len(self._younger) >= MOST // 2:
-            self._older, self._younger = self._younger, {}
-            self._began = now
+        self._turn(now)
         # `covers` goes by the interval of most sessions, which is too long for this one.
         if self.interval_of(lifetime) < self.interval:
             self._younger[id] = NEVER
@@ -46,9 +47,26 @@ class Seen:
         elif self._younger.get(id, self._older.get(id)) != NEVER:
             self._younger[id] = seen
 
+    def note_absence(self, id: str, now: float) -> bool:
+        """Remember that no session is stored under an id; return whether there was one lately."""
+        before = self._get(id)
+        self._turn(now)
+        self._younger[id] = -now
+        return before is not None and (before >= 0 or before == NEVER)
+
     def covers(self, id: str, now: float) -> bool:
-        """Return whether a session was seen so recently that no new time has to be stored."""
+        """Return whether no new time has to be stored: a session was just seen, or there is none."""
+        seen = self._get(id)
+        if seen is None or seen == NEVER:
+            return False
+        return now - abs(seen) < self.interval
+
+    def _turn(self, now: float) -> None:
+        """Drop the older half, if the younger one is full or out of date."""
+        if now - self._began >= self.interval or len(self._younger) >= MOST // 2:
+            self._older, self._younger = self._younger, {}
+            self._began = now
+
+    def _get(self, id: str) -> float | None:
         seen = self._younger.get(id)
-        if seen is None:
-            seen = self._older.get(id)
-        return seen is not None and now - seen < self.interval
+        return self._older.get(id) if seen is None else seen

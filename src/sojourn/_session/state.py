@@ -95,8 +95,10 @@ found_of: Callable[[tuple[Any, ...]], Found] = partial(tuple.__new__, Found)
 """Makes a Found of a tuple of its values, without a call of Python."""
 NOBODY: Final = Found()
 """No session: the request begins a new one."""
-RETIRED_LONG_AGO: Final = Found(standing=RETIRED)
-"""A session that may have ended, or moved, while the request was under way."""
+JUST_ENDED: Final = Found()
+"""As NOBODY; but a session ended a short time ago, and may have lived when the request began."""
+LATE: Final = Found(standing=RETIRED)
+"""The session has ended, or moved, while the request was under way."""
 WITHOUT_STORE: Final = Found(standing=OUTAGE)
 """It is not known which session the request has, since the store failed."""
 

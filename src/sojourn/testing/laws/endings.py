@@ -298,6 +298,24 @@ class LateUses(Subject):
         assert release.outcome is ReleaseOutcome.RETIRED
         assert "Set-Cookie" not in dict(release.headers)
 
+    def test_a_use_after_the_end_takes_no_newer_cookie_away(self) -> None:
+        """Law 5: if the process has seen the session alive, the first request after its end is late.
+
+        The next one, with the same cookie, begins a new session.
+        """
+        client = self.visitor({"a": 1})
+        client.pass_by()
+        slow = client.twin()
+        session = self.manager.start_lazily(slow.headers)
+        self.manager.destroy(client.id)
+        session["b"] = 2
+        release = slow.release(session)
+        assert release.outcome is ReleaseOutcome.RETIRED
+        assert "Set-Cookie" not in dict(release.headers)
+        session = self.manager.start_lazily(slow.headers)
+        session["b"] = 2
+        assert slow.release(session).outcome is ReleaseOutcome.CREATED
+
     def test_a_late_sign_in_begins_a_session(self) -> None:
         """Law 5: a user who signs in at the end of a slow request is signed in."""
         client = self.visitor({"a": 1})

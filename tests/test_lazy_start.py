@@ -164,7 +164,7 @@ def test_an_assignment_while_the_session_is_being_read_raises(
     arrival = openings.arrive({"Cookie": "session=" + "A" * 43}, https=False)
     find = manager._reader.find
     # As `start_lazily` makes it over a store with `assign`.
-    sessions.append(Session(UnreadState(openings.context, arrival, find, can_assign=True)))
+    sessions.append(Session(UnreadState(openings, arrival, find, can_assign=True)))
     used = list[int]()
     thread = Thread(target=lambda: used.append(len(sessions[0])), daemon=True)
     thread.start()

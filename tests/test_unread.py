@@ -324,3 +324,15 @@ def test_managers_without_lazy_starts_remember_nothing(manager: Manager, store: 
     session["a"] = 1
     manager.start(headers_of(manager.release(session)))
     assert not manager._life.seen._younger
+
+
+def test_the_memory_of_ended_sessions_is_bounded(
+    small: Seen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory_of_seen, "ENDS", 10)
+    for number in range(25):
+        before = small.ends
+        small.note_end(str(number))
+        assert small.ended_since(str(number), before)
+        assert not small.ended_since(str(number), small.ends)
+    assert len(small._ended) <= 10

@@ -24,14 +24,17 @@ class Endings:
         self,
         now: Callable[[], float],
         report: Callable[[Event, str | None], None],
+        note_end: Callable[[str], None],
         renewing: Mapping[str, SessionState],
     ) -> None:
         """Set the clock, which returns seconds since the epoch, and the function for events.
 
+        note_end: remembers that this process has ended the session of an id.
         renewing: the sessions that will get a new id in this process, by that id.
         """
         self._now = now
         self._report = report
+        self._note_end = note_end
         self._renewing = renewing
 
     def one(self, id: str) -> Generator[Call, Any, bool]:
@@ -45,6 +48,8 @@ class Endings:
             if following is None:
                 break
             record: Record | None = yield Destroy(following)
+            if record is not None:
+                self._note_end(following)
             following = None if record is None else record.successor
             # Of the last record: a tombstone without its successor is not a session that ended.
             ended = record is not None

@@ -66,7 +66,7 @@ class Lifecycle:
         self.now = clock
         self._awaits = awaits
         self._renewing = WeakValueDictionary[str, SessionState]()
-        self.endings = Endings(clock, self.report, self._renewing)
+        self.endings = Endings(clock, self.report, self._note_end, self._renewing)
         self.configure(config)
 
     def configure(self, config: Config) -> None:
@@ -91,6 +91,9 @@ class Lifecycle:
     def unused_id(self) -> str:
         """Return a new random id, under which no record is stored."""
         return self._tokens.mint()[1]
+
+    def _note_end(self, id: str) -> None:
+        self.seen.note_end(id)
 
     def report(self, name: Event, id: str | None) -> None:
         """Report an event to the logger and to `on_event`."""
@@ -331,6 +334,7 @@ class Lifecycle:
                 self.seen.note(id, changes.now, state.lifetime, changes.now)
             return self._stored(state, delta, changes)
         if answer is EMPTIED:
+            self._note_end(origin.id)
             self.report("destroyed", origin.id)
             return self._responses.ended(state)
         return (yield from self._too_late(state, origin))

@@ -78,12 +78,12 @@ class ManagerBase:
         openings = self._life.openings
         arrival = openings.arrive(headers, https=https)
         del headers  # they contain the token, and a traceback may show local variables
-        context, reader = openings.context, self._reader
+        reader = self._reader
         # An AsyncManager asks for `load` in any case: a test of the application may send no token.
-        if arrival.tokens or context.awaits:
-            state = UnreadState(context, arrival, reader.find, can_assign=reader.can_assign)
+        if arrival.tokens or openings.context.awaits:
+            state = UnreadState(openings, arrival, reader.find, can_assign=reader.can_assign)
             return Session(state)
-        return Session(SessionState(context, arrival))
+        return Session(SessionState(openings.context, arrival))
 
     def ddl(self) -> str:
         """Return the statements that `init` runs, for an administrator to run; "" if none."""

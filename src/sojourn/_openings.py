@@ -6,13 +6,13 @@ A session can also be opened by its id, for work without a request.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from sojourn._cookies import Arrival, Headers, SessionCookie
 from sojourn._events import Event
 from sojourn._session.seen import Seen
 from sojourn._session.state import (
     DETACHED,
-    JUST_ENDED,
     NORMAL,
     RETIRED,
     Context,
@@ -27,6 +27,15 @@ from sojourn.session import Session
 
 NOWHERE = Arrival((), malformed=False, in_header=False, https=False)
 """The arrival of a session that was opened without a request."""
+
+
+class Moment(NamedTuple):
+    """A moment in the life of a process."""
+
+    time: float
+    """In seconds since the epoch."""
+    ends: int
+    """How many sessions the process had ended by then."""
 
 
 class Openings:
@@ -63,8 +72,6 @@ class Openings:
     def find(self, token: str, id: str, record: Record | None) -> Found | None:
         """Return the session of a record; a retired one for a tombstone; None if it has expired.
 
-        It is JUST_ENDED in place of None if this process has seen the session alive lately.
-
         id: that of the token.  record: None if none is stored under it, which is like an expired one.
         """
         now = self._now()
@@ -80,8 +87,28 @@ class Openings:
             # session that goes on under the successor.
             return Found(standing=RETIRED, successor=record.successor)
         self._report("rejected" if record is None else "expired", id)
-        lived = self._seen.used and self._seen.note_absence(id, now)
-        return JUST_ENDED if lived and record is None else None
+        if self._seen.used:
+            self._seen.note_absence(id, now)
+        return None
+
+    # -- at the first use --------------------------------------------------------------------------
+
+    def moment(self) -> Moment:
+        """Return the moment at which a request begins."""
+        return Moment(self._now(), self._seen.ends)
+
+    def is_late(self, arrival: Arrival, began: Moment) -> bool:
+        """Return whether a request whose tokens name nothing may have had a session when it began.
+
+        Then the client may have a newer token by now, which that of a new session would replace.
+        The ends of other processes are not known: after `retired_for` seconds, they are assumed.
+        """
+        if not arrival.tokens:
+            return False
+        if self._now() - began.time > self.context.config.retired_for:
+            return True
+        ended_since = self._seen.ended_since
+        return any(ended_since(self._id_of(token), began.ends) for token in arrival.tokens)
 
     # -- at the release, if the session was not read -----------------------------------------------
 

@@ -16,13 +16,12 @@ from typing import Any, cast
 from sojourn._calls import same_error
 from sojourn._cookies import Arrival
 from sojourn._loops import async_lock
+from sojourn._openings import Openings
 from sojourn._session.changes import ChangeSet
 from sojourn._session.state import (
-    JUST_ENDED,
     LATE,
     LOADED,
     NOBODY,
-    Context,
     Found,
     SessionState,
 )
@@ -48,7 +47,7 @@ class UnreadState(SessionState):
     # Not `super().__init__`: it would set the attributes whose absence causes the reading.
     def __init__(
         self,
-        context: Context,
+        openings: Openings,
         arrival: Arrival,
         find: Callable[[Arrival], Any],
         *,
@@ -60,10 +59,11 @@ class UnreadState(SessionState):
             is a coroutine function.
         can_assign: whether values may be assigned without reading it first.
         """
-        self.context = context
+        self._openings = openings
+        self.context = openings.context
         self.arrival = arrival
         self._find = find
-        self._began = context.clock()
+        self._began = openings.moment()
         self._lock = Lock()
         self._reader = 0
         self._turn = None
@@ -160,12 +160,6 @@ class UnreadState(SessionState):
             with self._lock:
                 self._become(found)
 
-    @property
-    def _is_late(self) -> bool:
-        context = self.context
-        late = context.clock() - self._began > context.config.retired_for
-        return late and self.arrival.tokens != ()
-
     def _fail(self, error: StoreError) -> None:
         # A copy, since each later use raises it, which would make its traceback ever longer.  And
         # the frames of a traceback refer to this state, so memory would be freed only by `gc`.
@@ -177,9 +171,7 @@ class UnreadState(SessionState):
 
     def _become(self, found: Found) -> None:
         """Become an ordinary state, with the values that were assigned so far."""
-        # If the token names nothing, its session may have ended after the request began, and the
-        # client may have a newer token by now, which that of a new session would replace.
-        if found is JUST_ENDED or (found is NOBODY and self._is_late):
+        if found is NOBODY and self._openings.is_late(self.arrival, self._began):
             found = LATE
         self._take(found, self.assigned if self._assigns else None)
         # Python allows this because both classes have the same slots.

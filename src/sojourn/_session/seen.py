@@ -9,6 +9,8 @@ from __future__ import annotations
 
 MOST = 100_000
 """The largest number of sessions that are remembered, which takes some 20 MB."""
+ENDS = 10_000
+"""The largest number of ended sessions that are remembered."""
 
 NEVER = float("-inf")
 """In place of "last seen", for a session that always has to be read.
@@ -30,6 +32,9 @@ class Seen:
         self._younger: dict[str, float] = {}
         self._older: dict[str, float] = {}
         self._began = 0.0
+        self.ends = 0
+        """How many sessions this process has ended: a clock for the order of events."""
+        self._ended: dict[str, int] = {}
 
     def interval_of(self, lifetime: float | None) -> float:
         """Return the seconds between two touches of a session with this lifetime of its own."""
@@ -47,12 +52,21 @@ class Seen:
         elif self._younger.get(id, self._older.get(id)) != NEVER:
             self._younger[id] = seen
 
-    def note_absence(self, id: str, now: float) -> bool:
-        """Remember that no session is stored under an id; return whether there was one lately."""
-        before = self._get(id)
+    def note_absence(self, id: str, now: float) -> None:
+        """Remember that no session is stored under an id."""
         self._turn(now)
         self._younger[id] = -now
-        return before is not None and (before >= 0 or before == NEVER)
+
+    def note_end(self, id: str) -> None:
+        """Remember that this process has ended a session."""
+        if len(self._ended) >= ENDS:
+            self._ended.clear()
+        self.ends += 1
+        self._ended[id] = self.ends
+
+    def ended_since(self, id: str, ends: int) -> bool:
+        """Return whether a session was ended after the process had ended so many."""
+        return self._ended.get(id, 0) > ends
 
     def covers(self, id: str, now: float) -> bool:
         """Return whether no new time has to be stored: a session was just seen, or there is none."""

@@ -95,8 +95,6 @@ found_of: Callable[[tuple[Any, ...]], Found] = partial(tuple.__new__, Found)
 """Makes a Found of a tuple of its values, without a call of Python."""
 NOBODY: Final = Found()
 """No session: the request begins a new one."""
-JUST_ENDED: Final = Found()
-"""As NOBODY; but a session ended a short time ago, and may have lived when the request began."""
 LATE: Final = Found(standing=RETIRED)
 """The session has ended, or moved, while the request was under way."""
 WITHOUT_STORE: Final = Found(standing=OUTAGE)
@@ -150,7 +148,8 @@ class SessionState:
 
     # Used by `UnreadState` alone, which must not add slots of its own.
     _find: Callable[[Arrival], Any]
-    _began: float
+    _began: Any
+    _openings: Any
     _lock: Any
     _reader: int
     _turn: Any

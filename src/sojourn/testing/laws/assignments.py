@@ -140,7 +140,7 @@ class Assignments(Subject):
             self.clock.advance(3600)
             session = self.manager.start_lazily(client.headers)
         else:
-            self.manager.destroy(ended)
+            self.managed().destroy(ended)  # as another process would
         session["b"] = 2
         assert client.release(session).outcome is ReleaseOutcome.CREATED
         assert client.id != ended

@@ -76,10 +76,10 @@ class Costs(Subject):
         assert self.stored(client) == {"a": 2, "b": 2}
 
     def test_a_session_that_ended_before_its_first_use_is_a_new_one(self) -> None:
-        """Law 5: for a session, a request begins when it reads it."""
+        """Law 5: for a session that another process ends, a request begins when it reads it."""
         client = self.visitor({"a": 1})
         session = self.manager.start_lazily(client.headers)
-        self.manager.destroy(client.id)
+        self.managed().destroy(client.id)
         self.call(session.load)
         assert session.is_new
         session["b"] = 2

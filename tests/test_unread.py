@@ -289,7 +289,9 @@ async def test_a_request_without_a_token_has_to_load_as_any_other() -> None:
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> Seen:
     monkeypatch.setattr(memory_of_seen, "MOST", 100)
-    return Seen(60.0)
+    memory = Seen(60.0)
+    memory.used = True
+    return memory
 
 
 def test_the_memory_is_bounded(small: Seen) -> None:

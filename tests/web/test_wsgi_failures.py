@@ -314,3 +314,18 @@ def test_a_body_that_was_begun_by_write_goes_on_in_its_chunks() -> None:
     line = Line()
     assert line.serve(SessionMiddleware(app, Manager("memory"))) == []
     assert (line.statuses, line.data) == (["200 OK"], b"one two three")
+
+
+def test_a_malformed_status_is_left_to_the_server() -> None:
+    told = list[str]()
+
+    def app(_: Any, start_response: Any) -> list[bytes]:
+        start_response("odd", [])
+        return [b"body"]
+
+    def start(status: str, *_: Any) -> Any:
+        told.append(status)
+
+    environ: Any = {"REQUEST_METHOD": "GET", "wsgi.url_scheme": "http"}
+    assert SessionMiddleware(app, Manager("memory"))(environ, start) == [b"body"]
+    assert told == ["odd"]

@@ -59,6 +59,8 @@ class Seen:
 
     def note_end(self, id: str) -> None:
         """Remember that this process has ended a session."""
+        if not self.used:  # no request is under way that has not read its session
+            return
         if len(self._ended) >= ENDS:
             self._ended.clear()
         self.ends += 1

@@ -15,9 +15,9 @@ from sojourn.release import Release
 from sojourn.session import Session, state_of
 
 
-def release(manager: Manager, session: Session, status: int) -> Release:
-    """Release a session for a response with this status."""
-    if _is_answered(session, status):
+def release(manager: Manager, session: Session, status: str) -> Release:
+    """Release a session for a response with this status line, which may be malformed."""
+    if state_of(session).failed is not None and status[:3] > "500":
         return manager.discard(session)
     return manager.release(session)
 
@@ -26,7 +26,7 @@ async def async_release(
     manager: AsyncManager, session: Session, status: int, *, headers: bool = True
 ) -> Release:
     """Release a session for a response with this status.  headers: as for `release`."""
-    if _is_answered(session, status):
+    if state_of(session).failed is not None and status > 500:
         return manager.discard(session)
     return await manager.release(session, headers=headers)
 
@@ -42,7 +42,3 @@ def cause_of(session: Session | None, error: BaseException) -> StoreError | None
     if session is None or not isinstance(error, Exception):
         return None
     return state_of(session).failed
-
-
-def _is_answered(session: Session, status: int) -> bool:
-    return state_of(session).failed is not None and status > 500

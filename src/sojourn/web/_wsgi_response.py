@@ -69,7 +69,7 @@ class Response:
             self._held = False
             try:
                 status, headers = self._head
-                self._ours = release(self._manager, self._session, int(status[:3])).headers
+                self._ours = release(self._manager, self._session, status).headers
                 self._write = self._start(status, merged(headers, self._ours))
             except BaseException as error:
                 self.give_up(error)

@@ -43,10 +43,17 @@ def _threads(
     answers: list[Answer | Exception] = [Answer(0, [])] * len(visits)
 
     def run(number: int, visit: Visit) -> None:
-        def work(session: Any) -> bool:
-            seen = visit.load(session)
+        has_loaded = False
+
+        def meet() -> None:
+            nonlocal has_loaded
+            has_loaded = True
             loaded.wait()
             go.wait()
+
+        def work(session: Any) -> bool:
+            seen = visit.load(session)
+            meet()
             visit.change(session, seen)
             return True
 
@@ -54,6 +61,8 @@ def _threads(
             answers[number] = subject.serve(subject.request(visit.cookie), work)
         except Exception as error:  # noqa: BLE001 - a request that fails is a result
             answers[number] = error
+            if not has_loaded:  # the others wait for it
+                meet()
 
     threads = [threading.Thread(target=run, args=pair) for pair in enumerate(visits)]
     for thread in threads:

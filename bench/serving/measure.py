@@ -67,6 +67,7 @@ def measure(
     say: Callable[[str], None],
 ) -> Figures:
     """Measure these frameworks, in runs of so many seconds, after a round that only warms up."""
+    folder.mkdir(parents=True, exist_ok=True)
     runs: list[Run] = []
     with ExitStack() as stack:
         cpu.pin()

@@ -621,3 +621,30 @@ def test_a_request_that_fails_in_an_outage_leaves_no_garbage(
 
 class Body:
     """The body of a request, which may be large."""
+
+
+class Passing(MemoryProvider):
+    """One in which the listed session gets a new id right after the list was made."""
+
+    move: Callable[[], object] | None = None
+
+    def find(self, user: str | None, now: float) -> Iterator[Record]:
+        yield from list(super().find(user, now))
+        if self.move is not None:
+            self.move()
+            self.move = None
+
+
+@pytest.mark.parametrize("user", ["ada", "bob"])
+@pytest.mark.parametrize("by_id", [False, True])
+def test_the_end_of_a_users_sessions_spares_that_of_another(user: str, by_id: bool) -> None:
+    """Of a browser in which another user signs in meanwhile; the same user does not escape."""
+    manager = Manager(provider := Passing())
+    with manager.open({}) as session:
+        session.login("ada")
+    again = manager.start(cookie(session.released))
+    again.login(user)
+    provider.move = partial(manager.release, again)
+    ended = manager.destroy(session.id, user="ada") if by_id else manager.destroy_user("ada")
+    assert ended == (user == "ada")
+    assert [info.user for info in manager.sessions()] == ["bob"] * (user == "bob")

@@ -37,16 +37,21 @@ class Endings:
         self._note_end = note_end
         self._renewing = renewing
 
-    def one(self, id: str) -> Generator[Call, Any, bool]:
+    def one(self, id: str, user: str | None = None) -> Generator[Call, Any, bool]:
         """Destroy the record under `id` and, if it is a tombstone, the session that it names.
 
         Return whether there was one.
+
+        user: keep the session if another user has signed in to it meanwhile; None for any user.
         """
         following = id if is_id(id) else None  # an id may come from a client
         ended = False
-        for _ in range(MOVES):
+        for number in range(MOVES):
             if following is None:
                 break
+            # The user of a session changes only with its id, so this look-up cannot be out of date.
+            if number and user is not None and (yield from _is_of_another(following, user)):
+                return False
             record: Record | None = yield Destroy(following)
             if record is not None:
                 self._note_end(following)
@@ -62,7 +67,7 @@ class Endings:
         theirs = yield from self._ids_of(user)
         if theirs.isdisjoint((yield from followed({id}, theirs))):
             return False
-        return (yield from self.one(id))
+        return (yield from self.one(id, user))
 
     def one_except(self, id: str, kept: set[str]) -> Generator[Call, Any, bool]:
         """As `one`, but not if the session is stored under one of the ids in `kept` by now."""
@@ -80,7 +85,7 @@ class Endings:
             theirs = yield from self._ids_of(user)
             kept = yield from followed(kept, theirs)
             for id in theirs - kept:
-                ended += yield from self.one(id)
+                ended += yield from self.one(id, user)
         return ended
 
     def kept_ids(self, keep: Session | str | None) -> set[str]:
@@ -106,6 +111,12 @@ class Endings:
             return set()
         found: set[str] = yield Find(text_of(user, "sessions"), self._now())
         return found
+
+
+def _is_of_another(id: str, user: str) -> Generator[Call, Any, bool]:
+    """Return whether the session of an id belongs to another user; False for a tombstone."""
+    record: Record | None = yield Read(id)
+    return record is not None and record.successor is None and record.user != user
 
 
 def followed(ids: set[str], living: set[str]) -> Generator[Call, Any, set[str]]:

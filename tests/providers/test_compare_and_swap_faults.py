@@ -198,3 +198,28 @@ def test_where_the_store_does_not_answer_again_nothing_is_undone() -> None:
         result, shelf = moved({1: mode, **dict.fromkeys(range(2, 9), "refused")})
         assert isinstance(result, OutcomeUnknown)
         assert NEW in shelf.records
+
+
+class Ending(Shelf):
+    """One in which another process ends the session after the move, whose answer is lost."""
+
+    def read(self, id: str) -> Record | None:
+        self.records.clear()
+        return super().read(id)
+
+
+def test_a_move_whose_session_has_ended_may_have_been_made() -> None:
+    shelf = Ending({1: "lost and done"})
+    with pytest.raises(OutcomeUnknown, match="may have a new id or not"):
+        shelf.update(RECORD, MOVE)
+
+
+def test_a_lost_write_and_a_later_one_have_different_versions() -> None:
+    """As in a failover: otherwise a request that has read the lost one would overwrite the other."""
+    shelf = Shelf({})
+    shelf.update(RECORD, Changes(1100.0, put={b"b": b"lost"}))
+    lost = shelf.records[OLD]
+    shelf.records[OLD] = RECORD
+    shelf.update(RECORD, MOVE)
+    assert not shelf.swap(lost, lost._replace(version=lost.version + 1))
+    assert shelf.records[OLD].successor == NEW

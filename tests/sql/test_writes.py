@@ -11,8 +11,8 @@ from sojourn.providers.sql.dialects import MYSQL, POSTGRES, SQLITE
 from sojourn.providers.sql.rows import Page, Row, complete, listed, record_of, row_of
 from sojourn.providers.sql.settings import checked, fastest
 from sojourn.providers.sql.statements import statements
-from sojourn.providers.sql.versions import own_version
 from sojourn.providers.sql.writes import Recovery, Write, after_lost_reply, is_touch, swapping
+from sojourn.providers.versions import own_version
 from sojourn.record import Changes, Record
 from tests.forks import FORKS
 

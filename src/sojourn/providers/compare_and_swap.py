@@ -12,7 +12,8 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Iterator
 
 from sojourn.errors import CorruptRecord, OutcomeUnknown, StoreError, StoreUnavailable
-from sojourn.record import Changes, Merged, Outcome, Record, is_live, merge
+from sojourn.providers.versions import own_version
+from sojourn.record import Changes, Merged, Outcome, Record, is_live, merge, record_of
 
 PATIENCE = 5.0
 """Seconds for which an update or a deletion is repeated while others write the same record."""
@@ -58,7 +59,8 @@ class CompareAndSwapProvider(ABC):
         in use.  If the first step fails, its error is raised, after `new` is deleted if it may have
         been stored.  If the swap fails, this method finds out whether the move was made: it returns
         True if it was; otherwise it deletes `new` and raises StoreUnavailable.  It raises
-        OutcomeUnknown if the store does not answer that, or if `new` cannot be deleted.
+        OutcomeUnknown if the store does not answer that, if the session has ended meanwhile, or if
+        `new` cannot be deleted.
         """
         try:
             if not self.create(new):
@@ -72,16 +74,19 @@ class CompareAndSwapProvider(ABC):
         try:
             moved = self.swap(old, tombstone)
         except StoreError as error:
-            if not self._has_moved(old, tombstone, error):
+            has_moved = self._has_moved(old, tombstone, error)
+            if not has_moved:
                 self._withdraw(new, error)
-                raise _undone(error) from error
+                raise (_unknown if has_moved is None else _undone)(error) from error
             moved = True
         if not moved:
             self._withdraw(new, None)
         return moved
 
-    def _has_moved(self, old: Record, tombstone: Record, error: StoreError) -> bool:
+    def _has_moved(self, old: Record, tombstone: Record, error: StoreError) -> bool | None:
         """Whether the tombstone was stored although the swap raised an error.
+
+        None if that cannot be known, since the session has ended by now.
 
         If it was not, the stored record gets a new version before this returns False, because the
         delayed swap may still reach the store, and then must not find the version it expects.
@@ -92,10 +97,13 @@ class CompareAndSwapProvider(ABC):
                 stored = self.read(old.id)
                 if stored is not None and stored.successor == tombstone.successor:
                     return True
-                if stored is None or stored.version != old.version:
+                # It may have ended after its move: an end deletes the tombstone and the successor.
+                if stored is None:
+                    return None
+                if stored.version != old.version:
                     return False
                 # A swap with no change except the version is enough to make a delayed one fail.
-                if self.swap(stored, stored._replace(version=stored.version + 1)):
+                if self.swap(stored, stored._replace(version=own_version())):
                     return False
         except (StoreError, CorruptRecord) as another:
             raise _unknown(error) from another
@@ -123,7 +131,7 @@ class CompareAndSwapProvider(ABC):
         merged = merge(record, changes)
         while True:
             # False: another writer has changed the record since it was read.
-            if isinstance(merged, Merged) and self._store(record, merged):
+            if isinstance(merged, Merged) and self._swap_or_move(record, merged):
                 return merged.outcome
             stands = self.read(record.id)
             merged = merge(stands, changes)
@@ -134,10 +142,11 @@ class CompareAndSwapProvider(ABC):
                 raise _crowded()
             record = stands
 
-    def _store(self, old: Record, merged: Merged) -> bool:
-        if merged.record is not None and merged.tombstone is not None:
-            return self.move(old, merged.record, merged.tombstone)
-        return self.swap(old, merged.record)
+    def _swap_or_move(self, old: Record, merged: Merged) -> bool:
+        new, tombstone = _unique(merged.record), _unique(merged.tombstone)
+        if new is not None and tombstone is not None:
+            return self.move(old, new, tombstone)
+        return self.swap(old, new)
 
     def destroy(self, id: str) -> Record | None:
         """See `Provider.destroy`.  Raises StoreUnavailable after `PATIENCE` seconds of conflict."""
@@ -223,7 +232,8 @@ class AsyncCompareAndSwapProvider(ABC):
         in use.  If the first step fails, its error is raised, after `new` is deleted if it may have
         been stored.  If the swap fails, this method finds out whether the move was made: it returns
         True if it was; otherwise it deletes `new` and raises StoreUnavailable.  It raises
-        OutcomeUnknown if the store does not answer that, or if `new` cannot be deleted.
+        OutcomeUnknown if the store does not answer that, if the session has ended meanwhile, or if
+        `new` cannot be deleted.
         """
         try:
             if not await self.create(new):
@@ -237,16 +247,19 @@ class AsyncCompareAndSwapProvider(ABC):
         try:
             moved = await self.swap(old, tombstone)
         except StoreError as error:
-            if not await self._has_moved(old, tombstone, error):
+            has_moved = await self._has_moved(old, tombstone, error)
+            if not has_moved:
                 await self._withdraw(new, error)
-                raise _undone(error) from error
+                raise (_unknown if has_moved is None else _undone)(error) from error
             moved = True
         if not moved:
             await self._withdraw(new, None)
         return moved
 
-    async def _has_moved(self, old: Record, tombstone: Record, error: StoreError) -> bool:
+    async def _has_moved(self, old: Record, tombstone: Record, error: StoreError) -> bool | None:
         """Whether the tombstone was stored although the swap raised an error.
+
+        None if that cannot be known, since the session has ended by now.
 
         If it was not, the stored record gets a new version before this returns False, because the
         delayed swap may still reach the store, and then must not find the version it expects.
@@ -257,10 +270,13 @@ class AsyncCompareAndSwapProvider(ABC):
                 stored = await self.read(old.id)
                 if stored is not None and stored.successor == tombstone.successor:
                     return True
-                if stored is None or stored.version != old.version:
+                # It may have ended after its move: an end deletes the tombstone and the successor.
+                if stored is None:
+                    return None
+                if stored.version != old.version:
                     return False
                 # A swap with no change except the version is enough to make a delayed one fail.
-                if await self.swap(stored, stored._replace(version=stored.version + 1)):
+                if await self.swap(stored, stored._replace(version=own_version())):
                     return False
         except (StoreError, CorruptRecord) as another:
             raise _unknown(error) from another
@@ -288,7 +304,7 @@ class AsyncCompareAndSwapProvider(ABC):
         merged = merge(record, changes)
         while True:
             # False: another writer has changed the record since it was read.
-            if isinstance(merged, Merged) and await self._store(record, merged):
+            if isinstance(merged, Merged) and await self._swap_or_move(record, merged):
                 return merged.outcome
             stands = await self.read(record.id)
             merged = merge(stands, changes)
@@ -299,10 +315,11 @@ class AsyncCompareAndSwapProvider(ABC):
                 raise _crowded()
             record = stands
 
-    async def _store(self, old: Record, merged: Merged) -> bool:
-        if merged.record is not None and merged.tombstone is not None:
-            return await self.move(old, merged.record, merged.tombstone)
-        return await self.swap(old, merged.record)
+    async def _swap_or_move(self, old: Record, merged: Merged) -> bool:
+        new, tombstone = _unique(merged.record), _unique(merged.tombstone)
+        if new is not None and tombstone is not None:
+            return await self.move(old, new, tombstone)
+        return await self.swap(old, new)
 
     async def destroy(self, id: str) -> Record | None:
         """See `Provider.destroy`.  Raises StoreUnavailable after `PATIENCE` seconds of conflict."""
@@ -346,6 +363,11 @@ class AsyncCompareAndSwapProvider(ABC):
 
     async def close(self) -> None:
         """Do nothing; override it if the provider holds connections."""
+
+
+def _unique(record: Record | None) -> Record | None:
+    """Return a record with a version that no other write has; None stays None."""
+    return record and record_of((*record[:10], own_version(), record.successor))
 
 
 def _crowded() -> StoreUnavailable:

@@ -140,7 +140,7 @@ class SQLProvider(CompareAndSwapProvider):
         """Close the idle connections; those in use are not affected."""
         self._link.close()
 
-    def _has_moved(self, old: Record, tombstone: Record, error: StoreError) -> bool:
+    def _has_moved(self, old: Record, tombstone: Record, error: StoreError) -> bool | None:
         """As `CompareAndSwapProvider._has_moved`, for a move of two statements."""
         # Here only OutcomeUnknown leaves a doubt: any other error means that nothing was written,
         # so neither a read nor a new version of the old record is needed.
@@ -288,7 +288,7 @@ class AsyncSQLProvider(AsyncCompareAndSwapProvider):
         """Close the idle connections; those in use are not affected."""
         await self._link.close()
 
-    async def _has_moved(self, old: Record, tombstone: Record, error: StoreError) -> bool:
+    async def _has_moved(self, old: Record, tombstone: Record, error: StoreError) -> bool | None:
         """As `CompareAndSwapProvider._has_moved`, for a move of two statements."""
         # Here only OutcomeUnknown leaves a doubt: any other error means that nothing was written,
         # so neither a read nor a new version of the old record is needed.

@@ -13,7 +13,7 @@ from sojourn.errors import OutcomeUnknown
 from sojourn.providers.sql.driver import Parameters
 from sojourn.providers.sql.rows import fields_of, head_of, row_of
 from sojourn.providers.sql.statements import Statements
-from sojourn.providers.sql.versions import own_version
+from sojourn.providers.versions import own_version
 from sojourn.record import Changes, Record
 
 
@@ -47,8 +47,8 @@ def swapping(sql: Statements, old: Record, new: Record | None) -> Write:
     """Return the write that replaces `old` by `new`, or deletes `old` if `new` is None."""
     if new is None:
         return Write(sql.remove, (old.id, old.version), old, new, 0)
-    # Not `new.version`, which `merge` sets to `old.version + 1`: two requests that change the same
-    # record would both use that, and could not tell their writes apart after a lost answer.
+    # Not `new.version`, which need not be unique: two requests that change the same record could not
+    # tell their writes apart after a lost answer.
     version = own_version()
     if new.successor is not None:
         row = row_of(new._replace(version=version))
@@ -69,8 +69,7 @@ def swapping(sql: Statements, old: Record, new: Record | None) -> Write:
 def moving(sql: Statements, old: Record, new: Record, tombstone: Record) -> Write:
     """Return the write that stores `new` under its own id and replaces `old` by `tombstone`."""
     # After a lost answer only the row of the old id is compared: the statement changes both rows or
-    # neither.  The tombstone's version, `old.version + 1`, need not be unique, since no other move
-    # has the same successor.
+    # neither.
     parameters = (*row_of(new), *row_of(tombstone), old.id, old.version)
     return Write(sql.move, parameters, old, tombstone, tombstone.version)
 

@@ -37,6 +37,8 @@ LIMIT := --timeout=600 -o faulthandler_timeout=900 -o faulthandler_exit_on_timeo
 SEARCHES := $(shell grep -rl --include='test_*.py' SOJOURN_SEARCH tests)
 FACTOR ?= 20
 
+# How long `make prove` searches.
+SECONDS ?= 60
 # The commit beside which `make against` measures this tree.
 COMMIT ?= HEAD
 
@@ -47,7 +49,7 @@ NEWER := --deselect tests/neighbours/test_moves_async.py::test_users_of_aiohttp_
 BESIDE := tests/contract tests/redis/test_handshake.py tests/web tests/neighbours $(addprefix tests/frameworks/test_,\
 	in_process.py opened.py django_commands.py)
 
-.PHONY: help setup demo check quick test minima search lint types imports architecture format bench serving against clean
+.PHONY: help setup demo check quick test minima search prove lint types imports architecture format bench serving against clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -80,6 +82,9 @@ minima: ## The tests beside other packages, each at its lowest release (PYTHON=p
 search: $(READY) $(DRIVERS) ## The random searches, FACTOR times longer (20 unless told)
 	@scripts/need $(TOOLS)
 	SOJOURN_SEARCH=$(FACTOR) $(BIN)/pytest $(SEARCHES)
+
+prove: $(READY) $(DRIVERS) ## Search for a broken law in simulated worlds (SECONDS=600)
+	$(BIN)/python -m tests.proof --seconds $(SECONDS) $(ARGS)
 
 lint: $(READY) ## Formatting and ruff
 	$(BIN)/ruff format --check .

@@ -18,7 +18,6 @@ from platform import node
 
 from sojourn._processes import PerProcess
 
-
 STEP = 1024
 """The distance of two versions: a provider that counts up from one, by `version + 1`, needs many
 writes to reach another."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from concurrent.futures import Executor
 from contextlib import AbstractAsyncContextManager, contextmanager
 from inspect import isawaitable
 from typing import Any
@@ -81,3 +82,20 @@ class Blocking:
         if isinstance(result, AbstractAsyncContextManager):
             return self._bridge.within(result)
         return result
+
+
+class OnThread:
+    """A proxy whose calls run on another thread: this one is running an event loop already."""
+
+    def __init__(self, target: Any, executor: Executor) -> None:
+        self._target = target
+        self._executor = executor
+
+    def __getattr__(self, name: str) -> Any:
+        attribute = getattr(self._target, name)
+
+        def call(*args: Any) -> Any:
+            result = attribute(*args)
+            return list(result) if isinstance(result, Iterator) else result
+
+        return lambda *args: self._executor.submit(call, *args).result()

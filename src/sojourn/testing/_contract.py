@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, cast
 
 from sojourn.manager import AsyncManager, Manager
 from sojourn.providers.base import Provider
 from sojourn.providers.threads import as_async
-from sojourn.testing._bridge import Blocking, Bridge
+from sojourn.testing._bridge import Blocking, Bridge, OnThread
 from sojourn.testing._tools import AsyncTrips
 from sojourn.testing.laws.applies import Applies
 from sojourn.testing.laws.assignments import Assignments
 from sojourn.testing.laws.costs import Costs
 from sojourn.testing.laws.endings import Endings, Jobs, LateUses
 from sojourn.testing.laws.faults import Corruption, Outages, Releases
+from sojourn.testing.laws.histories import Histories
 from sojourn.testing.laws.lifetimes import Lifetimes, Touches
 from sojourn.testing.laws.lists import Lists
 from sojourn.testing.laws.moves import Moves, Times
@@ -31,6 +33,7 @@ class ProviderContract(
     Verbs, Times, Moves, Lists,
     Costs, Traces, Limits, Values, ChangesInPlace, Assignments, Overlaps, Applies, Endings, LateUses, Jobs,
     Renewals, Secrets, Lifetimes, Touches, Outages, Corruption, Releases,
+    Histories,
 ):  # fmt: skip
     """All contract tests for a provider that runs under a `Manager`.
 
@@ -77,6 +80,12 @@ class AsyncProviderContract(ProviderContract):
         # The tests use the blocking wrapper; the manager gets the async provider itself, so that
         # the async code paths of the library are the ones under test.
         return cast("Provider", Blocking(provider, self._bridge)), AsyncTrips(provider)
+
+    @contextmanager
+    def simulated(self) -> Iterator[Provider]:
+        """Yield the blocking interface to the provider on a thread, which can run its event loop."""
+        with ThreadPoolExecutor(1) as executor:
+            yield cast("Provider", OnThread(self.store, executor))
 
     def managed(self, **settings: Any) -> Manager:
         """Return another manager over the same store, wrapped so that its methods block."""

@@ -151,6 +151,11 @@ class Subject:
         """Return a sync interface to the provider, and the call log to give to a manager."""
         return made, Trips(made)
 
+    @contextmanager
+    def simulated(self) -> Iterator[Provider]:
+        """Yield the provider for code that runs an event loop of its own."""
+        yield self.store
+
     def managed(self, **settings: Any) -> Manager:
         """Return another manager over the same store, with these settings."""
         assert isinstance(self.trips, Trips)

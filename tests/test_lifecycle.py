@@ -29,7 +29,7 @@ from sojourn.providers.base import followed
 from sojourn.providers.file import FileProvider
 from sojourn.providers.memory import MemoryProvider
 from sojourn.record import Changes, Outcome, Record
-from sojourn.testing import FakeClock
+from sojourn.testing import FakeClock, Trips
 
 CODEC = Codec()
 LIST = encode_key("list")
@@ -190,6 +190,62 @@ def test_a_lasting_session_in_the_header_is_not_sent_again() -> None:
     clock.advance(60)
     again = manager.release(manager.start({"X-Session": session.released.token}))
     assert again == Release(ReleaseOutcome.TOUCHED)
+
+
+def test_a_cookie_that_is_only_renewed_keeps_caches_away(tmp_path: Path) -> None:
+    """Although the application did not look at the session, the response is for one visitor."""
+    clock = FakeClock()
+    manager = Manager(FileProvider(tmp_path), clock=clock, cookie_lifetime=3600)
+    with manager.open({}) as session:
+        session["a"] = 1
+    clock.advance(60)
+    with manager.open(cookie(session.released)) as passed_by:
+        pass
+    assert passed_by.released is not None
+    assert names(passed_by.released) == ["Set-Cookie", "Cache-Control", "Vary"]
+    told = dict(passed_by.released.headers)
+    assert (told["Cache-Control"], told["Vary"]) == ("no-store, private", "Cookie")
+
+
+WHOLE: dict[str, Callable[[Any], object]] = {
+    "renewed": lambda s: s.regenerate_id(),
+    "renewed twice": lambda s: s.regenerate_id() or s.regenerate_id(),
+    "signed in": lambda s: s.login("ada") or s.regenerate_id(),
+    "ended": lambda s: s.destroy(),
+    "ended twice": lambda s: s.destroy() or s.logout(),
+    "ended and begun": lambda s: s.destroy() or s.update(b=1),
+    "ended and signed in": lambda s: s.logout() or s.login("ada"),
+    "to last": lambda s: s.login("ada", remember=60) or s.set_lifetime(90, persistent=True),
+}
+
+
+@pytest.mark.parametrize("work", WHOLE)
+def test_a_response_sets_the_cookie_once(work: str) -> None:
+    manager = Manager("memory")
+    with manager.open({}) as session:
+        session["a"] = 1
+    with manager.open(cookie(session.released)) as again:
+        WHOLE[work](again)
+    assert names(again.released) == ["Set-Cookie", "Cache-Control", "Vary"]
+
+
+NO_IDS = ["", "ab", "..", "../beside", "../../beside", "ab/../../../beside", "/etc/passwd"]
+NO_IDS += ["*" * 64, "A" * 64, "a" * 64 + "\n", "a\0" * 32, "a" * 5000, "\ud800" * 64]
+
+
+@pytest.mark.parametrize("id", NO_IDS, ids=lambda id: f"{id!r:.24}")
+def test_what_a_form_sends_in_place_of_an_id_reaches_no_store(tmp_path: Path, id: str) -> None:
+    beside = tmp_path / "beside"
+    beside.write_text("untouched")
+    trips = Trips(FileProvider(tmp_path / "sessions"))
+    manager = Manager(trips)
+    assert not manager.destroy(id)
+    with pytest.raises(SessionGone), manager.open_id(id):
+        pytest.fail("it was opened")
+    assert trips.taken() == []
+    assert not manager.destroy(id, user="ada")
+    assert trips.taken() == ["find"]
+    assert beside.read_text() == "untouched"
 
 
 def test_without_cookies_the_header_is_the_only_way() -> None:

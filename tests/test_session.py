@@ -170,6 +170,76 @@ def test_signing_in_as_another_drops_what_was_the_others(
     assert bob.expires_at == bob.seen_at + 3600
 
 
+def test_signing_in_again_gives_a_new_token_and_ends_the_old_one(
+    manager: Manager, cookie: dict[str, str], clock: FakeClock
+) -> None:
+    """Confirming a password is a sign-in, too (ASVS 7.2.4)."""
+    with manager.open(cookie) as session:
+        session.login("ada")
+    before = headers(session.released)
+    clock.advance(60)
+    with manager.open(before) as again:
+        again.login("ada")
+    after = headers(again.released)
+    assert after != before
+    assert (manager.start(before).user, dict(manager.start(before))) == (None, {})
+    assert manager.start(after).authenticated_at == clock()
+    assert [info.id for info in manager.sessions("ada")] == [again.id]
+
+
+def test_an_end_and_a_sign_in_begin_a_new_absolute_lifetime(
+    manager: Manager, cookie: dict[str, str], clock: FakeClock
+) -> None:
+    """A sign-in alone extends none: what counts is when the session began."""
+    with manager.open(cookie) as session:
+        session.login("ada")
+    clock.advance(3000)
+    with manager.open(headers(session.released)) as again:
+        data = again.copy()
+        again.destroy()
+        again.login("ada")
+        again.update(data)
+    fresh = manager.start(headers(again.released))
+    assert (fresh.created_at, fresh.user) == (clock(), "ada")
+    assert dict(fresh) == data
+    assert manager.active_count() == 1
+
+
+@pytest.mark.parametrize("sent", [{}, {"Cookie": f"session={'A' * 43}"}], ids=["none", "unknown"])
+def test_signing_out_without_a_session_leaves_no_trace(
+    manager: Manager, sent: dict[str, str]
+) -> None:
+    for _ in range(10):
+        with manager.open(sent) as session:
+            session.logout()
+        assert session.released is not None
+        assert [name for name, _ in session.released.headers if name == "Set-Cookie"] == []
+    assert manager.active_count() == 0
+
+
+def test_a_log_of_events_tells_the_life_of_a_session_by_its_ids(clock: FakeClock) -> None:
+    told: list[tuple[str, str | None]] = []
+    manager = Manager("memory", clock=clock, on_event=lambda *event: told.append(event))
+    with manager.open({}) as first:
+        first["a"] = 1
+    with manager.open(headers(first.released)) as second:
+        began = second.id
+        second.login("ada")
+    with manager.open(headers(second.released)) as third:
+        third.logout()
+    with manager.open({}) as other:
+        other["a"] = 1
+    clock.advance(3600)
+    assert manager.start(headers(other.released)).is_new
+    assert told == [
+        ("created", began),
+        ("renewed", second.id),
+        ("destroyed", second.id),
+        ("created", other.id),
+        ("expired", other.id),
+    ]
+
+
 def test_remember_outlives_the_browser(manager: Manager, clock: FakeClock) -> None:
     with manager.open({}) as session:
         session.login("ada", remember=86400)

@@ -34,3 +34,25 @@ def test_a_form_of_the_visitor_passes_and_a_forged_one_does_not() -> None:
     stranger = app.test_client(use_cookies=False)
     theirs = sent_back(stranger.get("/"))
     assert stranger.post("/pay", data=token, headers=theirs).status_code == 400
+
+
+def test_a_sign_in_may_drop_the_token_that_was_known_before_it() -> None:
+    """Whoever planted the session of before the sign-in knows it."""
+    app = Flask(__name__)
+    app.secret_key = "what the extension signs with"
+    install(app, MemoryProvider())
+    CSRFProtect(app)
+    app.add_url_rule("/", "form", lambda: render_template_string("{{ csrf_token() }}"))
+
+    @app.post("/login")
+    def login() -> str:
+        session.pop("csrf_token", None)
+        session.login("ada")
+        return "in"
+
+    client = app.test_client()
+    before = {"csrf_token": client.get("/").text}
+    assert client.post("/login", data=before).text == "in"
+    after = {"csrf_token": client.get("/").text}
+    assert client.post("/login", data=before).status_code == 400
+    assert client.post("/login", data=after).text == "in"

@@ -767,6 +767,23 @@ def test_the_token_may_travel_in_a_header() -> None:
     assert values(first.headers + second.headers, "Set-Cookie") == []
 
 
+@pytest.mark.parametrize("settings", [{}, {"header_name": "X-Session-Token"}], ids=str)
+def test_a_token_in_the_address_or_another_header_opens_nothing(settings: dict[str, Any]) -> None:
+    manager = Manager(MemoryProvider(), **settings)
+    token = visit(manager, n=7)["HTTP_COOKIE"].partition("=")[2]
+    for name in ("session", "sojourn.session", "X-Session-Token"):
+        answer = ask(
+            between(counter, manager),
+            SCRIPT_NAME="",
+            PATH_INFO=f"/{token};{name}={token}",
+            QUERY_STRING=f"{name}={token}",
+            HTTP_REFERER=f"https://example.com/?{name}={token}",
+            HTTP_AUTHORIZATION=f"Bearer {token}",
+        )
+        assert answer.body == b"1"
+        assert token not in str(answer.headers)
+
+
 # -- installation -----------------------------------------------------------------------------
 
 

@@ -9,12 +9,16 @@ from pathlib import Path
 
 import pytest
 
+from sojourn.testing import ProviderContract
 from tests.architecture.pages import PAGES, ROOT, blocks_of, name_of, run_apart, servers_of
 
 SELF_SUFFICIENT = [page for page in PAGES if not servers_of(page)]
 """The others run in `tests/test_pages.py`: here there are no servers."""
 BY_NAME = re.compile(r"pip install[^\n`]*[ '\"]sojourn\b(?!\[?\w*\]? @)[^\n`]*")
 LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)")
+TEST = re.compile(r"`([\w/.]+)::(test_\w+)`")
+"""A test of the contract by its class, or any other by its file."""
+CONTRACT = {part.__name__: part for part in ProviderContract.__mro__}
 
 
 @pytest.mark.parametrize("page", SELF_SUFFICIENT, ids=name_of)
@@ -47,6 +51,43 @@ def test_no_example_hides_from_these_tests(page: Path) -> None:
 def test_links_lead_somewhere(page: Path) -> None:
     targets = LINK.findall(page.read_text(encoding="utf-8"))
     assert [target for target in targets if not (page.parent / target).exists()] == []
+
+
+def exists(place: str, test: str) -> bool:
+    if "/" not in place:
+        return place in CONTRACT and test in vars(CONTRACT[place])
+    file = ROOT / place
+    tree = ast.parse(file.read_text(encoding="utf-8")) if file.is_file() else ast.Module([], [])
+    kinds = ast.FunctionDef | ast.AsyncFunctionDef
+    return test in {node.name for node in ast.walk(tree) if isinstance(node, kinds)}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_a_test_that_a_page_names_exists(page: Path) -> None:
+    named = TEST.findall(page.read_text(encoding="utf-8"))
+    assert [test for test in named if not exists(*test)] == []
+
+
+def test_the_page_on_security_names_every_test_in_this_way() -> None:
+    """Or the test above would pass it by."""
+    text = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
+    shown = 1  # where the page says how a test is named
+    assert len(TEST.findall(text)) == text.count("::test_") - shown
+    assert len(set(TEST.findall(text))) > 100
+
+
+@pytest.mark.parametrize(
+    ("place", "test"),
+    [
+        ("Endings", "test_what_never_was"),
+        ("Beginnings", "test_what_comes_late_is_dropped"),
+        ("tests/nowhere.py", "test_what_comes_late_is_dropped"),
+        ("tests/test_session.py", "test_what_never_was"),
+    ],
+)
+def test_a_test_that_does_not_exist_is_noticed(place: str, test: str) -> None:
+    assert not exists(place, test)
+    assert exists("Endings", "test_what_comes_late_is_dropped")
 
 
 def losing_updates(source: str) -> list[str]:

@@ -231,10 +231,11 @@ def test_a_response_sets_the_cookie_once(work: str) -> None:
 
 NO_IDS = ["", "ab", "..", "../beside", "../../beside", "ab/../../../beside", "/etc/passwd"]
 NO_IDS += ["*" * 64, "A" * 64, "a" * 64 + "\n", "a\0" * 32, "a" * 5000, "\ud800" * 64]
+NOTHING_AT_ALL: list[Any] = [None, 7, b"ab" * 32]
 
 
-@pytest.mark.parametrize("id", NO_IDS, ids=lambda id: f"{id!r:.24}")
-def test_what_a_form_sends_in_place_of_an_id_reaches_no_store(tmp_path: Path, id: str) -> None:
+@pytest.mark.parametrize("id", NO_IDS + NOTHING_AT_ALL, ids=lambda id: f"{id!r:.24}")
+def test_what_a_form_sends_in_place_of_an_id_reaches_no_store(tmp_path: Path, id: Any) -> None:
     beside = tmp_path / "beside"
     beside.write_text("untouched")
     trips = Trips(FileProvider(tmp_path / "sessions"))

@@ -126,12 +126,12 @@ class Merged(NamedTuple):
 _merged: Callable[[tuple[Any, ...]], Merged] = partial(tuple.__new__, Merged)
 
 
-def is_id(text: str) -> bool:
+def is_id(text: object) -> bool:
     """Return whether `text` has the form of an id.
 
     A text that comes from a client or from a store is checked before it is used as an id.
     """
-    return _is_digest(text) is not None
+    return isinstance(text, str) and _is_digest(text) is not None
 
 
 class Assignment(NamedTuple):

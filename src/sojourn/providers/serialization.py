@@ -99,7 +99,7 @@ def _is_sound(record: Record) -> bool:
 def _is_way_on(record: Record) -> bool:
     """Whether the successor has the form of an id and differs from the record's own id."""
     successor = record.successor
-    return type(successor) is str and is_id(successor) and successor != record.id
+    return is_id(successor) and successor != record.id
 
 
 def _is_text(about: Mapping[str, str]) -> bool:

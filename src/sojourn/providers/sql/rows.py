@@ -88,7 +88,7 @@ def listed(row: Sequence[Any]) -> Record:
     """
     id, *most = row
     # Only here is the id checked: a row that is read by its id has the id of the query.
-    if type(id) is not str or not is_id(id):
+    if not is_id(id):
         raise CorruptRecord("a row in the table of the sessions has an id that is none")
     return _record(id, most, NO_FIELDS)
 

@@ -87,7 +87,8 @@ class UnreadState(SessionState):
     @property
     def would_store(self) -> bool:
         """Whether a release would store a change: if values were assigned."""
-        return self._assigns and not self.sealed
+        # A value that was refused has begun an assignment, too.
+        return self._assigns and self.assigned.has_values and not self.sealed
 
     @property
     def is_busy(self) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from sojourn.errors import SessionTooLarge, StoreUnavailable
+from sojourn.errors import EncodeError, SessionTooLarge, StoreUnavailable
 from sojourn.record import Assignment
 from sojourn.release import ReleaseOutcome
 from sojourn.testing._subject import Client, Subject, bare
@@ -80,6 +80,18 @@ class Assignments(Subject):
         del session["b"]
         client.release(session)
         assert self.stored(client) == {"a": ["tea"]}
+
+    def test_a_refused_value_is_no_assignment(self) -> None:
+        """Law 2: nothing is stored, as if the session had not been used."""
+        client = self.visitor({"a": 1}, self.managed(touch_on="change"))
+        before = self.store.read(client.id)
+        self.clock.advance(60)
+        session = client.manager.start_lazily(client.headers)
+        with pytest.raises(EncodeError):
+            session["b"] = object()
+        assert not session.modified
+        assert client.release(session).outcome is ReleaseOutcome.UNCHANGED
+        assert self.store.read(client.id) == before
 
     @pytest.mark.parametrize(
         "settings",

@@ -52,6 +52,8 @@ class Endings:
             # The user of a session changes only with its id, so this look-up cannot be out of date.
             if number and user is not None and (yield from _is_of_another(following, user)):
                 return False
+            # Also before, since another request may find nothing before the answer is here.
+            self._note_end(following)
             record: Record | None = yield Destroy(following)
             if record is not None:
                 self._note_end(following)

@@ -65,6 +65,9 @@ class Lifecycle:
         """clock: returns seconds since the epoch.  awaits: whether the manager is asynchronous."""
         self.now = clock
         self._awaits = awaits
+        # It outlives `configure`, as the requests do which are under way then.
+        self.seen = Seen(config.touch_interval)
+        """The sessions that this process has read or stored lately."""
         self._renewing = WeakValueDictionary[str, SessionState]()
         self.endings = Endings(clock, self.report, self._note_end, self._renewing)
         self.configure(config)
@@ -80,8 +83,6 @@ class Lifecycle:
             self._awaits,
         )
         self.config = config
-        self.seen = Seen(config.touch_interval)
-        """The sessions that this process has read or stored lately."""
         self._tokens = context.tokens
         self.id_of = context.tokens.id_of
         cookie = SessionCookie(config)
@@ -234,6 +235,7 @@ class Lifecycle:
                 break
             changes = self._replacing(state, record, fields)
             if (yield Update(record, changes)) is APPLIED:
+                self._note_end(record.id)
                 token, id = state.mint()
                 self.report("created", id)
                 return self._responses.hand_over(state, CREATED, token, changes.now)
@@ -277,6 +279,10 @@ class Lifecycle:
         if delta is NOTHING and not due:
             return self._responses.seal(state, UNCHANGED)
         self._check_size(delta, origin)
+        # It ends if that leaves nothing, and others may find that out before the answer is here.
+        left = delta.put or not (delta.clear or delta.drop >= origin.fields.keys())
+        if not left and state.user is None:
+            self._note_end(origin.id)
         return self._update(state, origin, delta, self._changes(state, delta, now, due=due))
 
     def _check_size(self, delta: Delta, record: Record) -> None:
@@ -328,13 +334,14 @@ class Lifecycle:
         # Of a release that came too late, nothing was stored that could overrule another request.
         if collided and answer is not GONE:
             self.report("collided", origin.id)
+        if answer is EMPTIED or changes.move is not None:
+            self._note_end(origin.id)
         if answer is APPLIED:
             if changes.expires is not None and self.seen.used:
                 id = origin.id if changes.move is None else changes.move.id
                 self.seen.note(id, changes.now, state.lifetime, changes.now)
             return self._stored(state, delta, changes)
         if answer is EMPTIED:
-            self._note_end(origin.id)
             self.report("destroyed", origin.id)
             return self._responses.ended(state)
         return (yield from self._too_late(state, origin))

@@ -35,7 +35,7 @@ class Moment(NamedTuple):
     time: float
     """In seconds since the epoch."""
     ends: int
-    """How many sessions the process had ended by then."""
+    """How many ends of sessions the process had noted by then."""
 
 
 class Openings:
@@ -105,7 +105,8 @@ class Openings:
         """
         if not arrival.tokens:
             return False
-        if self._now() - began.time > self.context.config.retired_for:
+        # At the very end of that time, a tombstone has expired.
+        if self._now() - began.time >= self.context.config.retired_for:
             return True
         ended_since = self._seen.ended_since
         return any(ended_since(self._id_of(token), began.ends) for token in arrival.tokens)

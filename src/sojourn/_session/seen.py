@@ -33,8 +33,10 @@ class Seen:
         self._older: dict[str, float] = {}
         self._began = 0.0
         self.ends = 0
-        """How many sessions this process has ended: a clock for the order of events."""
+        """How many ends this process has noted: a clock for the order of events."""
         self._ended: dict[str, int] = {}
+        self._forgotten = 0
+        """How many ends had been noted when all were last forgotten."""
 
     def interval_of(self, lifetime: float | None) -> float:
         """Return the seconds between two touches of a session with this lifetime of its own."""
@@ -63,12 +65,16 @@ class Seen:
             return
         if len(self._ended) >= ENDS:
             self._ended.clear()
+            self._forgotten = self.ends
         self.ends += 1
         self._ended[id] = self.ends
 
     def ended_since(self, id: str, ends: int) -> bool:
-        """Return whether a session was ended after the process had ended so many."""
-        return self._ended.get(id, 0) > ends
+        """Return whether a session was ended after the process had ended so many.
+
+        If some that were ended since are forgotten, it may be one of them, and is taken for it.
+        """
+        return ends < self._forgotten or self._ended.get(id, 0) > ends
 
     def covers(self, id: str, now: float) -> bool:
         """Return whether no new time has to be stored: a session was just seen, or there is none."""

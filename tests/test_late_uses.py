@@ -143,6 +143,15 @@ def test_a_tombstone_may_expire_at_the_moment_of_the_use(site: Site) -> None:
     assert site.use(session) is RETIRED
 
 
+def test_a_session_may_expire_before_its_first_use(site: Site) -> None:
+    site.clock.advance(3599)
+    session = site.begin()
+    site.clock.advance(1)
+    later = site.begin()
+    assert site.use(session) is RETIRED
+    assert site.use(later) is ReleaseOutcome.CREATED
+
+
 def test_the_ends_are_remembered_when_a_setting_changes(site: Site) -> None:
     session = site.begin()
     site.manager.set_secure(True)
@@ -163,3 +172,13 @@ def test_an_end_that_was_forgotten_is_assumed(site: Site, monkeypatch: pytest.Mo
     assert site.use(session) is RETIRED
     site.headers = headers
     assert site.use(site.begin()) is ReleaseOutcome.CREATED
+
+
+def test_the_memory_of_expired_sessions_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory_of_seen, "ENDS", 10)
+    memory = memory_of_seen.Seen(60.0)
+    for number in range(25):
+        memory.note_expiry(str(number), 5.0)
+        assert memory.expired_since(str(number), 4.0)
+        assert not memory.expired_since(str(number), 5.0)
+    assert len(memory._expired) <= 10

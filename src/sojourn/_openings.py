@@ -88,6 +88,8 @@ class Openings:
             return Found(standing=RETIRED, successor=record.successor)
         self._report("rejected" if record is None else "expired", id)
         if self._seen.used:
+            if record is not None:
+                self._seen.note_expiry(id, record.expires)
             self._seen.note_absence(id, now)
         return None
 
@@ -108,8 +110,11 @@ class Openings:
         # At the very end of that time, a tombstone has expired.
         if self._now() - began.time >= self.context.config.retired_for:
             return True
-        ended_since = self._seen.ended_since
-        return any(ended_since(self._id_of(token), began.ends) for token in arrival.tokens)
+        seen = self._seen
+        return any(
+            seen.ended_since(id, began.ends) or seen.expired_since(id, began.time)
+            for id in map(self._id_of, arrival.tokens)
+        )
 
     # -- at the release, if the session was not read -----------------------------------------------
 

@@ -37,6 +37,7 @@ class Seen:
         self._ended: dict[str, int] = {}
         self._forgotten = 0
         """How many ends had been noted when all were last forgotten."""
+        self._expired: dict[str, float] = {}
 
     def interval_of(self, lifetime: float | None) -> float:
         """Return the seconds between two touches of a session with this lifetime of its own."""
@@ -75,6 +76,16 @@ class Seen:
         If some that were ended since are forgotten, it may be one of them, and is taken for it.
         """
         return ends < self._forgotten or self._ended.get(id, 0) > ends
+
+    def note_expiry(self, id: str, expired: float) -> None:
+        """Remember when a session expired."""
+        if len(self._expired) >= ENDS:
+            self._expired.clear()
+        self._expired[id] = expired
+
+    def expired_since(self, id: str, time: float) -> bool:
+        """Return whether a session is known to have expired after this time."""
+        return self._expired.get(id, NEVER) > time
 
     def covers(self, id: str, now: float) -> bool:
         """Return whether no new time has to be stored: a session was just seen, or there is none."""

@@ -321,6 +321,19 @@ def test_the_memory_serves_a_clock_that_goes_back(small: Seen) -> None:
     assert not small.covers("b", 70.0)
 
 
+def test_a_clock_that_was_ahead_hides_no_living_session(manager: Manager, store: Reads) -> None:
+    session = manager.start({})
+    session["a"] = 1
+    headers, clock = headers_of(manager.release(session)), state_of(session).context.clock
+    assert isinstance(clock, FakeClock)
+    clock.advance(86400)
+    manager.release(manager.start_lazily(headers))
+    clock.advance(-86400 + 1800)
+    manager.release(manager.start_lazily(headers))
+    clock.advance(1801)
+    assert manager.start(headers)["a"] == 1
+
+
 def test_managers_without_lazy_starts_remember_nothing(manager: Manager, store: Reads) -> None:
     session = manager.start({})
     session["a"] = 1

@@ -92,7 +92,11 @@ class Seen:
         seen = self._get(id)
         if seen is None or seen == NEVER:
             return False
-        return now - abs(seen) < self.interval
+        since = now - abs(seen)
+        # A clock that was ahead for a while has taken living sessions for expired ones.
+        if seen < 0 and since <= -self.interval:
+            return False
+        return since < self.interval
 
     def _turn(self, now: float) -> None:
         """Drop the older half, if the younger one is full or out of date."""

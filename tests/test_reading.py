@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ from sojourn import AsyncManager, Manager, StoreUnavailable
 from sojourn._reading import ALTERED, CORRUPT, NOT_LISTED, NOT_REMOVED, NOT_WRITTEN
 from sojourn.errors import CorruptRecord
 from sojourn.providers.memory import MemoryProvider
-from sojourn.record import Record
+from sojourn.record import Assignment, Changes, Outcome, Record
 
 
 class Unreadable(MemoryProvider):
@@ -136,3 +137,54 @@ def test_a_store_that_cannot_be_tried_is_not_accused() -> None:
     cookie = signed_in(manager, provider)
     provider.full = True
     assert manager.start(cookie).is_new
+
+
+class Assigning(MemoryProvider):
+    """Is asked whether it takes values for a session that was not read, and never does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = 0
+
+    def assign(self, _: Assignment) -> Record | None:
+        self.asked += 1
+        return None
+
+
+class Rewriting(Assigning):
+    """Writes in a way of its own, as one that encrypts the fields does."""
+
+    def update(self, record: Record, changes: Changes) -> Outcome | Record:
+        return super().update(record, changes)
+
+
+class Wrapping:
+    """One that passes on whatever it does not do itself."""
+
+    def __init__(self, provider: Any) -> None:
+        self.provider = provider
+
+    def update(self, record: Record, changes: Changes) -> Outcome | Record:
+        outcome: Outcome | Record = self.provider.update(record, changes)
+        return outcome
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.provider, name)
+
+
+@pytest.mark.parametrize(
+    ("make", "asked"),
+    [(Assigning, 1), (Rewriting, 0), (lambda: Wrapping(Assigning()), 0)],
+    ids=["own", "inherited", "passed-on"],
+)
+def test_an_update_of_ones_own_is_not_bypassed(make: Any, asked: int) -> None:
+    provider = make()
+    manager = Manager(provider)
+    session = manager.start({})
+    session["a"] = 1
+    headers = {"Cookie": f"session={manager.release(session).token}"}
+    session = manager.start_lazily(headers)
+    session["a"] = 2
+    manager.release(session)
+    assert provider.asked == asked
+    assert manager.start(headers)["a"] == 2

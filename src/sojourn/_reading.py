@@ -14,7 +14,7 @@ from sojourn._cookies import Arrival
 from sojourn._lifecycle import Lifecycle
 from sojourn._session.state import NOBODY, WITHOUT_STORE, Found
 from sojourn.errors import CorruptRecord, StoreError, StoreUnavailable
-from sojourn.providers.base import AsyncProvider, Provider
+from sojourn.providers.base import AsyncProvider, Provider, belongs
 from sojourn.record import Record
 from sojourn.release import Release
 from sojourn.session import Session, state_of
@@ -41,7 +41,8 @@ class Reader:
 
     def __init__(self, provider: Provider, life: Lifecycle) -> None:
         self._provider = provider
-        self._assigns: Any = provider if hasattr(provider, "assign") else None
+        own = belongs(provider, "assign", "read", "update")
+        self._assigns: Any = provider if own else None
         """The provider, if it can store values in a session that was not read."""
         # Otherwise the session has to be read at the release.  There an AsyncManager can await that,
         # and before it cannot; a Manager would gain nothing by putting it off.
@@ -147,7 +148,8 @@ class AsyncReader:
 
     def __init__(self, provider: AsyncProvider, life: Lifecycle) -> None:
         self._provider = provider
-        self._assigns: Any = provider if hasattr(provider, "assign") else None
+        own = belongs(provider, "assign", "read", "update")
+        self._assigns: Any = provider if own else None
         """The provider, if it can store values in a session that was not read."""
         # Otherwise the session has to be read at the release.  There an AsyncManager can await that,
         # and before it cannot; a Manager would gain nothing by putting it off.

@@ -155,3 +155,18 @@ def followed(
             break
         record = read(record.successor)
     return record
+
+
+def belongs(provider: object, name: str, *others: str) -> bool:
+    """Return whether a provider has an optional method that belongs to these methods of it.
+
+    An object that wraps a provider, or a class derived from one, may replace the others alone, for
+    instance to encrypt the fields.  The method that is inherited or passed on would bypass them.
+    """
+    for place in (provider, *type(provider).__mro__):
+        names = getattr(place, "__dict__", {})
+        if name in names:
+            return True
+        if not names.keys().isdisjoint(others):
+            break
+    return False

@@ -18,7 +18,7 @@ from inspect import iscoroutinefunction
 from itertools import islice
 from typing import Any, TypeVar, cast
 
-from sojourn.providers.base import AsyncProvider, Provider, ReadsNowait
+from sojourn.providers.base import AsyncProvider, Provider, ReadsNowait, belongs
 from sojourn.providers.thread_executor import ThreadExecutor
 from sojourn.record import Changes, Outcome, Record
 
@@ -48,19 +48,6 @@ def _executor(provider: Provider) -> Run:
     return ThreadExecutor(THREADS).run if getattr(provider, "blocking", True) else inline
 
 
-def _reader_nowait(provider: Provider) -> ReadsNowait | None:
-    """Return the provider if it has a `read_nowait` that belongs to its `read`."""
-    # An object that wraps a provider, or a class derived from one, may replace `read` alone; the
-    # inherited `read_nowait` would bypass it.
-    for place in (provider, *type(provider).__mro__):
-        names = getattr(place, "__dict__", ())
-        if "read_nowait" in names:
-            return cast("ReadsNowait", provider)
-        if "read" in names:
-            break
-    return None
-
-
 class Adapted:
     """A sync provider with the methods of an async one."""
 
@@ -68,7 +55,8 @@ class Adapted:
         self.provider = provider
         self.shared: bool = getattr(provider, "shared", True)
         self.needs_gc: bool = getattr(provider, "needs_gc", True)
-        self._reader_nowait = _reader_nowait(provider)
+        own = belongs(provider, "read_nowait", "read")
+        self._reader_nowait = cast("ReadsNowait", provider) if own else None
         self._read, self._write, self._go_on = (_executor(provider) for _ in range(3))
 
     async def read(self, id: str) -> Record | None:

@@ -64,6 +64,8 @@ class Trips(Log):
     def __init__(self, provider: Provider) -> None:
         super().__init__()
         self.provider = provider
+        if hasattr(provider, "assign"):  # an optional method
+            self.assign = self._assign
 
     def read(self, id: str) -> Record | None:
         """Log the call, and forward it to `read` of the wrapped provider."""
@@ -105,12 +107,6 @@ class Trips(Log):
         self.note("close")
         self.provider.close()
 
-    def __getattr__(self, name: str) -> Any:
-        """Return the optional method `assign`, which logs its calls, if the provider has it."""
-        if name != "assign" or not hasattr(self.provider, name):
-            raise AttributeError(name)
-        return self._assign
-
     def _assign(self, assignment: Assignment) -> Record | None:
         self.note("assign", assignment)
         provider: Any = self.provider
@@ -124,6 +120,8 @@ class AsyncTrips(Log):
     def __init__(self, provider: AsyncProvider) -> None:
         super().__init__()
         self.provider = provider
+        if hasattr(provider, "assign"):  # an optional method
+            self.assign = self._assign
 
     async def read(self, id: str) -> Record | None:
         """Log the call, and forward it to `read` of the wrapped provider."""
@@ -164,12 +162,6 @@ class AsyncTrips(Log):
         """Log the call, and forward it to `close` of the wrapped provider."""
         self.note("close")
         await self.provider.close()
-
-    def __getattr__(self, name: str) -> Any:
-        """Return the optional method `assign`, which logs its calls, if the provider has it."""
-        if name != "assign" or not hasattr(self.provider, name):
-            raise AttributeError(name)
-        return self._assign
 
     async def _assign(self, assignment: Assignment) -> Record | None:
         self.note("assign", assignment)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from sojourn.errors import OutcomeUnknown, StoreUnavailable
-from sojourn.record import Changes, Merged, Outcome, Record, merge
+from sojourn.record import Assignment, Changes, Merged, Outcome, Record, merge
 from sojourn.testing._subject import bare
 from tests.faults import lines
 from tests.faults.lines import ID, LATER, MOVE, NEW_ID, NOW, RECORD, Store
@@ -185,6 +185,37 @@ def test_an_assignment_is_never_made_twice(store: Store, cut: Cut) -> None:
     with pytest.raises(OutcomeUnknown):
         store.update(put={b"b": b"mine"})
     assert store.fields[b"b"] == b"theirs"
+
+
+MINE = Assignment(ID, {b"b": b"mine"}, NOW, 60.0, 600.0, None, 1_000_000)
+
+
+def test_an_assignment_without_reading_is_never_made_twice(store: Store, cut: Cut) -> None:
+    store.cut(cut._replace(meanwhile=store.puts(b=b"theirs")))
+    with pytest.raises(OutcomeUnknown):
+        store.provider.assign(MINE)
+    assert store.fields[b"b"] == b"theirs"
+
+
+def test_an_assignment_without_reading_that_was_made_is_found(store: Store, after: Cut) -> None:
+    store.witness.assign(MINE._replace(put={b"b": b"2"}))  # so that Redis knows the script
+    store.cut(after)
+    assert store.provider.assign(MINE) == RECORD._replace(fields={})
+    assert store.fields[b"b"] == b"mine"
+
+
+def test_an_assignment_without_reading_that_was_not_heard_is_in_doubt(
+    store: Store, before: Cut
+) -> None:
+    store.cut(before)
+    with pytest.raises(OutcomeUnknown):
+        store.provider.assign(MINE)
+
+
+def test_an_assignment_without_reading_to_what_ended_is_none(store: Store, cut: Cut) -> None:
+    store.cut(cut._replace(meanwhile=store.ends()))
+    assert store.provider.assign(MINE) is None
+    assert store.fields is None
 
 
 def test_clearing_is_never_done_twice(store: Store, cut: Cut) -> None:

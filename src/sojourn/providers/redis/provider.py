@@ -117,10 +117,11 @@ class RedisProvider:
             frame = self._executor.run(verbs.assign(self._layout, assignment))
         except Silent:
             raise
-        except Lost:
-            # The values may be stored.  After reading the session, the caller assigns them again if
-            # it does not hold them.
-            return None
+        except Lost as lost:
+            # Repeating it without a check could overwrite a change that another request has made
+            # since.
+            record = self._read_after(lost, assignment.id)
+            return recovery.of_assignment(assignment, record, lost)
         return verbs.readable(assignment.id, frame)
 
     def destroy(self, id: str) -> Record | None:
@@ -285,10 +286,11 @@ class AsyncRedisProvider:
             frame = await self._executor.run(verbs.assign(self._layout, assignment))
         except Silent:
             raise
-        except Lost:
-            # The values may be stored.  After reading the session, the caller assigns them again if
-            # it does not hold them.
-            return None
+        except Lost as lost:
+            # Repeating it without a check could overwrite a change that another request has made
+            # since.
+            record = await self._read_after(lost, assignment.id)
+            return recovery.of_assignment(assignment, record, lost)
         return verbs.readable(assignment.id, frame)
 
     async def destroy(self, id: str) -> Record | None:

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from sojourn.record import Changes, Outcome, Record, is_live
+from sojourn.providers.redis.faults import Lost
+from sojourn.record import NO_FIELDS, Assignment, Changes, Outcome, Record, is_live
 
 
 class Fate(NamedTuple):
@@ -49,6 +50,19 @@ def of(changes: Changes, stands: Record | None) -> Fate:
     seen = {*changes.put, *changes.drop} <= {*changes.expect} and not changes.clear
     unheard = all(stands.fields.get(key) == held for key, held in changes.expect.items())
     return Fate(again=seen and unheard)
+
+
+def of_assignment(assignment: Assignment, stands: Record | None, lost: Lost) -> Record | None:
+    """Return the answer to an assignment whose reply was lost: the record without its fields.
+
+    None if the session has ended, so that nothing can be stored any more.  Raises `lost` if the
+    record does not hold the values: they were not stored, or another request has replaced them.
+    """
+    if stands is None or not is_live(stands, assignment.now):
+        return None
+    if any(stands.fields.get(key) != value for key, value in assignment.put.items()):
+        raise lost
+    return stands._replace(fields=NO_FIELDS)
 
 
 def _of_times(changes: Changes, stands: Record) -> Fate:

@@ -309,7 +309,8 @@ class World:
     def _fail_over(self, lag: float) -> None:
         """Continue with a replica that lacks the writes of the last seconds."""
         replica = self._make()
-        if replica is self.store:  # it keeps its records
+        # A store on disk keeps its records, whoever opens it.
+        if replica is self.store or any(replica.read(id) for id in self.checker.stored):
             return
         now, records = self.loop.time(), dict[str, Record]()
         for time, stored in self.checker.history:

@@ -198,7 +198,8 @@ def test_an_assignment_without_reading_is_never_made_twice(store: Store, cut: Cu
 
 
 def test_an_assignment_without_reading_that_was_made_is_found(store: Store, after: Cut) -> None:
-    store.witness.assign(MINE._replace(put={b"b": b"2"}))  # so that Redis knows the script
+    witness: Any = store.witness
+    witness.assign(MINE._replace(put={b"b": b"2"}))  # so that Redis knows the script
     store.cut(after)
     assert store.provider.assign(MINE) == RECORD._replace(fields={})
     assert store.fields[b"b"] == b"mine"

@@ -238,7 +238,10 @@ class Lifecycle:
                 self._note_end(record.id)
                 token, id = state.mint()
                 self.report("created", id)
-                return self._responses.hand_over(state, CREATED, token, changes.now)
+                # It may expire sooner than one that begins now.
+                return self._responses.hand_over(
+                    state, CREATED, token, changes.now, changes.expires
+                )
             # It has ended or moved since it was read: look again.
         return (yield from self._create(state, fields))
 

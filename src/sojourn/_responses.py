@@ -57,14 +57,21 @@ class Responses:
         return self.seal(state, outcome, self._cookie(state, token, seen))
 
     def hand_over(
-        self, state: SessionState, outcome: ReleaseOutcome, token: str, now: float
+        self,
+        state: SessionState,
+        outcome: ReleaseOutcome,
+        token: str,
+        now: float,
+        until: float | None = None,
     ) -> Release:
         """Return the result of a release that stored the session under a new id.
+
+        until: when the stored session expires, unless that is what the state says.
 
         The result has the token even if no header carries it, for applications that deliver it
         themselves (`enable_set_cookie=False`).
         """
-        headers = self._in_header(state, token) or self._cookie(state, token, now)
+        headers = self._in_header(state, token) or self._cookie(state, token, now, until)
         return self.seal(state, outcome, headers, token)
 
     def ended(self, state: SessionState) -> Release:
@@ -82,7 +89,9 @@ class Responses:
         name = self._config.header_name
         return ((name, str(token)),) if name is not None and state.arrival.in_header else ()
 
-    def _cookie(self, state: SessionState, token: str, now: float) -> Headers:
+    def _cookie(
+        self, state: SessionState, token: str, now: float, until: float | None = None
+    ) -> Headers:
         # A client that uses the session header gets its token there, and no cookie.
         if state.arrival.in_header or not self._config.enable_set_cookie:
             return ()
@@ -91,7 +100,7 @@ class Responses:
             # `cookie_lifetime` is for sessions without a lifetime of their own.  If it is 0, the
             # cookie lasts as long as the session.
             configured = state.lifetime is None and self._config.cookie_lifetime
-            max_age = int(configured or state.expiry(now) - now)
+            max_age = int(configured or (until or state.expiry(now)) - now)
         https = state.arrival.https
         return (("Set-Cookie", self._set_cookie.give(token, max_age, https=https)),)
 

@@ -409,9 +409,9 @@ def _() -> AbstractContextManager[Any]:
 def _() -> AbstractContextManager[Any]:
     hand_over = Responses.hand_over
 
-    def telling(self: Any, state: SessionState, outcome: Any, token: str, now: float) -> Any:
+    def telling(self: Any, state: SessionState, outcome: Any, token: str, *times: Any) -> Any:
         logger.info("a token: %s", token)
-        return hand_over(self, state, outcome, token, now)
+        return hand_over(self, state, outcome, token, *times)
 
     return patch.object(Responses, "hand_over", telling)
 

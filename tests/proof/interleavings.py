@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 
 from sojourn import AsyncCompareAndSwapProvider, AsyncManager, Manager, Provider, Record, Release
 from sojourn.testing import FakeClock
+from sojourn.testing.simulation.seeding import seeded
 from sojourn.testing.simulation.virtual_loop import VirtualLoop
-from sojourn.testing.simulation.world import seeded
 from tests.hard.deeds import Deed, Request, append, change_set, count, grow, log, login, put
 from tests.hard.machine import SETTINGS, ordered
 from tests.hard.model import RETIRED_FOR, Model, Visit

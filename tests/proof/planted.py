@@ -21,6 +21,7 @@ from sojourn._session.changes import ChangeSet
 from sojourn._session.seen import Seen
 from sojourn._session.state import NORMAL, Found, SessionState
 from sojourn._tokens import Tokens
+from sojourn.codec import Codec
 from sojourn.errors import StoreUnavailable
 from sojourn.providers import compare_and_swap, memory
 from sojourn.providers.compare_and_swap import AsyncCompareAndSwapProvider
@@ -290,7 +291,7 @@ def _() -> AbstractContextManager[Any]:
         found = find(self, token, id, record)
         if found is not None and found.successor is not None:
             assert record is not None
-            live = record._replace(successor=None, fields={b"\xa1a": b"\x01"})
+            live = record._replace(successor=None, fields={b"\xa1a": Codec().encode(1)})
             return Found(token, live, NORMAL)
         return found
 

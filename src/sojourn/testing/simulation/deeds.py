@@ -6,7 +6,7 @@ by assigning it.  So each number that is stored tells which request stored it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -45,10 +45,30 @@ class Intent:
     """The user all of whose sessions it ends."""
     sweeps: float | None = None
     """The time for which it deletes what has expired, if it sweeps the store."""
+    began: int = 0
+    """The step before its first call."""
     over: int | None = None
     """The step after which none of its calls can reach the store; None as long as one may."""
     wipes: set[str] = field(default_factory=set)
     """The keys whose values it deletes as a whole."""
+    clears: bool = False
+    """Whether it deletes all values, whatever they are by then."""
+    wants: tuple[float | None, bool] | None = None
+    """The lifetime that it sets last, and whether the cookie is to last; None if it sets none."""
+    keeps: str | None = None
+    """The first id of the session that it keeps when it ends those of a user."""
+    detached: bool = False
+    """Whether it opened the session by its id, without a request."""
+    shown: Mapping[str, Any] | None = None
+    """The values that it was given to read."""
+    events: list[tuple[str, str | None]] = field(default_factory=list)
+    """The events that were reported during it."""
+    deleted: list[str] = field(default_factory=list)
+    """The ids whose records its calls deleted."""
+    called: int = 0
+    """How often the function that it gave to `on_release` was called."""
+    overruled: set[Pair] = field(default_factory=set)
+    """The values of others that it has not seen, and replaced, by key and number."""
 
     def overlaps(self, started: int) -> bool:
         """Return whether it could still change its session after a step."""
@@ -72,6 +92,8 @@ class Deed(NamedTuple):
     sets_lifetime: bool = False
     signs_in: str | None = None
     """What precedes the browser's user in the name of the user that it signs in."""
+    clears: bool = False
+    wants: tuple[float, bool] | None = None
 
 
 def _count(session: Session, number: int, _: str) -> None:
@@ -113,7 +135,7 @@ DEEDS: dict[str, Deed] = ADDING | {
     "untag": Deed(_untag, removes=("tags",)),
     "forget log": Deed(_forget_log, removes=("log",), wipes=("log",)),
     "empty": Deed(_empty, removes=("*",), wipes=EVERY),
-    "clear": Deed(lambda s, _, __: s.clear(), removes=("*",), wipes=EVERY),
+    "clear": Deed(lambda s, _, __: s.clear(), removes=("*",), wipes=EVERY, clears=True),
     "regenerate": Deed(lambda s, _, __: s.regenerate_id(), renews=True),
     "login": Deed(lambda s, _, user: s.login(user), renews=True, signs_in=""),
     "login afresh": Deed(
@@ -122,6 +144,7 @@ DEEDS: dict[str, Deed] = ADDING | {
         wipes=EVERY,
         renews=True,
         signs_in="",
+        clears=True,
     ),
     "login other": Deed(
         lambda s, _, user: s.login(f"other {user}"), removes=("*",), renews=True, signs_in="other "
@@ -131,9 +154,15 @@ DEEDS: dict[str, Deed] = ADDING | {
         renews=True,
         sets_lifetime=True,
         signs_in="",
+        wants=(1800, True),
     ),
     "logout": Deed(lambda s, _, __: s.logout(), removes=("*",), ends=True),
-    "lifetime": Deed(lambda s, _, __: s.set_lifetime(900), sets_lifetime=True),
+    "lifetime": Deed(lambda s, _, __: s.set_lifetime(900), sets_lifetime=True, wants=(900, False)),
+    "shorten": Deed(
+        lambda s, _, __: s.set_lifetime(120, persistent=True),
+        sets_lifetime=True,
+        wants=(120, True),
+    ),
 }
 BLIND = frozenset({"put a", "put b", "put both"})
 """The deeds that do not read the session."""
@@ -154,6 +183,9 @@ def intend(intent: Intent, deeds: Sequence[str], user: str) -> None:
         intent.ends |= deed.ends
         intent.renews |= deed.renews
         intent.sets_lifetime |= deed.sets_lifetime
+        intent.clears |= deed.clears
+        # To sign in another user sets the usual one again.
+        intent.wants = deed.wants or (intent.wants if deed.signs_in is None else None)
         intent.stays_signed_in &= not deed.ends
         if deed.signs_in is not None:
             intent.user = deed.signs_in + user

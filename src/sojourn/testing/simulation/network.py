@@ -124,3 +124,12 @@ class Link:
 def _no_answer(verb: str) -> StoreError:
     error = StoreUnavailable if verb in READS else OutcomeUnknown
     return error("the store did not answer in time")
+
+
+def now_of(verb: str, args: tuple[Any, ...]) -> float | None:
+    """Return the time that a call is given; None if it has none."""
+    if verb == "gc":
+        return float(args[0])
+    if verb == "update":
+        return float(args[1].now)
+    return float(args[0].now) if verb == "assign" else None

@@ -13,6 +13,14 @@ from typing import Any, NamedTuple
 from sojourn.testing.simulation.deeds import ADDING, BLIND, DEEDS
 from sojourn.testing.simulation.network import NETWORKS
 
+VARIANTS: dict[str, dict[str, Any]] = {
+    "usual": {},
+    "lasting cookies": {"cookie_lifetime": 3000.0},
+    "seen if changed": {"touch_on": "change"},
+    "anonymous in an outage": {"on_outage": "anonymous"},
+}
+"""Settings in which the managers of a world may differ from those of another."""
+
 
 class Visit(NamedTuple):
     """A request of a browser."""
@@ -31,16 +39,22 @@ class Visit(NamedTuple):
     """Seconds after which the client goes away, and the server cancels the request."""
     raises: bool = False
     """Whether its handler fails in the end, so that nothing may be stored."""
+    headers: bool = True
+    """Whether its response can carry headers, as that of a refused WebSocket cannot."""
 
 
 class Task(NamedTuple):
-    """Work without a request: "end id", "end user" or "gc"."""
+    """Work without a request, as `jobs` has it."""
 
     at: float
     kind: str
     browser: int
     """The browser whose session or user it is about."""
     process: int
+
+
+TASKS = ("end id", "end user", "end others", "end of another", "list", "open", "open", "gc", "gc")
+"""The kinds of work without a request, as often as they are drawn."""
 
 
 class Fault(NamedTuple):
@@ -64,7 +78,16 @@ class Plan(NamedTuple):
     processes: int
     network: str
     """One of `NETWORKS`."""
+    variant: str
+    """One of `VARIANTS`."""
     steps: tuple[Step, ...]
+
+    @property
+    def is_calm(self) -> bool:
+        """Whether no call is lost, and no request is interrupted."""
+        faults = any(isinstance(step, Fault) for step in self.steps)
+        leaves = any(isinstance(step, Visit) and step.leaves is not None for step in self.steps)
+        return self.network == "calm" and not faults and not leaves
 
 
 def draw(seed: int) -> Plan:
@@ -87,14 +110,18 @@ def draw(seed: int) -> Plan:
             begin = at + dice.uniform(0, 0.05)
             where = dice.randrange(browsers), dice.randrange(processes)
             steps.append(_step(dice, begin, *where, faulty=faulty))
-    return Plan(seed, browsers, processes, network, tuple(steps))
+    if dice.random() < 0.1:  # many at once change one key, so that they are stored together
+        deeds = (dice.choice([*ADDING]),)
+        steps += [Visit(at + 1 + dice.uniform(0, 0.02), 0, 0, deeds) for _ in range(6)]
+    variant = dice.choice(["usual", "usual", "usual", *VARIANTS])
+    return Plan(seed, browsers, processes, network, variant, tuple(steps))
 
 
 def _step(dice: Random, at: float, browser: int, process: int, *, faulty: bool) -> Step:
     luck = dice.random()
-    if luck < 0.06:
-        return Task(at, dice.choice(["end id", "end user", "gc", "gc"]), browser, process)
-    if luck < 0.14 and faulty:
+    if luck < 0.09:
+        return Task(at, dice.choice(TASKS), browser, process)
+    if luck < 0.17 and faulty:
         kind = dice.choice(["crash", "failover", "cut", "kill", "clock"])
         amount = dice.uniform(-30, 30) if kind == "clock" else dice.choice([0.01, 0.5, 5.0])
         return Fault(at, kind, process, amount)
@@ -107,6 +134,7 @@ def _step(dice: Random, at: float, browser: int, process: int, *, faulty: bool) 
         response_lost=dice.random() < 0.05,
         leaves=dice.choice([0.001, 0.02, 0.5]) if dice.random() < 0.05 else None,
         raises=dice.random() < 0.03,
+        headers=dice.random() >= 0.03,
     )
 
 
@@ -131,6 +159,7 @@ _SIMPLE: dict[str, Any] = {
     "response_lost": False,
     "leaves": None,
     "raises": False,
+    "headers": True,
     "process": 0,
 }
 """The simplest values of a visit's settings."""
@@ -150,6 +179,8 @@ def shortened(plan: Plan, fails: Callable[[Plan], bool]) -> Plan:
         size //= 2
     for at in range(len(plan.steps)):
         plan = _simplified(plan, at, fails)
+    if fails(plan._replace(variant="usual")):
+        plan = plan._replace(variant="usual")
     for network in NETWORKS:
         if fails(plan._replace(network=network)):
             return plan._replace(network=network)

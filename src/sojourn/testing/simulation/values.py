@@ -60,6 +60,7 @@ class Values:
         for key in PLAIN:
             if before.get(key) != after.get(key):
                 self._replaced(lineage, key, after.get(key), intents)
+                _note_overruled(key, before.get(key), after.get(key), intents)
         counted, logged = after.get("count", 0), len(numbers(after.get("log")))
         self._check(counted == logged, "law 4", f"count is {counted}, and the log has {logged}")
 
@@ -133,6 +134,16 @@ class Values:
             told = pair not in self.stored
             self._check(told, "law 9", f"{pair} was stored, though its request was told otherwise")
         self.refused |= intent.adds
+
+
+def _note_overruled(key: str, old: Any, new: Any, intents: Iterable[Intent]) -> None:
+    """Note that a request has replaced a value that it has not seen."""
+    for intent in intents:
+        if intent.number != new or intent.shown is None or None in (old, new):
+            continue
+        # After `clear`, and a sign-in of another user, nothing is expected to be there.
+        if not intent.clears and intent.user is None and intent.shown.get(key) != old:
+            intent.overruled.add((key, old))
 
 
 def values_of(record: Record) -> dict[str, Any]:

@@ -3,37 +3,40 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from random import Random
 from typing import Any, NamedTuple
-from unittest.mock import patch
 
-from sojourn import _tokens
 from sojourn.errors import StoreError, StoreUnavailable
 from sojourn.manager import AsyncManager
 from sojourn.providers.base import Provider
 from sojourn.record import Record
 from sojourn.release import Release
+from sojourn.testing.simulation.answers import Answers, Told
 from sojourn.testing.simulation.checker import Checker
 from sojourn.testing.simulation.deeds import BLIND, DEEDS, Intent, intend
+from sojourn.testing.simulation.jobs import Job
+from sojourn.testing.simulation.lists import check_orphans, compare_lists
 from sojourn.testing.simulation.network import NETWORKS, Caller, Link, Server, caller
-from sojourn.testing.simulation.plans import Fault, Plan, Step, Task, Visit
+from sojourn.testing.simulation.plans import VARIANTS, Fault, Plan, Step, Task, Visit
 from sojourn.testing.simulation.remote import Remote, RemoteSwaps, SwapStore
+from sojourn.testing.simulation.seeding import captured, seeded
 from sojourn.testing.simulation.virtual_loop import VirtualLoop
 
-SETTINGS = {
+SETTINGS: dict[str, Any] = {
     "max_lifetime": 600.0,
     "absolute_lifetime": 2050.0,
     "touch_interval": 10.0,
     "retired_for": 10.0,
 }
-"""The settings of every manager, in seconds."""
+"""The settings of every manager, in seconds; see also `VARIANTS`."""
 EPOCH = 4_000_000_000.0
 """When a world begins, in seconds since the epoch.
 
 It is far in the future, since some stores delete by the real time what has expired."""
+SEEN = frozenset({"unchanged", "touched", "saved"})
+"""The outcomes of requests that leave their session alive under its id."""
 PATIENCE = 60
 """Seconds after the last step until every call has arrived, and every queue has given up."""
 
@@ -61,7 +64,9 @@ class Process:
             if world.checker.moves_in_steps
             else Remote(self.link, assigns=hasattr(world.store, "assign"))
         )
-        self.manager = AsyncManager(provider, SETTINGS, clock=self.clock, on_event=world.note_event)
+        self.manager = AsyncManager(
+            provider, world.settings, clock=self.clock, on_event=world.note_event
+        )
 
     def clock(self) -> float:
         """Return the time by the clock of this process, in seconds since the epoch."""
@@ -79,6 +84,8 @@ class _Request(NamedTuple):
     token: str | None
     found: Record | None
     """What was stored under its token when it arrived, unless it had expired."""
+    absent: bool
+    """Whether it has a token under which nothing at all was stored."""
     started: int
     """The step of the store before its first call."""
     arrived: float
@@ -92,8 +99,12 @@ class World:
     def __init__(self, plan: Plan, make: Callable[[], Provider]) -> None:
         """Set the plan.  make: returns the store; another, empty one for a replica if it can."""
         self.plan = plan
+        self.settings = {**SETTINGS, **VARIANTS[plan.variant]}
         self.store = make()
         self.checker = Checker(SETTINGS, moves_in_steps=isinstance(self.store, SwapStore))
+        self.checker.alone = make() is not self.store
+        self.checker.sweeps = getattr(self.store, "needs_gc", True)
+        self.answers = Answers(self.checker, self.settings)
         self.server = Server(self._execute)
         self.loop = VirtualLoop()
         self.outcomes: list[str] = []
@@ -112,7 +123,7 @@ class World:
     def run(self) -> None:
         """Follow the plan.  Raises LawBroken."""
         try:
-            with seeded(self.plan.seed), _captured(self._logged):
+            with seeded(self.plan.seed), captured(self._logged):
                 try:
                     self.loop.run(self._live())
                 finally:
@@ -130,6 +141,8 @@ class World:
     def note_event(self, name: str, id: str | None) -> None:
         """Keep an event of a manager, to look for tokens in it."""
         self._logged.append(f"{name} {id}")
+        mine = caller.get(None)
+        self.answers.event(None if mine is None else int(mine.name.partition(" ")[0]), name, id)
 
     def _execute(self, time: float, name: str, verb: str, args: tuple[Any, ...]) -> Any:
         return self.checker.execute(self.store, time, name, verb, args)
@@ -149,8 +162,10 @@ class World:
         for _ in range(10):
             await asyncio.sleep(PATIENCE / 10)
             self._raise_errors()
+        if self.plan.is_calm:
+            check_orphans(self.checker)
         for ahead in (0.0, SETTINGS["retired_for"], SETTINGS["max_lifetime"]):
-            self.checker.compare_lists(self.store, EPOCH + self.loop.time() + ahead)
+            compare_lists(self.checker, self.store, EPOCH + self.loop.time() + ahead)
 
     async def _stop(self) -> None:
         """Cancel what is still under way."""
@@ -196,7 +211,7 @@ class World:
             # Its changes may be stored or not, and its calls may still reach the store.
             self._note(f"{number} fails: {error!r}")
             return
-        self._check(request, release, process)
+        self._check(step, request, release, process)
         # The responses of two requests may overtake each other.
         await asyncio.sleep(caller.get().dice.uniform(0, 0.05))
         if not step.response_lost:
@@ -210,28 +225,37 @@ class World:
         intend(intent, step.deeds, self._user(step.browser))
         checker.begin(intent)
         found, now = checker.stored.get(id), process.clock()
+        absent = token is not None and found is None
         # By every clock, which are up to 30 s wrong in either direction.
         if found is not None and found.expires <= now - 60:
             found = None
-        return _Request(intent, token, found, checker.step, now, process.clock_error)
+        return _Request(intent, token, found, absent, checker.step, now, process.clock_error)
 
-    def _check(self, request: _Request, release: Release, process: Process) -> None:
+    def _check(self, step: Visit, request: _Request, release: Release, process: Process) -> None:
         """Check the answer to a request."""
         checker, intent, found = self.checker, request.intent, request.found
         outcome = release.outcome.value
         self._note(f"{intent.number} is answered: {outcome}")
         self.outcomes.append(outcome)
         self.acknowledged += len(intent.adds)
+        token = _token_of(release)
+        id = process.id_of(token) if token else None
+        same_clock = request.clock_error == process.clock_error
+        span = request.arrived, process.clock()
+        how = same_clock, step.lazy, step.headers
+        told = Told(intent, release, id, found, request.absent, request.started, *span, *how)
+        self.answers.check(told)
+        if token is not None:
+            self._issued |= {token} - {""}
+            checker.cookie_sent(intent, outcome, id)
+        if outcome == "outage":
+            return  # nothing is known to have been stored, and calls may still reach the store
         checker.answered(intent, outcome, request.started, found)
         # A failover may have lost that it was seen, and a clock that was set back hides how long ago.
         steady = self.loop.time() - self._failover > SETTINGS["touch_interval"]
-        steady &= request.clock_error == process.clock_error
-        if found is not None and steady and outcome in ("unchanged", "touched", "saved"):
-            checker.seen(found, request.arrived, process.clock())
-        token = _token_of(release)
-        if token is not None:
-            self._issued |= {token} - {""}
-            checker.cookie_sent(intent, outcome, process.id_of(token) if token else None)
+        counts = outcome == "saved" or self.settings.get("touch_on") != "change"
+        if found is not None and steady and same_clock and counts and outcome in SEEN:
+            checker.seen(found, *span, request.started, lazy=step.lazy)
         intent.over = checker.step
 
     def _receive(self, browser: int, token: str | None) -> None:
@@ -252,39 +276,25 @@ class World:
                 await asyncio.sleep(step.takes / 2)
                 await session.load()
         if reads:
-            self.checker.shown(request.intent, dict(session), request.found)
+            request.intent.shown = dict(session)
+            self.checker.shown(request.intent, request.intent.shown, request.found)
+            session.on_release(lambda: _call(request.intent))
         for name in step.deeds:
             DEEDS[name].do(session, request.intent.number, self._user(step.browser))
         await asyncio.sleep(step.takes)
         if step.raises:
             raise _HandlerFailed
-        return await manager.release(session)
+        return await manager.release(session, headers=step.headers)
 
     async def _work(self, number: int, step: Task, process: Process) -> None:
         """Do work without a request."""
-        checker, manager, user = self.checker, process.manager, self._user(step.browser)
         token = self._tokens.get(step.browser)
         id = "" if token is None else process.id_of(token)
-        intent = Intent(number, step.browser)
-        started, now = checker.step, process.clock()
+        intent, user = Intent(number, step.browser), self._user(step.browser)
+        job = Job(self.checker, process.manager, intent, id, user, process.clock())
         with suppress(StoreError):
-            if step.kind == "gc":
-                intent.sweeps = now
-                checker.begin(intent)
-                await manager.gc()
-            elif step.kind == "end user":
-                intent.ends_user = user
-                checker.begin(intent)
-                await manager.destroy_user(user)
-                checker.user_ended(user, started, now)
-            elif id in checker.lineages:
-                intent.lineage, intent.ends = checker.lineages[id], True
-                checker.begin(intent)
-                if await manager.destroy(id):
-                    checker.session_ended(intent.lineage, started)
-                gone = id not in checker.stored or started <= checker.reverted
-                checker.check(gone, "law 5", f"{id[:6]} is stored after `destroy`")
-            intent.over = checker.step
+            await job.run(step.kind)
+            intent.over = self.checker.step
 
     # -- faults --------------------------------------------------------------------------------
 
@@ -302,7 +312,7 @@ class World:
             process.link.alive = False
             process.restart()
         elif step.kind == "clock":
-            process.clock_error = step.amount
+            process.clock_error, self.checker.skewed = step.amount, True
         else:
             self._fail_over(step.amount)
 
@@ -324,6 +334,10 @@ class World:
         self.checker.revert(now, kept)
 
 
+def _call(intent: Intent) -> None:
+    intent.called += 1
+
+
 def _step_text(step: Step) -> str:
     if isinstance(step, Visit):
         how = " lazily" * step.lazy
@@ -337,46 +351,3 @@ def _token_of(release: Release) -> str | None:
         if name == "Set-Cookie":
             return value.partition("=")[2].partition(";")[0]
     return None
-
-
-class _Seeded:
-    """Takes the place of `secrets`, so that a seed reproduces its history with all tokens and ids."""
-
-    def __init__(self, seed: int) -> None:
-        self._dice = Random(f"tokens {seed}")
-
-    def token_bytes(self, count: int) -> bytes:
-        return self._dice.randbytes(count)
-
-    def randbelow(self, limit: int) -> int:
-        return self._dice.randrange(limit)
-
-
-@contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """Let tokens be the same in each run with this seed."""
-    with patch.object(_tokens, "secrets", _Seeded(seed)):
-        yield
-
-
-class _Capture(logging.Handler):
-    def __init__(self, lines: list[str]) -> None:
-        super().__init__()
-        self._lines = lines
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self._lines.append(self.format(record))
-
-
-@contextmanager
-def _captured(lines: list[str]) -> Iterator[None]:
-    """Append to `lines` everything that Sojourn logs."""
-    logger, handler = logging.getLogger("sojourn"), _Capture(lines)
-    level = logger.level
-    logger.addHandler(handler)
-    logger.setLevel(logging.DEBUG)
-    try:
-        yield
-    finally:
-        logger.removeHandler(handler)
-        logger.setLevel(level)

@@ -17,7 +17,7 @@ COMPILER := gcc:build-essential pkg-config mariadb_config:libmariadb-dev python3
 DECISIONS := $(addprefix src/sojourn/,_lifecycle.py _openings.py _endings.py _responses.py _unread.py \
 	session.py _session/mapping.py _session/state.py _session/changes.py _session/seen.py)
 DECIDING := $(addprefix tests/,test_session.py test_session_mapping.py test_after_release.py \
-	test_derived.py test_lifecycle.py test_unread.py test_lazy_start.py test_late_uses.py \
+	test_derived.py test_lifecycle.py test_unread.py test_lazy_start.py test_late_uses.py test_second_sign_in.py \
 	test_combining.py test_programs.py contract/test_memory.py contract/test_own.py)
 
 # The core and the contract, over the stores that need no server.

@@ -705,3 +705,20 @@ def test_the_end_of_a_users_sessions_spares_that_of_another(user: str, by_id: bo
     ended = manager.destroy(session.id, user="ada") if by_id else manager.destroy_user("ada")
     assert ended == (user == "ada")
     assert [info.user for info in manager.sessions()] == ["bob"] * (user == "bob")
+
+
+def test_the_end_of_a_users_sessions_finds_one_whose_tombstone_is_gone() -> None:
+    """As when a sign-out that follows it is cut off between the tombstone and the session."""
+    manager = Manager(provider := Passing())
+    with manager.open({}) as session:
+        session.login("ada")
+    again = manager.start(cookie(session.released))
+    again.login("ada")
+
+    def move() -> None:
+        manager.release(again)
+        provider.destroy(session.id)
+
+    provider.move = move
+    assert manager.destroy_user("ada") == 1
+    assert manager.active_count() == 0

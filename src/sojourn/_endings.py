@@ -80,13 +80,16 @@ class Endings:
     def all_of(self, user: str | None, keep: Session | str | None) -> Generator[Call, Any, int]:
         """Destroy the sessions of a user, except for one if it is given; return how many."""
         kept = self.kept_ids(keep)
-        ended, before = 0, -1
-        # Until a round ends none: a session may get a new id while its user's are being listed.
-        while ended > before:
-            before = ended
+        ended, before = 0, set[str]()
+        # Until none is left that was not tried: a session may get a new id while its user's are being
+        # listed, and another end that follows it may have taken the tombstone away.
+        while True:
             theirs = yield from self._ids_of(user)
             kept = yield from followed(kept, theirs)
-            for id in theirs - kept:
+            if (doomed := theirs - kept) <= before:
+                break
+            before = doomed
+            for id in doomed:
                 ended += yield from self.one(id, user)
         return ended
 

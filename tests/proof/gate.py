@@ -65,6 +65,9 @@ class Gated:
     def __init__(self, store: Provider, gate: Gate) -> None:
         self._store = store
         self._gate = gate
+        if hasattr(store, "assign"):
+            # An attribute of its own, since one that is passed on might bypass `update`.
+            self.assign = self.__getattr__("assign")
 
     def __getattr__(self, name: str) -> Any:
         if name not in VERBS:

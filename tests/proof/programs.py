@@ -38,9 +38,10 @@ class Program(NamedTuple):
 
     @property
     def ends(self) -> bool:
-        """Whether it may end the session."""
+        """Whether it may end the session, or give it a new id, under the id that all begin with."""
         deeds = {deed[0] for deed in self.deeds}
-        return self.job in ("destroy", "destroy_user") or bool(deeds & {destroy, drop_all})
+        ending = deeds & {destroy, drop_all, login, regenerate}
+        return self.job in ("destroy", "destroy_user") or bool(ending)
 
 
 def _program(*deeds: Any, **more: Any) -> Program:

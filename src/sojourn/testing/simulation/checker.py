@@ -75,7 +75,6 @@ class Checker:
         self.checks = 0
         """How many conditions were checked."""
         self.broken: LawBroken | None = None
-        """The first law that was broken."""
 
     def check(self, condition: object, law: str, sentence: str) -> None:
         """Raise LawBroken unless a condition is true."""
@@ -223,12 +222,12 @@ class Checker:
         if intent.ends_user is None or intent.ends_user != user:
             return False
         # If the kept session moves in steps at the same time, its new id may be listed before the
-        # old one names it.
-        moves = self.moves_in_steps and any(
+        # old one names it.  A failover may undo the second step alone.
+        moves = self.reverted >= 0 or any(
             one.renews and one.lineage == lineage and one.overlaps(intent.began)
             for one in self.intents
         )
-        return intent.keeps != lineage or moves
+        return intent.keeps != lineage or (self.moves_in_steps and moves)
 
     def _moved(self, before: Record, successor: str, now: float | None) -> None:
         id, lineage = before.id, self.lineages[before.id]
@@ -242,9 +241,10 @@ class Checker:
         after = self.stored.get(successor)
         if after is None:
             # Between two steps of a move, a failover loses the new record, or it is ended.
-            ends = any(one.ends or one.ends_user for one in self.intents)
-            lost = self.moves_in_steps and (ends or self.reverted >= 0)
-            self.check(lost, "law 6", f"{id[:6]} moved to {successor[:6]}, which is not stored")
+            gone = self.reverted >= 0 or any(one.ends or one.ends_user for one in self.intents)
+            sentence = f"{id[:6]} moved to {successor[:6]}, which is not stored"
+            self.check(self.moves_in_steps and gone, "law 6", sentence)
+            self.values.stored.update(*(one.adds for one in wanted))  # for a moment, they were
             return
         self.check(after.created == before.created, "law 8", "a move changed `created`")
         if after.user != before.user:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from typing import Any
 
 from sojourn.providers.compare_and_swap import AsyncCompareAndSwapProvider, CompareAndSwapProvider
-from sojourn.record import Changes, Outcome, Record
+from sojourn.record import Assignment, Changes, Outcome, Record
 from sojourn.testing.simulation.network import Link
 
 
@@ -16,7 +15,8 @@ class Remote:
     def __init__(self, link: Link, *, assigns: bool) -> None:
         """assigns: whether the store has the optional method `assign`."""
         self._link = link
-        self._assigns = assigns
+        if assigns:
+            self.assign = self._assign
 
     async def read(self, id: str) -> Record | None:
         """See `Provider.read`."""
@@ -56,11 +56,9 @@ class Remote:
     async def close(self) -> None:
         """Do nothing: the store belongs to the world."""
 
-    def __getattr__(self, name: str) -> Any:
-        """Return the optional method `assign`, if the store has it."""
-        if name != "assign" or not self._assigns:
-            raise AttributeError(name)
-        return lambda assignment: self._link.call("assign", assignment)
+    async def _assign(self, assignment: Assignment) -> Record | None:
+        record: Record | None = await self._link.call("assign", assignment)
+        return record
 
 
 class RemoteSwaps(AsyncCompareAndSwapProvider):

@@ -10,12 +10,18 @@ from sojourn.web.flask import install, session
 from tests.web.pallets import sent_back
 
 
-def test_a_form_of_the_visitor_passes_and_a_forged_one_does_not() -> None:
+def site() -> Flask:
+    """An application whose page at / is a form token."""
     app = Flask(__name__)
     app.secret_key = "what the extension signs with"
     install(app, MemoryProvider())
     CSRFProtect(app)
     app.add_url_rule("/", "form", lambda: render_template_string("{{ csrf_token() }}"))
+    return app
+
+
+def test_a_form_of_the_visitor_passes_and_a_forged_one_does_not() -> None:
+    app = site()
 
     @app.post("/login")
     def login() -> str:
@@ -38,11 +44,7 @@ def test_a_form_of_the_visitor_passes_and_a_forged_one_does_not() -> None:
 
 def test_a_sign_in_may_drop_the_token_that_was_known_before_it() -> None:
     """Whoever planted the session of before the sign-in knows it."""
-    app = Flask(__name__)
-    app.secret_key = "what the extension signs with"
-    install(app, MemoryProvider())
-    CSRFProtect(app)
-    app.add_url_rule("/", "form", lambda: render_template_string("{{ csrf_token() }}"))
+    app = site()
 
     @app.post("/login")
     def login() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 from unittest.mock import patch
@@ -64,6 +65,13 @@ def _merged(change: Any) -> AbstractContextManager[Any]:
         return change(record, merged) if isinstance(merged, Merged) else merged
 
     return patch.object(memory, "merge", other)
+
+
+def _buried(change: Callable[[Record], dict[str, Any]]) -> AbstractContextManager[Any]:
+    """Let tombstones have other attributes, which depend on the record that moved."""
+    return _merged(
+        lambda old, it: it._replace(tombstone=it.tombstone and it.tombstone._replace(**change(old)))
+    )
 
 
 # -- cookies and headers -----------------------------------------------------------------------------
@@ -232,11 +240,7 @@ def _() -> AbstractContextManager[Any]:
 
 @planted("a tombstone that keeps the values")
 def _() -> AbstractContextManager[Any]:
-    return _merged(
-        lambda old, it: it._replace(
-            tombstone=it.tombstone and it.tombstone._replace(fields=old.fields)
-        )
-    )
+    return _buried(lambda old: {"fields": old.fields})
 
 
 @planted("a request with a retired token that begins a session")
@@ -335,11 +339,7 @@ def _() -> AbstractContextManager[Any]:
 
 @planted("a tombstone that lasts as long as the session")
 def _() -> AbstractContextManager[Any]:
-    return _merged(
-        lambda old, it: it._replace(
-            tombstone=it.tombstone and it.tombstone._replace(expires=old.expires)
-        )
-    )
+    return _buried(lambda old: {"expires": old.expires})
 
 
 @planted("a sweep that counts one too many")
